@@ -95,11 +95,12 @@ def latency() -> dict[str, Any]:
 
     Returns
     -------
-    `hops`, `cold_start`, `keep_alive` and `cpu`; a law is in the plain form of design files, in seconds.
+    `hops` by name, `init` by runtime and architecture, `first_run`, `keep_alive` and `cpu`; a law is in the plain form of
+    design files, in seconds.
 
     Examples
     --------
-    >>> latency()["hops"]["sqs-to-lambda"]["confidence"]
+    >>> latency()["hops"]["sqs_to_lambda"]["confidence"]
     'measured'
     """
     return dict(_parsed("latency.json"))
