@@ -100,7 +100,7 @@ def latency() -> dict[str, Any]:
 
     Examples
     --------
-    >>> latency()["hops"]["sqs_to_lambda"]["confidence"]
+    >>> latency()["hops"]["sqs_mapping"]["confidence"]
     'measured'
     """
     return dict(_parsed("latency.json"))
