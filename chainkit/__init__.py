@@ -1,0 +1,85 @@
+"""Chainkit: design, simulate, price, compare, run and deploy chains of AWS Lambda functions.
+
+``import chainkit as ck`` loads little; each name brings its module when it is first used.
+
+=====================  ====================================
+name                   file
+=====================  ====================================
+Chain, load            chain.py
+LambdaFunction         services/lambda_function.py
+HttpApi                services/http_api.py
+SqsQueue               services/sqs_queue.py
+LogNormal, Gamma,      distributions.py
+Exponential,
+Constant, Uniform,
+Empirical, Mixture
+Retry                  wiring.py
+Poisson, Steady        simulation/loads.py
+simulate, Run,         simulation/run.py
+no_latency
+bill, Bill             billing/bill.py
+template               templates.py
+local                  deployment/targets.py
+plan, Plan             deployment/plan.py
+deploy, Stack          deployment/stack.py
+variants               rewiring.py
+compare, Comparison    comparison.py
+plot                   figures.py
+Designer               widgets/designer.py
+Span, Trace, Usage     records.py
+ChainkitError,         errors.py
+ConfigError,
+WiringError,
+DesignFileError,
+SimulationError,
+PriceMissingError,
+TemplateError,
+DeployError
+=====================  ====================================
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "chain": ("Chain", "load"),
+    "services.lambda_function": ("LambdaFunction",),
+    "services.http_api": ("HttpApi",),
+    "services.sqs_queue": ("SqsQueue",),
+    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
+    "wiring": ("Retry",),
+    "simulation.loads": ("Poisson", "Steady"),
+    "simulation.run": ("simulate", "Run", "no_latency"),
+    "billing.bill": ("bill", "Bill"),
+    "templates": ("template",),
+    "deployment.targets": ("local",),
+    "deployment.plan": ("plan", "Plan"),
+    "deployment.stack": ("deploy", "Stack"),
+    "rewiring": ("variants",),
+    "comparison": ("compare", "Comparison"),
+    "figures": ("plot",),
+    "widgets.designer": ("Designer",),
+    "records": ("Span", "Trace", "Usage"),
+    "errors": (
+        "ChainkitError", "ConfigError", "WiringError", "DesignFileError", "SimulationError", "PriceMissingError",
+        "TemplateError", "DeployError",
+    ),
+}  # fmt: skip
+_FILE = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_FILE)  # noqa: PLE0605 - a list of text, computed
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _FILE:
+        raise AttributeError(f"module 'chainkit' has no attribute {name!r}")
+    value = getattr(import_module(f"chainkit.{_FILE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -1,0 +1,184 @@
+"""Fields declared once: ranges, units and sources that serve validation, the design file's schema and the forms.
+
+`declared` makes a frozen dataclass of a class whose fields are pydantic's, and turns pydantic's refusal into our
+`ConfigError`. Services and links are both made with it.
+"""
+
+import dataclasses
+import functools
+from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform, get_args, get_origin
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from chainkit.errors import ConfigError, nearest
+from chainkit.units import number_meant, unit_of
+
+T = TypeVar("T")
+_CONFIG = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+
+class Setting(NamedTuple):
+    """One field of a service or link, as forms and error texts need it."""
+
+    name: str
+    kind: type | Any
+    default: Any
+    low: float | None
+    high: float | None
+    choices: tuple[Any, ...]
+    unit: str
+    source: str
+    text: str
+    is_required: bool
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field, dataclasses.field))
+def declared(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen, validated dataclass whose refusals are `ConfigError`."""
+    built = dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)
+    construct = built.__init__
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **settings: Any) -> None:
+        try:
+            construct(self, *args, **settings)
+        except ValidationError as error:
+            raise _refusal(built, args, settings, error) from None
+        except TypeError as error:
+            raise ConfigError(f"{built.__name__}: {error}", fix="give settings by name after the service's name") from None
+
+    built.__init__ = __init__  # type: ignore[method-assign]
+    return built
+
+
+@functools.cache
+def settings(cls: type) -> tuple[Setting, ...]:
+    """Return the fields of a declared class in order, with range, unit, source and text.
+
+    Examples
+    --------
+    >>> from chainkit.services.sqs_queue import SqsQueue
+    >>> settings(SqsQueue)[1][:5]
+    ('visibility_timeout_s', <class 'float'>, 30.0, 0, 43200)
+    """
+    return tuple(_setting(name, field) for name, field in cls.__pydantic_fields__.items())  # type: ignore[attr-defined]
+
+
+def _setting(name: str, field: Any) -> Setting:
+    """Read one of pydantic's fields."""
+    limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)}
+    kind = field.annotation
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    if isinstance(default, dataclasses.Field):  # `name`, declared through dataclasses to be positional
+        default = None
+    extra = field.json_schema_extra or {}
+    return Setting(
+        name,
+        kind,
+        default,
+        limits.get("ge", limits.get("gt")),
+        limits.get("le", limits.get("lt")),
+        choices,
+        unit_of(name),
+        str(extra.get("source", "")),
+        (field.description or "").strip(),
+        field.is_required(),
+    )
+
+
+def changed(thing: T, **changes: Any) -> T:
+    """Return a copy of a declared object with some settings changed; refused like a new one."""
+    kept = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}  # type: ignore[arg-type]
+    first = kept.pop("name", None)
+    kept |= changes
+    return type(thing)(first, **kept) if first is not None else type(thing)(**kept)
+
+
+def stated(thing: Any) -> dict[str, Any]:
+    """Return the settings that differ from the defaults, as plain values that a design file can hold."""
+    return {
+        s.name: _plain(getattr(thing, s.name))
+        for s in settings(type(thing))
+        if s.name != "name" and (s.is_required or getattr(thing, s.name) != s.default)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` in the types that YAML has."""
+    if hasattr(value, "to_plain"):
+        return value.to_plain()
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if getattr(value, f.name) != f.default}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def schema(cls: type) -> dict[str, Any]:
+    """Return the JSON Schema of a declared class's settings."""
+    return TypeAdapter(cls).json_schema()
+
+
+def _refusal(cls: type, args: tuple[Any, ...], given: dict[str, Any], error: ValidationError) -> ConfigError:
+    """Return our error for pydantic's first complaint."""
+    first = error.errors(include_url=False)[0]
+    name = args[0] if args else given.get("name")
+    who = f"{cls.__name__} {name!r}" if isinstance(name, str) else cls.__name__
+    where = first["loc"]
+    field = str(where[0]) if where and isinstance(where[0], str) else "name"
+    known = {s.name: s for s in settings(cls)}
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return ConfigError(
+            f"{who}: unknown setting {field!r}{nearest(field, known)}", fix=f"known settings: {', '.join(known)}"
+        )
+    if first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        return ConfigError(f"{who}: {field} is missing", fix=_advice(known.get(field)))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):  # raised by a field's own validator
+        return ConfigError(f"{who}: {field}: {cause.problem}", fix=cause.fix)
+    value = first["input"] if len(where) > 1 else given.get(field, first["input"])
+    return ConfigError(f"{who}: {field}={value!r} {_complaint(first, known.get(field))}", fix=_fix(value, field, known.get(field)))
+
+
+def _complaint(first: Any, setting: Setting | None) -> str:
+    """Return what is wrong with a value, and what is allowed."""
+    kind = first["type"]
+    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than") and setting is not None:
+        return f"is outside {_range(setting)}"
+    if kind == "string_pattern_mismatch":
+        return "is not a name: a letter, then at most 47 letters, digits, - or _"
+    if setting is not None and setting.choices:
+        return f"is not one of {', '.join(map(repr, setting.choices))}"
+    message = str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"is not {message}" if message.startswith(("a ", "an ")) else f"is refused: {message}"
+
+
+def _range(setting: Setting) -> str:
+    """Return a setting's range with its unit."""
+    unit = f" {setting.unit}" if setting.unit else ""
+    if setting.high is None:
+        return f"{setting.low}{unit} or more"
+    return f"{'' if setting.low is None else setting.low}..{setting.high}{unit}"
+
+
+def _fix(value: Any, field: str, setting: Setting | None) -> str:
+    """Return what to write instead."""
+    if isinstance(value, str) and (meant := number_meant(value, field)) is not None and unit_of(field):
+        return f"write the number in {unit_of(field)}: {field}: {meant:g}"
+    return _advice(setting)
+
+
+def _advice(setting: Setting | None) -> str:
+    """Return what a setting allows, with its source."""
+    if setting is None:
+        return "see the documentation of this setting"
+    source = f" ({setting.source})" if setting.source else ""
+    if setting.choices:
+        return f"choose {setting.name} from {', '.join(map(repr, setting.choices))}{source}"
+    if setting.low is not None or setting.high is not None:
+        return f"choose {setting.name} in {_range(setting)}{source}"
+    return f"{setting.name}: {setting.text or 'give a value'}{source}"

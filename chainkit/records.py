@@ -1,0 +1,300 @@
+"""The records that services and links speak, and that every engine reads.
+
+A service file says what a service *is* with these; no engine ever asks which service it has before it.
+
+=============  ==================================================================================
+`Port`         what a service can emit and accept: the words that wiring.py matches
+Behaviour      `Pool`, `Relay`, `Buffer`, `FanOut` or `Flow`: what the virtual machine makes of it
+`Meter`        what of its use is billed: counter x factor, priced under one key of the price book
+`Resource`     one CloudFormation resource, and the API calls that do the same without CloudFormation
+`Grant`        what a caller must be allowed to do
+`Usage`        what a run, or a month, used: meter -> quantity, per node
+`Trace`        the story of one request, predicted or measured: spans
+=============  ==================================================================================
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chainkit.distributions import Law
+
+Properties = Mapping[str, Any]
+"""Settings of a resource in CloudFormation's own names; values may hold Ref, Fn::GetAtt, Fn::Sub and Fn::Join."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """What a service emits towards others and accepts from them, in the words of wiring.py."""
+
+    emits: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+
+
+# --- behaviour: what the virtual machine makes of a service ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Environments that run one invocation at a time, cold when none is idle."""
+
+    work: Law
+    """Own work for one request or message, at this service's memory."""
+    first_work: Law | None = None
+    """Replaces `work` for the first unit of the run that follows an init."""
+    overhead: Law | None = None
+    """What an invocation takes beyond its units."""
+    init: Law | None = None
+    """Start of a new environment; None starts at once."""
+    timeout_s: float
+    error_rate: float = 0.0
+    poison_fraction: float = 0.0
+    error_name: str = "Exception"
+    limit: int | None = None
+    """Most environments at once (reserved concurrency); None shares the account's."""
+    keep_alive_s: float = 600.0
+    event_retries: int = 2
+    """How often an asynchronous event is tried again after an error."""
+    event_age_s: float = 21_600.0
+    """How long an asynchronous event lives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relay:
+    """Hands a request to one of its targets and answers with that one's answer, within a timeout."""
+
+    timeout_s: float
+    overhead: Law | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """Keeps messages until a poller takes them; one that is not deleted comes back after the visibility timeout."""
+
+    visibility_timeout_s: float
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FanOut:
+    """Gives each message to every outgoing link whose filter lets it pass, and keeps nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrier:
+    """One entry of a state's Retry: waits interval * backoff^(k-1), at most `max_delay_s`, before retry k."""
+
+    errors: tuple[str, ...]
+    interval_s: float = 1.0
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_s: float = float("inf")
+    has_full_jitter: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catcher:
+    """One entry of a state's Catch: go to `goto` on one of these errors."""
+
+    errors: tuple[str, ...]
+    goto: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One state of a `Flow`. `kind` says which of the other fields count.
+
+    ========  ========================================================================================
+    task      `link` (id of the link it travels), `retriers`, `catchers`
+    choice    `ways`: (state, probability) in the order of the rules, default last
+    parallel  `branches`, `retriers`, `catchers`
+    wait      `wait_s`
+    pass      nothing
+    succeed   nothing; ends the flow
+    fail      `error`
+    ========  ========================================================================================
+
+    `goto` is the next state, None at an end.
+    """
+
+    name: str
+    kind: Literal["task", "choice", "parallel", "wait", "pass", "succeed", "fail"]
+    goto: str | None = None
+    link: str = ""
+    ways: tuple[tuple[str, float], ...] = ()
+    branches: tuple[tuple["Step", ...], ...] = ()
+    wait_s: float = 0.0
+    error: str = ""
+    retriers: tuple[Retrier, ...] = ()
+    catchers: tuple[Catcher, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Runs its steps one after another for each request; the first of `steps` is where it starts."""
+
+    steps: tuple[Step, ...]
+    start: Law | None = None
+    """Before the first state is entered."""
+    task_overhead: Law | None = None
+    """What a task takes beyond the work it calls."""
+
+
+Behaviour = Pool | Relay | Buffer | FanOut | Flow
+
+
+# --- money ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """Something AWS counts and bills: `counter` x `factor` units, priced under `price`."""
+
+    price: str
+    """Key in the price book."""
+    counter: str
+    """Which of the machine's counters of this service, or "hours" for what time alone costs."""
+    why: str
+    """Half a sentence for the bill: what this line pays for."""
+    factor: float = 1.0
+    per: Literal["request", "hour"] = "request"
+
+
+@dataclass(frozen=True)
+class UsageLine:
+    """How much one meter of one node counted, in the unit of its price."""
+
+    node: str
+    meter: Meter
+    quantity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a run, or a month, used."""
+
+    lines: tuple[UsageLine, ...]
+    requests: float
+    """How many requests used it."""
+    hours: float
+    """How long they took to arrive. Lines that are per hour count these."""
+    region: str = "us-east-1"
+
+
+# --- what a service becomes ---
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call: boto3's operation name, and its parameters as a function of the resource's properties.
+
+    The properties come with every intrinsic function resolved, and with "Ref" (the physical id) once there is one.
+    Empty parameters mean that the call is not needed.
+    """
+
+    operation: str
+    parameters: Callable[[Properties], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """How to create, read, change and delete a resource by direct calls, without CloudFormation."""
+
+    client: str
+    """boto3's client name."""
+    create: tuple[Call, ...]
+    read: tuple[Call, ...] = ()
+    """Their answers, merged, are what `ref`, `attributes` and `settings` look into."""
+    update: tuple[Call, ...] = ()
+    """Empty: a change replaces the resource."""
+    delete: tuple[Call, ...]
+    ref: str
+    """JMESPath in the merged answers: what {"Ref": id} stands for."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Name for Fn::GetAtt -> JMESPath in the merged answers."""
+    settings: Mapping[str, str | Callable[[Mapping[str, Any], Properties], Any]] = field(default_factory=dict)
+    """Property -> JMESPath, or function of the answers and the properties: what is read back and compared."""
+    missing: tuple[str, ...] = ()
+    """Error codes that mean "not there"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One CloudFormation resource that a service or link needs."""
+
+    id: str
+    """Logical id, letters and digits."""
+    type: str
+    """"AWS::SQS::Queue"."""
+    properties: Properties
+    api: Api
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions that a caller's role must allow on one resource."""
+
+    actions: tuple[str, ...]
+    resource: Any
+    """ARN, or an intrinsic function that gives it."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """What a link tells its caller about the target: an environment variable's last words and its value."""
+
+    suffix: str
+    """`jobs` with "QUEUE_URL" gives JOBS_QUEUE_URL."""
+    value: Any
+
+
+# --- one request's story ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Something that happened to a request between two instants, in seconds since it entered."""
+
+    node: str
+    what: str
+    """"invocation", "init", "hop", "queue wait", "retry wait", "wait", "delivery", "dead letter", "answer" ..."""
+    start_s: float
+    end_s: float
+    attempt: int = 1
+    status: str = "ok"
+    """ok, error, timeout, throttled."""
+    reason: str = ""
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """The story of one request, predicted by a run or measured on a deploy target."""
+
+    request: str
+    outcome: str
+    """completed, failed, throttled, dead-lettered, expired, dropped or unfinished."""
+    response_s: float
+    """Until the caller had its answer; NaN where nobody waits."""
+    completion_s: float
+    """Until the last effect of the last branch; infinite if a branch was lost."""
+    spans: Sequence[Span]
+    answer: str = ""
+
+    def __str__(self) -> str:
+        """Return the story as text, one line per span, in order of start."""
+        from chainkit.units import seconds  # noqa: PLC0415
+
+        head = f"{self.request}: {self.outcome}"
+        if self.response_s == self.response_s:
+            head += f", answered after {seconds(self.response_s)}"
+        lines = [f"{head}, complete after {seconds(self.completion_s)}"]
+        for span in sorted(self.spans, key=lambda s: (s.start_s, s.end_s)):
+            again = f" (attempt {span.attempt})" if span.attempt > 1 else ""
+            status = "" if span.status == "ok" else f" {span.status.upper()}"
+            reason = f": {span.reason}" if span.reason else ""
+            lines.append(
+                f"  {span.start_s:10.3f} s  {seconds(span.end_s - span.start_s):>8}  {span.node}: {span.what}{again}{status}{reason}"
+            )
+        return "\n".join(lines)

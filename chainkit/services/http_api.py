@@ -1,0 +1,173 @@
+"""Amazon API Gateway, HTTP API.
+
+Model    A relay: each request goes to the target of one route and is answered with that target's answer.
+Ignored  Authorizers, CORS, throttling per route, custom domains, data transfer out.
+Sources  [1] HTTP API: 30 s integration timeout, not adjustable (AWS agent toolkit, lambda.md, 2026)
+         [2] HTTP API pricing: 512 KB units (data/prices/)
+Checked  2026-11-23
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from chainkit import data
+from chainkit.distributions import Duration, from_plain
+from chainkit.records import Api, Call, Handle, Meter, Port, Properties, Relay, Resource
+from chainkit.service import Service, Surroundings, given, logical_id, service
+
+
+@service
+class HttpApi(Service):
+    """An HTTP API in front of a chain: it waits for its function, at most 30 seconds.
+
+    Several links are several routes: a request takes one of them, so their probabilities add to at most 1.
+
+    Examples
+    --------
+    >>> HttpApi("api").behaviour().timeout_s
+    30.0
+    """
+
+    integration_timeout_s: float = Field(30.0, ge=0.05, le=30, json_schema_extra={"source": "HTTP API quotas, 2026"})
+    """After this long the caller gets 503, seconds."""
+    overhead: Duration | None = None
+    """What the API itself takes; None: the law in data/latency.json (an assumption)."""
+
+    port: ClassVar[Port] = Port(emits=("integration",))
+    colour: ClassVar[str] = "#8C4FFF"
+    label: ClassVar[str] = "HTTP API"
+    principal: ClassVar[str] = "apigateway.amazonaws.com"
+    handle_suffix: ClassVar[str] = "API_URL"
+
+    def behaviour(self) -> Relay:
+        """Return the relay."""
+        law = self.overhead
+        if law is None:
+            law = from_plain(data.latency()["hops"]["http_api"]["law"])
+        return Relay(timeout_s=self.integration_timeout_s, overhead=law)
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return requests; [2]."""
+        return (Meter(price="http-api-requests", counter="requests", why="requests, 512 KB each"),)
+
+    def resources(self, around: Surroundings) -> tuple[Resource, ...]:
+        """Return the API and its default stage."""
+        return (
+            Resource(
+                id=self.id,
+                type="AWS::ApiGatewayV2::Api",
+                properties={"Name": f"{around.chain}-{self.name}", "ProtocolType": "HTTP"},
+                api=HTTP_API,
+            ),
+            Resource(
+                id=logical_id(self.name, "stage"),
+                type="AWS::ApiGatewayV2::Stage",
+                properties={"ApiId": {"Ref": self.id}, "StageName": "$default", "AutoDeploy": True},
+                api=STAGE,
+            ),
+        )
+
+    def link_resources(self, link: Any, target: Service) -> tuple[Resource, ...]:
+        """Return the integration and the route of one link."""
+        integration = Resource(
+            id=logical_id(self.name, target.name, "integration"),
+            type="AWS::ApiGatewayV2::Integration",
+            properties={
+                "ApiId": {"Ref": self.id},
+                "TimeoutInMillis": int(self.integration_timeout_s * 1000),
+                **target.integration(link.kind == "sync"),
+                **self._credentials(link, target),
+            },
+            api=INTEGRATION,
+        )
+        route = Resource(
+            id=logical_id(self.name, target.name, "route"),
+            type="AWS::ApiGatewayV2::Route",
+            properties={
+                "ApiId": {"Ref": self.id},
+                "RouteKey": link.route,
+                "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integration.id}]]},
+            },
+            api=ROUTE,
+        )
+        return integration, route
+
+    def _credentials(self, link: Any, target: Service) -> dict[str, Any]:
+        """Return the role that an integration with anything but a function uses."""
+        role = {"Fn::GetAtt": [logical_id(self.name, "role"), "Arn"]}
+        return {"CredentialsArn": role} if link.grants(self, target) else {}
+
+    def arn(self) -> Any:
+        """Return the ARN that a function's permission names: any stage, method and path of this API."""
+        return {"Fn::Sub": f"arn:aws:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{self.id}}}/*"}
+
+    def handle(self) -> Handle:
+        """Return the API's address."""
+        return Handle(self.handle_suffix, {"Fn::GetAtt": [self.id, "ApiEndpoint"]})
+
+    def entry(self) -> tuple[str, Call]:
+        """Return a POST: no boto3 client sends it, the deploy target's own HTTP does."""
+        return "http", Call("post", lambda p: {"api_id": p["Ref"], "path": "/", "body": p["Event"]})
+
+
+# --- the same resources by direct calls ---
+
+
+def _by_api(*names: str) -> Any:
+    """Return a function that picks properties, ApiId among them."""
+    return lambda p: given(p, "ApiId", *names)
+
+
+HTTP_API = Api(
+    client="apigatewayv2",
+    create=(Call("create_api", lambda p: given(p, "Name", "ProtocolType")),),
+    read=(Call("get_api", lambda p: {"ApiId": p["Ref"]}),),
+    update=(Call("update_api", lambda p: {"ApiId": p["Ref"], **given(p, "Name")}),),
+    delete=(Call("delete_api", lambda p: {"ApiId": p["Ref"]}),),
+    ref="ApiId",
+    attributes={"ApiEndpoint": "ApiEndpoint"},
+    settings={"Name": "Name", "ProtocolType": "ProtocolType"},
+    missing=("NotFoundException",),
+)
+
+STAGE = Api(
+    client="apigatewayv2",
+    create=(Call("create_stage", _by_api("StageName", "AutoDeploy")),),
+    read=(Call("get_stage", _by_api("StageName")),),
+    delete=(Call("delete_stage", _by_api("StageName")),),
+    ref="StageName",
+    settings={"StageName": "StageName", "AutoDeploy": "AutoDeploy"},
+    missing=("NotFoundException",),
+)
+
+_INTEGRATION = (
+    "IntegrationType", "IntegrationSubtype", "IntegrationUri", "IntegrationMethod", "PayloadFormatVersion",
+    "TimeoutInMillis", "RequestParameters", "CredentialsArn",
+)  # fmt: skip
+
+
+def _integration(p: Properties) -> dict[str, Any]:
+    """Return the parameters that name one integration."""
+    return {"ApiId": p["ApiId"], "IntegrationId": p["Ref"]}
+
+
+INTEGRATION = Api(
+    client="apigatewayv2",
+    create=(Call("create_integration", _by_api(*_INTEGRATION)),),
+    read=(Call("get_integration", _integration),),
+    delete=(Call("delete_integration", _integration),),
+    ref="IntegrationId",
+    settings={name: name for name in _INTEGRATION},
+    missing=("NotFoundException",),
+)
+
+ROUTE = Api(
+    client="apigatewayv2",
+    create=(Call("create_route", _by_api("RouteKey", "Target")),),
+    read=(Call("get_route", lambda p: {"ApiId": p["ApiId"], "RouteId": p["Ref"]}),),
+    delete=(Call("delete_route", lambda p: {"ApiId": p["ApiId"], "RouteId": p["Ref"]}),),
+    ref="RouteId",
+    settings={"RouteKey": "RouteKey", "Target": "Target"},
+    missing=("NotFoundException",),
+)

@@ -1,0 +1,372 @@
+"""AWS Lambda function.
+
+Model    A pool of environments, each running one invocation at a time; the most recently used idle one is taken first.
+Ignored  SnapStart, provisioned concurrency, layers, VPC, response streaming, ephemeral storage beyond 512 MB.
+Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
+         [2] AWS Lambda, asynchronous invocation error handling (2025-26)
+         [3] Init durations by runtime: maxday/lambda-perf, July-August 2026 (data/latency.json)
+         [4] CPU share: 1 vCPU at 1,769 MB; measured on 12 functions, 2020-22 (data/latency.json)
+         [5] INIT is billed for every packaging since 2025-08-01, AWS Compute Blog 2025-04-29
+Checked  2026-11-23
+"""
+
+import zlib
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from chainkit import data, packaging
+from chainkit.declared import settings
+from chainkit.distributions import Constant, Duration, from_plain
+from chainkit.errors import ConfigError
+from chainkit.records import Api, Call, Grant, Handle, Meter, Pool, Port, Properties, Resource
+from chainkit.service import Service, Surroundings, given, logical_id, service
+from chainkit.units import GB_MB
+
+Runtime = Literal[
+    "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x", "nodejs22.x", "nodejs24.x",
+    "java17", "java21", "java25", "dotnet8", "dotnet10", "ruby3.4", "provided.al2023",
+]  # fmt: skip
+
+
+@service
+class LambdaFunction(Service):
+    """A function: code that runs once per request, event or batch.
+
+    Examples
+    --------
+    >>> LambdaFunction("pay", memory_mb=512, duration=0.2).behaviour().timeout_s
+    3.0
+    """
+
+    memory_mb: int = Field(128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
+    """Memory, MB; CPU is in proportion."""
+    timeout_s: int = Field(3, ge=1, le=900, json_schema_extra={"source": "Lambda quotas, 2026"})
+    """After this long an invocation is cut, seconds."""
+    duration: Duration = Constant(0.1)
+    """Work for one request or one message, as measured at `measured_memory_mb`, without its calls; a law or seconds."""
+    overhead: Duration | None = None
+    """What an invocation takes beyond its units, as measured at `measured_memory_mb`."""
+    first_duration: Duration | None = None
+    """Replaces `duration` for the first unit after an init; None: no difference."""
+    init: Duration | None = None
+    """Init of a new environment; None: the measured law of a small function on this runtime."""
+    cpu_fraction: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "T = io + cpu / min(memory, 1769)"})
+    """Share of duration and overhead that is CPU work and so scales with memory."""
+    measured_memory_mb: int | None = Field(None, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
+    """Memory at which the laws were measured; None: at `memory_mb`."""
+    error_rate: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    """Chance that an attempt fails at the end of its own work."""
+    error_name: str = "Exception"
+    """Name of the error it then raises, as Retry and Catch see it."""
+    poison_fraction: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    """Share of the requests that fail here on every attempt."""
+    reserved_concurrency: int | None = Field(None, ge=0, le=10_000, json_schema_extra={"source": "Lambda quotas, 2026"})
+    """Most environments at once, taken from the account's; 0 switches off; None: no reservation."""
+    maximum_retry_attempts: int = Field(2, ge=0, le=2, json_schema_extra={"source": "EventInvokeConfig, 2026"})
+    """How often an asynchronous event is tried again after an error, one and two minutes later."""
+    maximum_event_age_s: int = Field(21_600, ge=60, le=21_600, json_schema_extra={"source": "EventInvokeConfig, 2026"})
+    """How long an asynchronous event lives, seconds."""
+    keep_alive_s: float = Field(
+        600.0, ge=0, le=86_400, json_schema_extra={"source": "measured 2020: 636 s longest survivor; not documented"}
+    )
+    """How long an idle environment lives, seconds (an assumption: AWS does not say)."""
+    runtime: Runtime = "python3.12"
+    """Runtime of the deployed function; decides the default init."""
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Processor; decides the price of duration."""
+    code: str | None = None
+    """Folder of the handler's code, relative to the design file; None: a stand-in that behaves as designed."""
+    handler: str = "handler.handle"
+    """Module and function that Lambda calls."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables besides those that links give."""
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 14
+    """How long its log group keeps events, days."""
+
+    port: ClassVar[Port] = Port(emits=("call", "outcome"), accepts=("call", "delivery", "batch"))
+    colour: ClassVar[str] = "#ED7100"
+    label: ClassVar[str] = "Lambda function"
+    principal: ClassVar[str] = "lambda.amazonaws.com"
+    grants: ClassVar[dict[str, tuple[str, ...]]] = {
+        "call": ("lambda:InvokeFunction",),
+        "delivery": ("lambda:InvokeFunction",),
+    }
+    handle_suffix: ClassVar[str] = "FUNCTION_NAME"
+    delivery_protocol: ClassVar[str] = "lambda"
+
+    def behaviour(self) -> Pool:
+        """Return the pool of environments, its laws scaled to this memory."""
+        k = self._cpu_scale()
+        return Pool(
+            work=self.duration.scaled(k),
+            first_work=self.first_duration.scaled(k) if self.first_duration is not None else None,
+            overhead=self.overhead.scaled(k) if self.overhead is not None else None,
+            init=self.init if self.init is not None else default_init(self.runtime, self.architecture),
+            timeout_s=float(self.timeout_s),
+            error_rate=self.error_rate,
+            poison_fraction=self.poison_fraction,
+            error_name=self.error_name,
+            limit=self.reserved_concurrency,
+            keep_alive_s=self.keep_alive_s,
+            event_retries=self.maximum_retry_attempts,
+            event_age_s=float(self.maximum_event_age_s),
+        )
+
+    def _cpu_scale(self) -> float:
+        """Return duration at this memory over duration where it was measured; [4]."""
+        knee = data.latency()["cpu"]["full_vcpu_mb"]["value"]
+        measured = min(self.measured_memory_mb or self.memory_mb, knee)
+        return 1 - self.cpu_fraction + self.cpu_fraction * measured / min(self.memory_mb, knee)
+
+    def with_settings(self, **changes: Any) -> "LambdaFunction":
+        """Return a copy with some settings changed; laws stay measured at the memory they were given for."""
+        if "memory_mb" in changes and self.measured_memory_mb is None and self.cpu_fraction:
+            changes.setdefault("measured_memory_mb", self.memory_mb)
+        return super().with_settings(**changes)
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return requests, duration and INIT; [5]."""
+        gb_s = f"lambda-gb-s-{'arm64' if self.architecture == 'arm64' else 'x86'}"
+        gb_s_per_ms = self.memory_mb / GB_MB / 1000
+        return (
+            Meter(price="lambda-requests", counter="invocations", why="invocations, retries included"),
+            Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
+            Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
+            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
+        )
+
+    def problems(self, names: Any) -> list[ConfigError]:  # noqa: ARG002
+        """Return what Lambda would refuse beyond single settings."""
+        path = PurePosixPath(self.code) if self.code is not None else None
+        if path is not None and (path.is_absolute() or ".." in path.parts):
+            return [
+                ConfigError(
+                    f"LambdaFunction {self.name!r}: code={self.code!r} leads out of the design file's folder",
+                    fix="put the code below the folder of the design file and name it relative to that",
+                )
+            ]
+        return []
+
+    def arn(self) -> Any:
+        """Return the function's ARN."""
+        return {"Fn::GetAtt": [self.id, "Arn"]}
+
+    def handle(self) -> Handle:
+        """Return the function's name, which Invoke takes."""
+        return Handle(self.handle_suffix, {"Ref": self.id})
+
+    def package(self, root: Any, calls: list[dict[str, Any]]) -> bytes:
+        """Return the zip of the code folder below `root`, or of a stand-in that makes `calls`."""
+        if self.code is not None:
+            return packaging.folder(root, self.code, who=f"LambdaFunction {self.name!r}")
+        return packaging.stand_in(self.behaviour(), self.handler, calls)
+
+    def resources(self, around: Surroundings) -> tuple[Resource, ...]:
+        """Return the log group, the function and, where it differs from the default, its event settings."""
+        full = f"{around.chain}-{self.name}"
+        logs = Resource(
+            id=logical_id(self.name, "logs"),
+            type="AWS::Logs::LogGroup",
+            properties={"LogGroupName": f"/aws/lambda/{full}", "RetentionInDays": self.log_retention_days},
+            api=LOG_GROUP,
+        )
+        properties: dict[str, Any] = {
+            "FunctionName": full,
+            "Role": {"Fn::GetAtt": [around.role, "Arn"]},
+            "Runtime": self.runtime,
+            "Handler": self.handler,
+            "Architectures": [self.architecture],
+            "MemorySize": self.memory_mb,
+            "Timeout": self.timeout_s,
+            "Environment": {"Variables": {**self.environment, **around.environment}},
+            "Zip": around.package,
+        }
+        if self.reserved_concurrency is not None:
+            properties["ReservedConcurrentExecutions"] = self.reserved_concurrency
+        function = Resource(
+            id=self.id, type="AWS::Lambda::Function", properties=properties, api=FUNCTION, depends_on=(logs.id,)
+        )
+        return (logs, function, *self._event_settings(around))
+
+    def _event_settings(self, around: Surroundings) -> tuple[Resource, ...]:
+        """Return the event invoke config, if anything in it differs from AWS's defaults."""
+        ends = {key: around.attached[key] for key in ("on_failure", "on_success") if key in around.attached}
+        default = {s.name: s.default for s in settings(LambdaFunction)}
+        if not ends and all(
+            getattr(self, key) == default[key] for key in ("maximum_retry_attempts", "maximum_event_age_s")
+        ):
+            return ()
+        properties: dict[str, Any] = {
+            "FunctionName": {"Ref": self.id},
+            "Qualifier": "$LATEST",
+            "MaximumRetryAttempts": self.maximum_retry_attempts,
+            "MaximumEventAgeInSeconds": self.maximum_event_age_s,
+        }
+        if ends:
+            words = {"on_failure": "OnFailure", "on_success": "OnSuccess"}
+            properties["DestinationConfig"] = {words[key]: {"Destination": arn} for key, arn in ends.items()}
+        return (
+            Resource(
+                id=logical_id(self.name, "events"),
+                type="AWS::Lambda::EventInvokeConfig",
+                properties=properties,
+                api=EVENT_SETTINGS,
+            ),
+        )
+
+    def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple[Resource, ...]:
+        """Return one permission per AWS service that invokes this function by itself."""
+        return tuple(
+            Resource(
+                id=logical_id(self.name, "permission", str(k + 1)),
+                type="AWS::Lambda::Permission",
+                properties={
+                    "FunctionName": {"Ref": self.id},
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": principal,
+                    "SourceArn": source,
+                },
+                api=PERMISSION,
+            )
+            for k, (principal, source) in enumerate(principals)
+        )
+
+    def integration(self, is_sync: bool) -> Properties:
+        """Return the proxy integration, payload format 2.0."""
+        kind = {} if is_sync else {"RequestParameters": {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}}
+        return {
+            "IntegrationType": "AWS_PROXY",
+            "IntegrationUri": self.arn(),
+            "PayloadFormatVersion": "2.0",
+            **kind,
+        }
+
+    def own_grants(self, around: Surroundings) -> list[Grant]:
+        """Return what every function needs: its own log streams."""
+        group = {"Fn::GetAtt": [logical_id(self.name, "logs"), "Arn"]}
+        return [Grant(("logs:CreateLogStream", "logs:PutLogEvents"), group)]
+
+    def entry(self) -> tuple[str, Call]:
+        """Return a synchronous Invoke."""
+        return "lambda", Call("invoke", lambda p: {"FunctionName": p["Ref"], "Payload": p["Event"].encode()})
+
+
+def default_init(runtime: str, architecture: str) -> Any:
+    """Return the measured init law of a hello-world function on a runtime; [3]."""
+    rows = data.latency()["init"]
+    return from_plain(rows[f"{runtime}-{'arm64' if architecture == 'arm64' else 'x86'}"]["law"])
+
+
+# --- the same resources by direct calls ---
+
+_SETTINGS = ("FunctionName", "Role", "Runtime", "Handler", "MemorySize", "Timeout", "Environment")
+
+
+def _create(p: Properties) -> dict[str, Any]:
+    """Return CreateFunction's parameters."""
+    return {**given(p, *_SETTINGS, "Architectures"), "Code": {"ZipFile": p["Zip"]}, "Publish": False}
+
+
+def _concurrency(p: Properties) -> dict[str, Any]:
+    """Return PutFunctionConcurrency's parameters, or none where nothing is reserved."""
+    return given(p, "FunctionName", "ReservedConcurrentExecutions") if "ReservedConcurrentExecutions" in p else {}
+
+
+LOG_GROUP = Api(
+    client="logs",
+    create=(
+        Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),
+        Call(
+            "put_retention_policy",
+            lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
+        ),
+    ),
+    read=(Call("describe_log_groups", lambda p: {"logGroupNamePrefix": p["LogGroupName"]}),),
+    update=(
+        Call(
+            "put_retention_policy",
+            lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
+        ),
+    ),
+    delete=(Call("delete_log_group", lambda p: {"logGroupName": p["Ref"]}),),
+    ref="logGroups[0].logGroupName",
+    attributes={"Arn": "logGroups[0].arn"},
+    settings={"LogGroupName": "logGroups[0].logGroupName", "RetentionInDays": "logGroups[0].retentionInDays"},
+    missing=("ResourceNotFoundException",),
+)
+
+FUNCTION = Api(
+    client="lambda",
+    create=(
+        Call("create_function", _create),
+        Call("put_function_concurrency", _concurrency),
+    ),
+    read=(Call("get_function", lambda p: {"FunctionName": p["FunctionName"]}),),
+    update=(
+        Call("update_function_code", lambda p: {"FunctionName": p["FunctionName"], "ZipFile": p["Zip"]}),
+        Call("update_function_configuration", lambda p: given(p, *_SETTINGS)),
+        Call("put_function_concurrency", _concurrency),
+    ),
+    delete=(Call("delete_function", lambda p: {"FunctionName": p["Ref"]}),),
+    ref="Configuration.FunctionName",
+    attributes={"Arn": "Configuration.FunctionArn"},
+    settings={
+        "FunctionName": "Configuration.FunctionName",
+        "Role": "Configuration.Role",
+        "Runtime": "Configuration.Runtime",
+        "Handler": "Configuration.Handler",
+        "Architectures": "Configuration.Architectures",
+        "MemorySize": "Configuration.MemorySize",
+        "Timeout": "Configuration.Timeout",
+        "Environment": "Configuration.Environment",
+        "Zip": "Configuration.CodeSha256",
+        "ReservedConcurrentExecutions": "Concurrency.ReservedConcurrentExecutions",
+    },
+    missing=("ResourceNotFoundException",),
+)
+
+EVENT_SETTINGS = Api(
+    client="lambda",
+    create=(
+        Call(
+            "put_function_event_invoke_config",
+            lambda p: given(
+                p, "FunctionName", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"
+            ),
+        ),
+    ),
+    read=(Call("get_function_event_invoke_config", lambda p: given(p, "FunctionName")),),
+    delete=(Call("delete_function_event_invoke_config", lambda p: given(p, "FunctionName")),),
+    ref="FunctionArn",
+    settings={
+        "MaximumRetryAttempts": "MaximumRetryAttempts",
+        "MaximumEventAgeInSeconds": "MaximumEventAgeInSeconds",
+        "DestinationConfig": "DestinationConfig",
+    },
+    missing=("ResourceNotFoundException",),
+)
+
+
+def _statement(p: Properties) -> str:
+    """Return a permission's statement id, made from whom it lets in."""
+    return "chainkit-" + format(zlib.crc32(str((p["Principal"], p["SourceArn"])).encode()), "08x")
+
+
+PERMISSION = Api(
+    client="lambda",
+    create=(
+        Call(
+            "add_permission",
+            lambda p: {**given(p, "FunctionName", "Action", "Principal", "SourceArn"), "StatementId": _statement(p)},
+        ),
+    ),
+    read=(Call("get_policy", lambda p: given(p, "FunctionName")),),
+    delete=(
+        Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement(p)}),
+    ),
+    ref="Policy",
+    settings={"SourceArn": lambda answer, p: p["SourceArn"] if p["SourceArn"] in answer["Policy"] else None},
+    missing=("ResourceNotFoundException",),
+)

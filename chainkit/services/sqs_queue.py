@@ -1,0 +1,159 @@
+"""Amazon SQS standard queue.
+
+Model    A buffer: messages wait until a poller takes a batch; one that is not deleted in time comes back.
+Ignored  FIFO, fair queues, retention (four days by default), server-side encryption with KMS.
+Sources  [1] Amazon SQS quotas, docs.aws.amazon.com quotas-messages (2026)
+         [2] SQS pricing: every API action counts, 64 KB of payload each (data/prices/)
+         [3] Lambda's mapping polls all day: 5 pollers, 20 s waits, 180 empty receives an hour each (facts 2024-26;
+             the 20 s is an assumption)
+Checked  2026-11-23
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from chainkit.records import Api, Buffer, Call, Meter, Port, Properties, Resource
+from chainkit.service import Service, Surroundings, as_text, service
+
+
+@service
+class SqsQueue(Service):
+    """A standard queue: a buffer that pollers empty in batches, each message at least once, in no promised order.
+
+    Examples
+    --------
+    >>> SqsQueue("jobs", visibility_timeout_s=60).behaviour()
+    Buffer(visibility_timeout_s=60.0, delay_s=0.0)
+    """
+
+    visibility_timeout_s: int = Field(30, ge=0, le=43_200, json_schema_extra={"source": "SQS quotas, 2026"})
+    """How long a received message stays hidden, seconds."""
+    delay_s: int = Field(0, ge=0, le=900, json_schema_extra={"source": "SQS quotas, 2026"})
+    """How long a new message stays hidden, seconds."""
+    retention_s: int = Field(345_600, ge=60, le=1_209_600, json_schema_extra={"source": "SQS quotas, 2026"})
+    """How long a message that nobody deletes is kept, seconds."""
+
+    port: ClassVar[Port] = Port(emits=("batch", "redrive"), accepts=("message", "delivery", "redrive"))
+    colour: ClassVar[str] = "#E7157B"
+    label: ClassVar[str] = "SQS queue"
+    grants: ClassVar[dict[str, tuple[str, ...]]] = {
+        "message": ("sqs:SendMessage",),
+        "delivery": ("sqs:SendMessage",),
+        "batch": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    }
+    handle_suffix: ClassVar[str] = "QUEUE_URL"
+    delivery_protocol: ClassVar[str] = "sqs"
+
+    def behaviour(self) -> Buffer:
+        """Return the buffer."""
+        return Buffer(visibility_timeout_s=float(self.visibility_timeout_s), delay_s=float(self.delay_s))
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return every kind of request that is billed; [2], [3]."""
+        price = "sqs-standard-requests"
+        return (
+            Meter(price=price, counter="sends", why="messages sent, 64 KB each"),
+            Meter(price=price, counter="receives", why="receives that brought a batch"),
+            Meter(price=price, counter="deletes", why="deletes, ten messages each"),
+            Meter(price=price, counter="empty_receives", per="hour", why="long polls of the mapping that find nothing"),
+        )
+
+    def resources(self, around: Surroundings) -> tuple[Resource, ...]:
+        """Return the queue."""
+        properties: dict[str, Any] = {
+            "QueueName": f"{around.chain}-{self.name}",
+            "VisibilityTimeout": self.visibility_timeout_s,
+            "DelaySeconds": self.delay_s,
+            "MessageRetentionPeriod": self.retention_s,
+        }
+        if "redrive" in around.attached:
+            properties["RedrivePolicy"] = around.attached["redrive"]
+        return (Resource(id=self.id, type="AWS::SQS::Queue", properties=properties, api=QUEUE),)
+
+    def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple[Resource, ...]:
+        """Return the queue policy that lets AWS services send here by themselves."""
+        statements = [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": principal},
+                "Action": "sqs:SendMessage",
+                "Resource": self.arn(),
+                "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+            }
+            for principal, source in principals
+        ]
+        document = {"Version": "2012-10-17", "Statement": statements}
+        return (
+            Resource(
+                id=f"{self.id}Policy",
+                type="AWS::SQS::QueuePolicy",
+                properties={"Queues": [{"Ref": self.id}], "PolicyDocument": document},
+                api=QUEUE_POLICY,
+            ),
+        )
+
+    def integration(self, is_sync: bool) -> Properties:  # noqa: ARG002
+        """Return the service integration that sends the request's body."""
+        return {
+            "IntegrationType": "AWS_PROXY",
+            "IntegrationSubtype": "SQS-SendMessage",
+            "PayloadFormatVersion": "1.0",
+            "RequestParameters": {"QueueUrl": {"Ref": self.id}, "MessageBody": "$request.body"},
+        }
+
+    def entry(self) -> tuple[str, Call]:
+        """Return SendMessage."""
+        return "sqs", Call("send_message", lambda p: {"QueueUrl": p["Ref"], "MessageBody": p["Event"]})
+
+
+# --- the same resources by direct calls ---
+
+_ATTRIBUTES = ("VisibilityTimeout", "DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy")
+
+
+def _attributes(p: Properties) -> dict[str, str]:
+    """Return a queue's attributes as SQS takes them: text."""
+    return {name: as_text(p[name]) for name in _ATTRIBUTES if name in p}
+
+
+QUEUE = Api(
+    client="sqs",
+    create=(Call("create_queue", lambda p: {"QueueName": p["QueueName"], "Attributes": _attributes(p)}),),
+    read=(
+        Call("get_queue_url", lambda p: {"QueueName": p["QueueName"]}),
+        Call("get_queue_attributes", lambda p: {"QueueUrl": p["QueueUrl"], "AttributeNames": ["All"]}),
+    ),
+    update=(Call("set_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "Attributes": _attributes(p)}),),
+    delete=(Call("delete_queue", lambda p: {"QueueUrl": p["Ref"]}),),
+    ref="QueueUrl",
+    attributes={"Arn": "Attributes.QueueArn"},
+    settings={name: f"Attributes.{name}" for name in _ATTRIBUTES},
+    missing=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
+)
+
+QUEUE_POLICY = Api(
+    client="sqs",
+    create=(
+        Call(
+            "set_queue_attributes",
+            lambda p: {"QueueUrl": p["Queues"][0], "Attributes": {"Policy": as_text(p["PolicyDocument"])}},
+        ),
+    ),
+    read=(
+        Call(
+            "get_queue_attributes",
+            lambda p: {"QueueUrl": p["Queues"][0], "AttributeNames": ["Policy"]},
+        ),
+    ),
+    update=(
+        Call(
+            "set_queue_attributes",
+            lambda p: {"QueueUrl": p["Queues"][0], "Attributes": {"Policy": as_text(p["PolicyDocument"])}},
+        ),
+    ),
+    delete=(Call("set_queue_attributes", lambda p: {"QueueUrl": p["Queues"][0], "Attributes": {"Policy": ""}}),),
+    ref="Attributes.Policy",
+    settings={"PolicyDocument": "Attributes.Policy"},
+    missing=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
+)

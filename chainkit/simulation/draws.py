@@ -1,0 +1,196 @@
+"""Random draws that belong to the request: `uniform(seed, replication, site, request, visit, attempt)`, and the one sampler.
+
+A draw is a hash of what it is for, not the next number of a stream. So results do not depend on the order of events or on
+threads, the same order costs the same in every variant, and any request can be replayed.
+
+Sites (name and purpose)
+------------------------
+=============================  =======================================================================================
+``arrivals``                   gap before request i; visit 0
+``attribute:<name>``           the request's value of a traffic attribute; visit 0
+``<node>.duration``            own work for one unit; the segments between calls share the one draw
+``<node>.first``               replaces it for the first unit after an init
+``<node>.overhead``            what an invocation takes beyond its units; a batch draws for its first message
+``<node>.init``                init of a new environment, drawn by the invocation that starts it
+``<node>.error``               whether an attempt fails
+``<node>.poison``              whether the request fails here always; visit 0
+``<node>.start``               what a state machine or API takes before its first step
+``<node>.<state>.overhead``    what a task state takes beyond its call
+``<node>.<state>.choice``      which way a choice goes
+``<link id>.hop``              latency of a link
+``<link id>.chance``           whether a request takes a link, or passes a filter stated as a fraction
+``<link id>.jitter``           jitter of a caller's retries; of a state: ``<node>.<state>.jitter``
+=============================  =======================================================================================
+
+Visit and attempt
+-----------------
+They live in one 64-bit word, the *salt*: 0 at the start; `again(salt)` for each further attempt; `descend(salt, place)`
+on entering a node, where place is the incoming link's position among the target's links (0 for the first) plus 65,536
+times the number of the item (message of a `count`, turn of a loop). The first attempt by a first link keeps salt 0, so
+variants that reach a function by other links draw the same.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from chainkit.distributions import Constant, Law
+
+FloatArray = npt.NDArray[np.float64]
+
+MASK = (1 << 64) - 1
+REQUEST = 0x9E3779B97F4A7C15
+"""Odd multiplier of the request number."""
+SALT = 0xD1B54A32D192ED03
+"""Odd multiplier of the salt."""
+AGAIN = 0xA24BAED4963EE407
+"""What one more attempt adds to the salt."""
+PLACE = 0x9FB21C651E98DF25
+"""Odd multiplier of the place."""
+MIX_1, MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+SUB = 5
+"""log2 of the bins per octave."""
+OCTAVES = 40
+"""Octaves of tail probability, 2^-1 .. 2^-40, on both sides."""
+BINS = (OCTAVES << SUB) + 1
+"""Bins of one side."""
+SMOOTH, SPLIT = 2, 6
+"""Words of a bin: a, b of its line; with a jump inside: a, b below it, its x, a, b above it, one unused."""
+
+
+def mix(x: int) -> int:
+    """Return splitmix64's finaliser of a 64-bit word."""
+    x = ((x ^ (x >> 30)) * MIX_1) & MASK
+    x = ((x ^ (x >> 27)) * MIX_2) & MASK
+    return x ^ (x >> 31)
+
+
+def site_key(seed: int, replication: int, site: str) -> int:
+    """Return the 64-bit key of a site."""
+    digest = hashlib.blake2b(f"{seed}/{site}".encode(), digest_size=8).digest()
+    return mix((int.from_bytes(digest, "little") + replication * REQUEST) & MASK)
+
+
+def again(salt: int) -> int:
+    """Return the salt of the next attempt."""
+    return (salt + AGAIN) & MASK
+
+
+def descend(salt: int, place: int) -> int:
+    """Return the salt of a visit that comes by `place`; 0 stays 0 at place 0."""
+    return mix((salt + place * PLACE) & MASK)
+
+
+def word(key: int, request: int, salt: int) -> int:
+    """Return the 64 random bits of one draw."""
+    return mix((key + request * REQUEST + salt * SALT) & MASK)
+
+
+def uniform(seed: int, replication: int, site: str, request: int, visit: int = 0, attempt: int = 0) -> float:
+    """Return the uniform number in [0, 1) of one draw.
+
+    Examples
+    --------
+    >>> uniform(1, 0, "pay.error", 17) == uniform(1, 0, "pay.error", 17)
+    True
+    >>> uniform(1, 0, "pay.error", 17) == uniform(1, 0, "pay.error", 17, attempt=1)
+    False
+    """
+    return word(site_key(seed, replication, site), request, (visit + attempt * AGAIN) & MASK) / 2.0**64
+
+
+def threshold(p: float) -> int:
+    """Return the word below which a draw is a hit with chance `p`; chances of 1 always hit (see `hits`)."""
+    return min(int(p * 2.0**64), MASK)
+
+
+def hits(key: int, p: float, request: int, salt: int) -> bool:
+    """Tell whether the draw hits with chance `p`."""
+    return p >= 1 or word(key, request, salt) < threshold(p)
+
+
+def table(law: Law) -> FloatArray:
+    """Return the inverse-CDF table of a law's standard form: (2 sides, BINS, words of a bin), lower side first.
+
+    A bin holds a straight line in x = tail probability * 2^64; where the law jumps inside a bin it holds two lines and
+    the x of the jump. Means and quantiles to p99.99 are within 2e-4 of the law's (tests/simulation/test_draws.py).
+    """
+    unit = law.standard()
+    jumps = np.asarray(law.jumps(), np.float64)
+    rows = np.zeros((2, BINS, SPLIT if jumps.size else SMOOTH))
+    edges = bin_edges()
+    for side, quantile in enumerate((unit.ppf, unit.isf)):
+        values = np.asarray(quantile(edges), np.float64)
+        rows[side, :, 0], rows[side, :, 1] = _lines(edges[:-1], edges[1:], values[:-1], values[1:])
+        knots = jumps if side == 0 else 1.0 - jumps
+        for knot in knots[(knots > edges[0]) & (knots < 0.5)]:
+            _split(rows[side], edges, values, quantile, float(knot))
+    rows[0, 0, :2] = unit.ppf(edges[:1])[0], 0.0  # below 2^-40 the lower side stays where it is: no time below zero
+    return rows
+
+
+def bin_edges() -> FloatArray:
+    """Return the BINS + 1 edges of one side's bins, as tail probabilities."""
+    j = np.arange(BINS + 1)
+    edges = np.ldexp(1.0 + (j & ((1 << SUB) - 1)) / (1 << SUB), (j >> SUB) - OCTAVES - 1)
+    edges[-1] = 0.5
+    return edges
+
+
+def _lines(low: FloatArray, high: FloatArray, left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return (a, b) of the lines through (low, left) and (high, right), in x = probability * 2^64."""
+    width = np.ldexp(high - low, 64)
+    slope = np.divide(right - left, width, out=np.zeros_like(width), where=width > 0)
+    return left - slope * np.ldexp(low, 64), slope
+
+
+def _split(
+    side: FloatArray, edges: FloatArray, values: FloatArray, quantile: Callable[[FloatArray], FloatArray], knot: float
+) -> None:
+    """Give the bin of a jump two lines that meet the law on both sides of it."""
+    k = int(np.searchsorted(edges, knot, side="right")) - 1
+    if edges[k] == knot:
+        return
+    near = np.array([knot - 1e-13, knot + 1e-13])
+    before, after = quantile(near)
+    low, high = edges[[k]], edges[[k + 1]]
+    at = np.array([knot])
+    a, b = _lines(low, at, values[[k]], np.array([before]))
+    a2, b2 = _lines(at, high, np.array([after]), values[[k + 1]])
+    side[k] = a[0], b[0], math.ldexp(knot, 64), a2[0], b2[0], 0.0
+
+
+def sample(rows: FloatArray, bits: int) -> float:
+    """Return the value that 64 random bits draw from a table: the plain twin of the kernel's sampler."""
+    x = float((bits >> 1) | 1)
+    mantissa, exponent = math.frexp(x)
+    j = max(((exponent - 1 - (63 - OCTAVES)) << SUB) + int((mantissa * 2 - 1) * (1 << SUB)), 0)
+    line = rows[bits & 1, j]
+    k = 3 if line.size == SPLIT and line[2] != 0.0 and x >= line[2] else 0
+    return float(line[k] + line[k + 1] * x)
+
+
+def draw(seed: int, replication: int, site: str, law: Law, request: int, salt: int, rows: FloatArray) -> float:
+    """Return one draw of a law at a site, in seconds: what the kernel draws, bit for bit."""
+    if isinstance(law, Constant):
+        return law.mean_s
+    unit = law.standard()
+    return sample(rows, word(site_key(seed, replication, site), request, salt)) * unit.scale + unit.shift
+
+
+def greatest(rows: FloatArray) -> float:
+    """Return the greatest value that a table can give: the far end of its upper side."""
+    return float(rows[1, 0, 0] + rows[1, 0, 1])
+
+
+def tables(laws: Iterable[Law]) -> dict[object, FloatArray]:
+    """Return the table of each distinct shape among `laws`."""
+    found: dict[object, FloatArray] = {}
+    for law in laws:
+        if not isinstance(law, Constant) and (key := law.standard().key) not in found:
+            found[key] = table(law)
+    return found

@@ -1,0 +1,699 @@
+"""The closed list of ways one service triggers another: each a thing that AWS has, with AWS's fields.
+
+=====================  ===================================  ==================================================
+link                   from -> to                           `link=` word
+=====================  ===================================  ==================================================
+`Invocation`           function, API -> function, machine   "sync" (default), "async"
+`SendMessage`          function, API -> queue               "send"
+`Publish`              function -> topic                    "publish"
+`PutEvents`            function, API -> bus                 "put_events"
+`EventSourceMapping`   queue -> function                    "mapping"
+`Subscription`         topic -> function, queue             "subscription"
+`Rule`                 bus -> function, queue, machine ...  "rule"
+`Task`                 machine -> anything                  read from the machine's ASL, never connected by hand
+`Destination`          function -> queue, topic, bus ...    "on_failure", "on_success"
+`Redrive`              queue -> queue                       "redrive"
+=====================  ===================================  ==================================================
+
+A link fits when the source emits one of its words and the target accepts one. Services never hold pairs; pairs are here.
+Retry, delivery and filter rules: docs.aws.amazon.com, read 2026-11-23 (tags beside the fields).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from chainkit.declared import declared, stated
+from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
+from chainkit.records import Api, Call, Grant, Handle, Properties, Resource
+from chainkit.service import Service, as_text, given, logical_id
+
+Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "redrive"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How a caller tries a synchronous call again: SDK retries, or the code's own loop."""
+
+    max_attempts: int = 3
+    """Tries in all, the first included."""
+    interval_s: float = 1.0
+    """Wait before the second try, seconds."""
+    backoff_rate: float = 2.0
+    """Each further wait is this many times longer."""
+    max_delay_s: float = 20.0
+    """No wait is longer, seconds."""
+    has_full_jitter: bool = False
+    """Wait uniformly between 0 and that instead."""
+
+
+@declared
+class Link:
+    """An edge of a chain: how `source` triggers `target`, both named."""
+
+    source: str
+    """Name of the service the link leaves."""
+    target: str
+    """Name of the service the link enters."""
+
+    emits: ClassVar[tuple[str, ...]] = ()
+    accepts: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """`link=` word -> the settings it stands for."""
+
+    @property
+    def kind(self) -> Kind:
+        """How the link invokes: what drives latency, retry, cost and checks."""
+        raise TypeError(type(self).__name__)
+
+    @property
+    def word(self) -> str:
+        """The `link=` word of this link."""
+        return next(iter(self.words))
+
+    @property
+    def dead_letters(self) -> str | None:
+        """Name of the queue that hangs on this link, if any."""
+        return None
+
+    def hop(self, target: Service) -> str:  # noqa: ARG002
+        """Return the key of this hop's law in data/latency.json, "" for none."""
+        return ""
+
+    def fits(self, source: Service, target: Service) -> bool:
+        """Tell whether this kind of link can lead from `source` to `target`."""
+        return bool(set(self.emits) & set(source.port.emits)) and self.accepted(target) is not None
+
+    @classmethod
+    def accepted(cls, target: Service) -> str | None:
+        """Return the word by which `target` accepts this link, or None."""
+        return next((word for word in cls.accepts if word in target.port.accepts), None)
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:  # noqa: ARG002
+        """Return (service, grant) pairs: what whose role must allow."""
+        return []
+
+    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:  # noqa: ARG002
+        """Return (service, principal, source ARN): whom a resource policy lets in."""
+        return []
+
+    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:  # noqa: ARG002
+        """Return (service, setting, value): what the link hangs on a service."""
+        return []
+
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+        """Return the CloudFormation resources of the link itself; `queue` is its dead-letter queue."""
+        return ()
+
+    def handle(self, target: Service) -> Handle | None:  # noqa: ARG002
+        """Return what the caller is told about the target, for links that code travels."""
+        return None
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:  # noqa: ARG002
+        """Return what AWS would refuse about this link; `key` is its id."""
+        return []
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the link's settings as a design file holds them, without its ends."""
+        return {"link": self.word, **stated(self)}
+
+
+@declared
+class Caller(Link):
+    """A link that its source's own code (or an API's route) travels: once, or several times, per request."""
+
+    step: int = Field(1, ge=1, le=100)
+    """Links of equal step start together; of k steps, step i begins after i/(k+1) of the own work."""
+    after_fraction: float | None = Field(None, ge=0, le=1)
+    """Share of the own work after which the step begins; None: evenly."""
+    probability: float = Field(1.0, ge=0, le=1)
+    """Chance that a request takes this link."""
+    case: str | None = None
+    """Links sharing a case exclude each other; their probabilities add to at most 1."""
+    count: int = Field(1, ge=1, le=1_000)
+    """Messages a call sends."""
+    message_bytes: int = Field(1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"})
+    """Size of each, bytes."""
+    needs_answer: bool | None = None
+    """Whether the caller uses the answer; None: yes for synchronous calls, no for others."""
+    keep: bool = False
+    """True protects the link from being rewired in variants."""
+    route: str = "$default"
+    """Route of an API, "POST /orders"; of no effect elsewhere."""
+    maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
+        """Return what the caller's role must allow."""
+        if self._is_admitted(source, target):
+            return []
+        grant = target.grant(self.accepted(target) or "")
+        return [(source.name, grant)] if grant is not None else []
+
+    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
+        """Return the resource policy that an API needs to call a function; other callers use their role."""
+        return [(target.name, source.principal, source.arn())] if self._is_admitted(source, target) else []
+
+    def _is_admitted(self, source: Service, target: Service) -> bool:
+        """Tell whether the target lets the caller in by its own policy."""
+        return "integration" in source.port.emits and "delivery" in target.port.accepts and "call" in target.port.accepts
+
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+        """Return what the source needs for this link."""
+        return source.link_resources(self, target)
+
+    def handle(self, target: Service) -> Handle | None:
+        """Return what the caller's code is told about the target."""
+        return target.handle()
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:  # noqa: ARG002
+        """Return messages over the limit of what carries them."""
+        if self.message_bytes <= self.maximum_bytes:
+            return []
+        return [
+            ConfigError(
+                f"link {key!r}: message_bytes={self.message_bytes} is over the {self.maximum_bytes} bytes "
+                f"that {type(self).__name__} carries",
+                fix="store the data and send its key",
+            )
+        ]
+
+
+@declared
+class Invocation(Caller):
+    """A call of a function or state machine: the caller waits for the answer, or hands over an event."""
+
+    invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
+    """RequestResponse waits for the answer; Event hands over and goes on."""
+    retry: Retry | None = None
+    """How the caller tries a failed synchronous call again; None: not at all (Lambda itself never does)."""
+    client_timeout_s: float | None = Field(None, gt=0, le=900)
+    """The caller gives up waiting after this long; the callee runs on. None: as long as the caller lives."""
+    on_error: Literal["fail", "continue"] = "fail"
+    """Whether a failed call fails the caller at that instant or is taken as an answer."""
+    response_bytes: int = Field(1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"})
+    """Size of the answer, bytes."""
+
+    emits: ClassVar[tuple[str, ...]] = ("call", "integration")
+    accepts: ClassVar[tuple[str, ...]] = ("call",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sync": {}, "async": {"invocation_type": "Event"}}
+
+    @property
+    def kind(self) -> Kind:
+        """Sync waits, async does not."""
+        return "sync" if self.invocation_type == "RequestResponse" else "async"
+
+    @property
+    def word(self) -> str:
+        """The `link=` word."""
+        return self.kind
+
+    def hop(self, target: Service) -> str:  # noqa: ARG002
+        """Return the key of the hop's law."""
+        return "sync_invocation" if self.kind == "sync" else "async_invocation"
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the settings; the word says the invocation type."""
+        plain = super().to_plain()
+        plain.pop("invocation_type", None)
+        return plain
+
+
+@declared
+class SendMessage(Caller):
+    """A message sent to a queue by the caller's code."""
+
+    emits: ClassVar[tuple[str, ...]] = ("call", "integration")
+    accepts: ClassVar[tuple[str, ...]] = ("message",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"send": {}}
+    maximum_bytes: ClassVar[int] = 1024 * 1024  # AWS blog 2026-01-29
+
+    @property
+    def kind(self) -> Kind:
+        """The caller goes on at once."""
+        return "send"
+
+
+@declared
+class Publish(Caller):
+    """A message published to a topic by the caller's code."""
+
+    emits: ClassVar[tuple[str, ...]] = ("call",)
+    accepts: ClassVar[tuple[str, ...]] = ("notification",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"publish": {}}
+    maximum_bytes: ClassVar[int] = 256 * 1024  # not in the 1 MB announcement of 2026-01-29
+
+    @property
+    def kind(self) -> Kind:
+        """The caller goes on at once."""
+        return "send"
+
+
+@declared
+class PutEvents(Caller):
+    """An event put on a bus by the caller's code."""
+
+    emits: ClassVar[tuple[str, ...]] = ("call", "integration")
+    accepts: ClassVar[tuple[str, ...]] = ("event",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"put_events": {}}
+    maximum_bytes: ClassVar[int] = 1024 * 1024  # AWS blog 2026-01-29
+
+    @property
+    def kind(self) -> Kind:
+        """The caller goes on at once."""
+        return "send"
+
+
+@declared
+class EventSourceMapping(Link):
+    """Lambda's poller: takes batches off a queue and invokes the function with each, synchronously."""
+
+    batch_size: int = Field(10, ge=1, le=10_000, json_schema_extra={"source": "SQS mapping, 2026"})
+    """Most messages in a batch."""
+    maximum_batching_window_s: int = Field(0, ge=0, le=300, json_schema_extra={"source": "SQS mapping, 2026"})
+    """How long to gather a batch, seconds; a batch over 10 needs at least 1."""
+    maximum_concurrency: int | None = Field(None, ge=2, le=1_000, json_schema_extra={"source": "SQS mapping, 2026"})
+    """Most batches running at once; None: 5 at first, 300 more a minute, at most 1,250."""
+    report_batch_item_failures: bool = False
+    """Whether the function reports which messages failed; else one failure fails its batch."""
+
+    emits: ClassVar[tuple[str, ...]] = ("batch",)
+    accepts: ClassVar[tuple[str, ...]] = ("batch",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"mapping": {}}
+
+    @property
+    def kind(self) -> Kind:
+        """Messages are polled."""
+        return "poll"
+
+    def hop(self, target: Service) -> str:  # noqa: ARG002
+        """Return the key of the law from SendMessage to the handler's start."""
+        return "sqs_mapping"
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
+        """Return what CreateEventSourceMapping refuses."""
+        found: list[ChainkitError] = []
+        if self.batch_size > 10 and self.maximum_batching_window_s == 0:
+            found.append(
+                ConfigError(
+                    f"link {key!r}: batch_size={self.batch_size} needs a batching window",
+                    fix="set maximum_batching_window_s to 1 or more, or batch_size to 10 or less",
+                )
+            )
+        hidden_s, runs_s = getattr(source, "visibility_timeout_s", None), getattr(target, "timeout_s", None)
+        if hidden_s is not None and runs_s is not None and hidden_s < runs_s:
+            found.append(
+                ConfigError(
+                    f"link {key!r}: visibility_timeout_s={hidden_s} of {source.name!r} is shorter than timeout_s={runs_s} "
+                    f"of {target.name!r}; Lambda refuses such a mapping",
+                    fix=f"set visibility_timeout_s of {source.name!r} to {6 * runs_s} (six times the timeout is advised)",
+                )
+            )
+        return found
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
+        """Return what the function's role must allow: the poller uses it."""
+        grant = source.grant("batch")
+        return [(target.name, grant)] if grant is not None else []
+
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+        """Return the mapping."""
+        properties: dict[str, Any] = {
+            "EventSourceArn": source.arn(),
+            "FunctionName": {"Ref": target.id},
+            "BatchSize": self.batch_size,
+            "MaximumBatchingWindowInSeconds": self.maximum_batching_window_s,
+        }
+        if self.report_batch_item_failures:
+            properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+        if self.maximum_concurrency is not None:
+            properties["ScalingConfig"] = {"MaximumConcurrency": self.maximum_concurrency}
+        name = logical_id(source.name, target.name, "mapping")
+        role = logical_id(target.name, "role")
+        return (
+            Resource(
+                id=name, type="AWS::Lambda::EventSourceMapping", properties=properties, api=MAPPING, depends_on=(role,)
+            ),
+        )
+
+
+@declared
+class Delivery(Link):
+    """What a topic or bus does by itself: hand each message that passes to a target."""
+
+    match_fraction: float | None = Field(None, ge=0, le=1)
+    """Share of the messages that pass, where the traffic does not state the attributes; None: by the attributes."""
+    dead_letter_queue: str | None = None
+    """Name of the queue that gets what could not be delivered."""
+
+    @property
+    def kind(self) -> Kind:
+        """Deliveries are pushed."""
+        return "deliver"
+
+    @property
+    def dead_letters(self) -> str | None:
+        """The queue that hangs on this delivery."""
+        return self.dead_letter_queue
+
+
+@declared
+class Subscription(Delivery):
+    """A topic's delivery to a function or queue, with a filter on message attributes."""
+
+    filter_policy: dict[str, list[Any]] | None = None
+    """Attribute -> allowed values or matchers ({"prefix": "eu-"}, {"anything-but": ["x"]} ...); None: everything."""
+    raw_message_delivery: bool = False
+    """Whether a queue gets the bare message instead of SNS's envelope."""
+
+    emits: ClassVar[tuple[str, ...]] = ("notification",)
+    accepts: ClassVar[tuple[str, ...]] = ("delivery",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"subscription": {}}
+
+    def hop(self, target: Service) -> str:
+        """Return the key of the law from Publish to the target."""
+        return "sns_to_lambda" if "batch" in target.port.accepts else "sns_to_sqs"
+
+    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
+        """Return the policies of the target and of the dead-letter queue."""
+        return [(name, "sns.amazonaws.com", source.arn()) for name in (target.name, self.dead_letter_queue) if name]
+
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
+        """Return the subscription."""
+        properties: dict[str, Any] = {
+            "TopicArn": source.arn(),
+            "Protocol": "lambda" if "batch" in target.port.accepts else "sqs",
+            "Endpoint": target.arn(),
+        }
+        if self.filter_policy is not None:
+            properties["FilterPolicy"] = self.filter_policy
+        if self.raw_message_delivery:
+            properties["RawMessageDelivery"] = True
+        if queue is not None:
+            properties["RedrivePolicy"] = {"deadLetterTargetArn": queue.arn()}
+        name = logical_id(source.name, target.name, "subscription")
+        return (Resource(id=name, type="AWS::SNS::Subscription", properties=properties, api=SUBSCRIPTION),)
+
+
+@declared
+class Rule(Delivery):
+    """A rule of an event bus with one target."""
+
+    event_pattern: dict[str, Any] | None = None
+    """EventBridge pattern, {"detail": {"status": ["charged"]}}; None: everything on the bus."""
+    maximum_retry_attempts: int = Field(185, ge=0, le=185, json_schema_extra={"source": "API_RetryPolicy, 2026"})
+    """How often a delivery that the target's service refuses is tried again."""
+    maximum_event_age_s: int = Field(86_400, ge=60, le=86_400, json_schema_extra={"source": "API_RetryPolicy, 2026"})
+    """How long such a delivery is tried, seconds."""
+
+    emits: ClassVar[tuple[str, ...]] = ("event",)
+    accepts: ClassVar[tuple[str, ...]] = ("delivery", "start", "notification", "event")
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"rule": {}}
+
+    def hop(self, target: Service) -> str:
+        """Return the key of the law from PutEvents to the target."""
+        return "eventbridge_to_lambda" if "batch" in target.port.accepts else "eventbridge_to_other"
+
+    @property
+    def filter_policy(self) -> dict[str, list[Any]] | None:
+        """The part of the pattern that looks at the event's own fields."""
+        return (self.event_pattern or {}).get("detail")
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
+        """Return what the rule's role must allow, for targets that take a role (state machines, buses)."""
+        grant = None if "delivery" in target.port.accepts else target.grant(self.accepted(target) or "")
+        return [(source.name, grant)] if grant is not None else []
+
+    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
+        """Return the policies of targets without a role, and of the dead-letter queue."""
+        arn = {"Fn::GetAtt": [self._id(source, target), "Arn"]}
+        taken_by_policy = [target.name] if "delivery" in target.port.accepts else []
+        return [(n, "events.amazonaws.com", arn) for n in (*taken_by_policy, self.dead_letter_queue) if n]
+
+    def _id(self, source: Service, target: Service) -> str:
+        """Return the rule's logical id."""
+        return logical_id(source.name, target.name, "rule")
+
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
+        """Return the rule with its one target."""
+        to: dict[str, Any] = {
+            "Id": target.name,
+            "Arn": target.arn(),
+            "RetryPolicy": {
+                "MaximumRetryAttempts": self.maximum_retry_attempts,
+                "MaximumEventAgeInSeconds": self.maximum_event_age_s,
+            },
+        }
+        if self.grants(source, target):
+            to["RoleArn"] = {"Fn::GetAtt": [logical_id(source.name, "role"), "Arn"]}
+        if queue is not None:
+            to["DeadLetterConfig"] = {"Arn": queue.arn()}
+        properties = {
+            "Name": f"{source.name}-{target.name}",
+            "EventBusName": {"Ref": source.id},
+            "EventPattern": self.event_pattern or {"source": [{"prefix": ""}]},
+            "State": "ENABLED",
+            "Targets": [to],
+        }
+        return (Resource(id=self._id(source, target), type="AWS::Events::Rule", properties=properties, api=RULE),)
+
+
+@declared
+class Task(Link):
+    """A state machine's task: read from its ASL. Never connected by hand, never saved."""
+
+    state: str
+    """Name of the state."""
+    resource: str
+    """What the task calls, as the ASL names it."""
+    invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
+    """Event for a task that hands over an asynchronous invocation and goes on."""
+    message_bytes: int = 1024
+    """Size of what the task sends, bytes."""
+
+    emits: ClassVar[tuple[str, ...]] = ("task",)
+    accepts: ClassVar[tuple[str, ...]] = ("call", "message", "notification", "event")
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"task": {}}
+
+    @property
+    def kind(self) -> Kind:
+        """Driven by the state machine."""
+        return "task"
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
+        """Return what the machine's role must allow."""
+        grant = target.grant(self.accepted(target) or "")
+        return [(source.name, grant)] if grant is not None else []
+
+
+@declared
+class Destination(Link):
+    """Where a function's asynchronous events go once they are done with."""
+
+    condition: Literal["OnFailure", "OnSuccess"] = "OnFailure"
+    """OnFailure: after the last retry; OnSuccess: with the function's answer."""
+
+    emits: ClassVar[tuple[str, ...]] = ("outcome",)
+    accepts: ClassVar[tuple[str, ...]] = ("delivery", "notification", "event")
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "on_failure": {},
+        "on_success": {"condition": "OnSuccess"},
+    }
+
+    @property
+    def kind(self) -> Kind:
+        """Follows the outcome of an event."""
+        return "outcome"
+
+    @property
+    def word(self) -> str:
+        """The `link=` word."""
+        return "on_failure" if self.condition == "OnFailure" else "on_success"
+
+    def hop(self, target: Service) -> str:
+        """Return the key of the hop's law: a function gets it as an asynchronous event."""
+        return "async_invocation" if "batch" in target.port.accepts else ""
+
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
+        """Return what the function's role must allow."""
+        grant = target.grant(self.accepted(target) or "")
+        return [(source.name, grant)] if grant is not None else []
+
+    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
+        """Return the target, for the function's event settings."""
+        return [(source.name, self.word, target.arn())]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the settings; the word says the condition."""
+        plain = super().to_plain()
+        plain.pop("condition", None)
+        return plain
+
+
+@declared
+class Redrive(Link):
+    """A queue's dead-letter queue: where a message goes that was received too often."""
+
+    max_receive_count: int = Field(5, ge=1, le=1_000, json_schema_extra={"source": "SQS; at least 5 is advised"})
+    """Receives after which a message that comes back is moved."""
+
+    emits: ClassVar[tuple[str, ...]] = ("redrive",)
+    accepts: ClassVar[tuple[str, ...]] = ("redrive",)
+    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"redrive": {}}
+
+    @property
+    def kind(self) -> Kind:
+        """Dead letters."""
+        return "redrive"
+
+    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
+        """Return the redrive policy, for the source queue."""
+        policy = {"deadLetterTargetArn": target.arn(), "maxReceiveCount": self.max_receive_count}
+        return [(source.name, "redrive", policy)]
+
+
+LINKS: tuple[type[Link], ...] = (
+    Invocation, SendMessage, Publish, PutEvents, EventSourceMapping, Subscription, Rule, Destination, Redrive,
+)  # fmt: skip
+"""In order of preference: where several fit, the plain call comes first."""
+
+WORDS: dict[str, tuple[type[Link], Mapping[str, Any]]] = {
+    word: (cls, settings) for cls in LINKS for word, settings in cls.words.items()
+}
+
+
+def fitting(source: Service, target: Service) -> list[str]:
+    """Return the `link=` words that can lead from `source` to `target`, the default first."""
+    found = [
+        word
+        for word, (cls, _) in WORDS.items()
+        if set(cls.emits) & set(source.port.emits) and cls.accepted(target) is not None
+    ]
+    return sorted(found, key=lambda w: WORDS[w][0] in (Destination, Redrive))
+
+
+def make(source: Service, target: Service, word: str | None, options: Mapping[str, Any]) -> Link:
+    """Return the link from `source` to `target` that `word` names, or the default one.
+
+    Raises
+    ------
+    WiringError
+        If nothing fits, or the named link does not.
+    ConfigError
+        If an option is unknown or refused.
+    """
+    words = fitting(source, target)
+    if not words:
+        raise _misfit(source, target)
+    if word is None:
+        word = words[0]
+    if word not in WORDS:
+        raise WiringError(
+            f"{source.name!r} to {target.name!r}: link={word!r} is unknown{nearest(word, WORDS)}",
+            fix=f"links that fit here: {', '.join(words)}",
+        )
+    if word not in words:
+        raise WiringError(
+            f"cannot connect {source.name!r} to {target.name!r} by link={word!r}: "
+            f"it does not lead from {type(source).__name__} to {type(target).__name__}",
+            fix=f"links that fit here: {', '.join(words)}",
+        )
+    cls, settings = WORDS[word]
+    try:
+        return cls(source=source.name, target=target.name, **{**settings, **options})
+    except ConfigError as error:
+        raise ConfigError(f"link {source.name!r} to {target.name!r}: {error.problem}", fix=error.fix) from None
+
+
+def _misfit(source: Service, target: Service) -> WiringError:
+    """Return the error for two services that no link joins."""
+    return WiringError(
+        f"cannot connect {source.name!r} to {target.name!r}: {type(source).__name__} emits {list(source.port.emits)}, "
+        f"{type(target).__name__} accepts {list(target.port.accepts)}",
+        fix="put a service between them that accepts the first and emits the second",
+    )
+
+
+def matches_word(link: Link) -> bool:
+    """Tell whether a link is saved in a design file: all but tasks, which the ASL holds."""
+    return not isinstance(link, Task)
+
+
+def settings_of(link: Link) -> dict[str, Any]:
+    """Return a link's settings without its ends."""
+    return {f.name: getattr(link, f.name) for f in dataclasses.fields(link) if f.name not in ("source", "target")}
+
+
+# --- the links' own resources by direct calls ---
+
+_MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig")
+
+MAPPING = Api(
+    client="lambda",
+    create=(
+        Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),
+    ),
+    read=(Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
+    update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
+    delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
+    ref="UUID",
+    settings={"EventSourceArn": "EventSourceArn", **{name: name for name in _MAPPING}},
+    missing=("ResourceNotFoundException",),
+)
+
+
+def _subscription_attributes(p: Properties) -> dict[str, str]:
+    """Return a subscription's attributes as SNS takes them: text."""
+    names = ("FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
+    return {name: as_text(p[name]) for name in names if name in p}
+
+
+SUBSCRIPTION = Api(
+    client="sns",
+    create=(
+        Call(
+            "subscribe",
+            lambda p: {
+                **given(p, "TopicArn", "Protocol", "Endpoint"),
+                "Attributes": _subscription_attributes(p),
+                "ReturnSubscriptionArn": True,
+            },
+        ),
+    ),
+    read=(Call("get_subscription_attributes", lambda p: {"SubscriptionArn": p["Ref"]}),),
+    delete=(Call("unsubscribe", lambda p: {"SubscriptionArn": p["Ref"]}),),
+    ref="SubscriptionArn || Attributes.SubscriptionArn",
+    settings={
+        name: f"Attributes.{name}"
+        for name in ("TopicArn", "Protocol", "Endpoint", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
+    },
+    missing=("NotFoundException", "NotFound"),
+)
+
+RULE = Api(
+    client="events",
+    create=(
+        Call(
+            "put_rule",
+            lambda p: {**given(p, "Name", "EventBusName", "State"), "EventPattern": as_text(p["EventPattern"])},
+        ),
+        Call("put_targets", lambda p: {"Rule": p["Name"], **given(p, "EventBusName", "Targets")}),
+    ),
+    read=(
+        Call("describe_rule", lambda p: given(p, "Name", "EventBusName")),
+        Call("list_targets_by_rule", lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"]}),
+    ),
+    delete=(
+        Call(
+            "remove_targets",
+            lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"], "Ids": [t["Id"] for t in p["Targets"]]},
+        ),
+        Call("delete_rule", lambda p: given(p, "Name", "EventBusName")),
+    ),
+    ref="Name",
+    attributes={"Arn": "Arn || RuleArn"},
+    settings={"Name": "Name", "EventPattern": "EventPattern", "State": "State", "Targets": "Targets"},
+    missing=("ResourceNotFoundException",),
+)
