@@ -46,8 +46,9 @@ def path(*parts: str) -> Path:
     for depth, part in enumerate(parts):
         if not (here / part).exists():
             known = sorted(entry.name for entry in here.iterdir()) if here.is_dir() else []
+            missing = "/".join(parts[: depth + 1])
             raise ConfigError(
-                f"data: {'/'.join(parts[: depth + 1])!r} does not exist; in {here} there is {', '.join(known) or 'nothing'}",
+                f"data: {missing!r} does not exist; in {here} there is {', '.join(known) or 'nothing'}",
                 fix=f"name one of these{nearest(part, known)}",
             )
         here /= part
@@ -55,7 +56,7 @@ def path(*parts: str) -> Path:
 
 
 @cache
-def _parsed(*parts: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def _parsed(*parts: str) -> Any:
     return json.loads(path(*parts).read_text(encoding="utf-8"))
 
 
@@ -95,8 +96,8 @@ def latency() -> dict[str, Any]:
 
     Returns
     -------
-    `hops` by name, `init` by runtime and architecture, `first_run`, `keep_alive` and `cpu`; a law is in the plain form of
-    design files, in seconds.
+    `hops` by name, `init` by runtime and architecture, `first_run`, `keep_alive` and `cpu`; a law is in the plain
+    form of design files, in seconds.
 
     Examples
     --------
