@@ -1,0 +1,26 @@
+"""moto with real handlers, without Docker, on one virtual clock.
+
+====================  =================================================================================================
+process.py            ``Emulator``: the parent's side; starts and ends the child, asks it over loopback HTTP
+server.py             the child: moto's server with our routes; ends when its stdin closes
+host.py               what all routes share
+clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits
+story.py              what happened to each request; whether anything of it is in flight
+environments.py       execution environments: one subprocess each, pooled
+bootstrap.py          runs in that subprocess, standard library only
+patching.py           the guarded way to replace a private part of moto
+now.py                moto's notion of now
+invoke.py             Invoke -> function: the core that every route ends in
+asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
+delivery.py           hands something to a target by its ARN
+queues.py             SQS, and SQS -> function
+http_api.py           HTTP API -> function or service
+inventory.py          what stands in the emulator
+====================  =================================================================================================
+
+The parent imports process.py only: moto and boto3 live in the child.
+"""
+
+from chainkit.emulation.process import Emulator
+
+__all__ = ["Emulator"]

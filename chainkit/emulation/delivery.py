@@ -1,0 +1,120 @@
+"""How one emulated service hands something to another: by ARN, into moto's backends, in this thread.
+
+The thread's requests go along: messages, invocations, executions and notifications made here belong to them, because
+all of these read the same context variable.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.utils import get_backend as lambda_backend
+from moto.core.exceptions import ServiceException
+from moto.events.models import events_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moto.sqs.models import Message
+
+    from .asynchronous import AsyncQueue
+
+
+
+class TargetGoneError(LookupError):
+    """The target of a delivery does not exist, or refuses what it gets."""
+
+
+class Delivery:
+    """Sends to any target by its ARN; raises TargetGoneError where AWS would have a client error.
+
+    Parameters
+    ----------
+    asynchronous : the queue that invocations go to
+    """
+
+    def __init__(self, asynchronous: AsyncQueue) -> None:
+        self._asynchronous = asynchronous
+
+    def to(self, arn: str, content: Any, *, source: str = "", detail_type: str = "") -> None:
+        """Hand a JSON value to a queue, topic, function, bus or state machine."""
+        service, text = arn.split(":")[2], json.dumps(content)
+        if service == "sqs":
+            self.to_queue(arn, text)
+        elif service == "sns":
+            self.to_topic(arn, text)
+        elif service == "lambda":
+            self.to_function(arn, text)
+        elif service == "states":
+            self.to_machine(arn, text)
+        elif service == "events":
+            self.to_bus(arn, source, detail_type, text)
+        else:
+            raise TargetGoneError(f"{arn} takes no deliveries")
+
+    def to_queue(
+        self,
+        arn: str,
+        body: str,
+        attributes: Mapping[str, tuple[str, str]] | None = None,
+        *,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+    ) -> Message:
+        """Send a message."""
+        _, _, _, region, account_id, name = arn.split(":")
+        try:
+            return sqs_backends[account_id][region].send_message(
+                name,
+                body,
+                message_attributes={
+                    key: {"DataType": kind, "BinaryValue" if kind.startswith("Binary") else "StringValue": value}
+                    for key, (kind, value) in (attributes or {}).items()
+                },
+                group_id=group_id,
+                deduplication_id=deduplication_id,
+            )
+        except ServiceException as error:
+            raise TargetGoneError(f"{error.code}: {error.message}") from error
+
+    def to_topic(self, arn: str, message: str, attributes: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """Publish a message."""
+        _, _, _, region, account_id, _ = arn.split(":")
+        values = {key: {"Type": kind, "Value": value} for key, (kind, value) in (attributes or {}).items()}
+        backend = sns_backends[account_id][region]
+        if arn not in backend.topics:
+            raise TargetGoneError(f"NotFound: topic {arn} does not exist")
+        backend.publish(message, arn, message_attributes=values)
+
+    def to_function(self, arn: str, payload: str) -> None:
+        """Invoke a function asynchronously."""
+        parts = arn.split(":")
+        try:
+            function = lambda_backend(parts[4], parts[3]).get_function(arn)
+        except UnknownFunctionException as error:
+            raise TargetGoneError(f"ResourceNotFoundException: {arn} does not exist") from error
+        self._asynchronous.submit(function, payload, arn)
+
+    def to_machine(self, arn: str, text: str) -> None:
+        """Start an execution."""
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+        parts = arn.split(":")
+        try:
+            stepfunctions_parser_backends[parts[4]][parts[3]].start_execution(arn, str(uuid.uuid4()), text)
+        except ServiceException as error:
+            raise TargetGoneError(f"{error.code}: {error.message}") from error
+
+    def to_bus(self, arn: str, source: str, detail_type: str, detail: str) -> None:
+        """Put an event on a bus."""
+        parts = arn.split(":")
+        event = {"Source": source, "DetailType": detail_type, "Detail": detail, "EventBusName": arn}
+        try:
+            events_backends[parts[4]][parts[3]].put_events([event])
+        except ServiceException as error:
+            raise TargetGoneError(f"{error.code}: {error.message}") from error

@@ -1,0 +1,326 @@
+"""Execution environments: one subprocess each, kept warm, reused most recent first.
+
+An environment is built from nothing: it has dummy keys, the endpoint of this emulator and a scratch directory that goes
+with it, so a handler holds no credentials of the user and cannot reach AWS. The worker talks over a loopback socket
+that it opens with a secret; file descriptors are not passed on, because Windows cannot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+INIT_LIMIT_S = 10.0
+"""How long an init may take before it counts against the timeout [aws-semantics 1, "10 s limit"]."""
+
+IDLE_LIMIT = 64
+"""Idle environments kept; beyond, the one unused for longest ends. A limit of the laptop, not of AWS."""
+
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that makes two environments interchangeable; any change of it gives new ones."""
+
+    arn: str
+    """ARN of the function without a version."""
+    name: str
+    version: str
+    handler: str
+    runtime: str
+    timeout_s: float
+    memory_mb: int
+    region: str
+    variables: tuple[tuple[str, str], ...]
+    code_sha: str
+    code: bytes = field(compare=False, repr=False)
+    layers: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass
+class Outcome:
+    """How one invocation went."""
+
+    status: str = "ok"
+    payload: str = "null"
+    error_type: str = ""
+    reason: str = ""
+    request_id: str = ""
+    logs: list[str] = field(default_factory=list)
+    duration_s: float = 0.0
+    init_s: float | None = None
+    memory_mb: float = 0.0
+
+    @classmethod
+    def of_error(cls, error: dict[str, Any], request_id: str, *, status: str = "error") -> Outcome:
+        """Return the outcome that AWS's runtime reports for `error`."""
+        payload = json.dumps({**error, "requestId": request_id})
+        reason = f"{error['errorType']}: {error['errorMessage']}"
+        return cls(status, payload, error["errorType"], reason, request_id)
+
+
+class WorkerGoneError(ConnectionError):
+    """The worker's process ended or its socket closed."""
+
+
+class Environment:
+    """One worker process and the socket to it."""
+
+    def __init__(self, spec: Spec, variables: dict[str, str], code: Path, layers: list[Path], scratch: Path) -> None:
+        self.spec = spec
+        self.stream = time.strftime("%Y/%m/%d/", time.gmtime()) + f"[{spec.version}]{secrets.token_hex(16)}"
+        self.used_s = 0.0
+        self._scratch = scratch
+        self._lines: list[str] = []
+        self._ended: dict[str, threading.Event] = {}
+        self._began_s = time.monotonic()
+        token = secrets.token_hex(16)
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+            port = listener.getsockname()[1]
+            self._process = self._spawn(variables, code, layers, f"{port}:{token}")
+            threading.Thread(target=self._pump, name="logs", daemon=True).start()
+            self._socket = self._accept(listener, token)
+        self.pid = self._process.pid
+
+    def _spawn(
+        self, variables: dict[str, str], code: Path, layers: list[Path], address: str
+    ) -> subprocess.Popen[bytes]:
+        spec, scratch = self.spec, str(self._scratch)
+        own = {
+            "_CHAINKIT_WORKER": address,
+            "_CHAINKIT_LAYERS": os.pathsep.join(str(layer / "python") for layer in layers),
+            "_HANDLER": spec.handler,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+            "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
+            "LAMBDA_TASK_ROOT": str(code),
+            "HOME": scratch,
+            "USERPROFILE": scratch,
+            "TMPDIR": scratch,
+            "TEMP": scratch,
+            "TMP": scratch,
+            "TZ": ":UTC" if os.name == "posix" else "UTC",
+        }
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        return subprocess.Popen(
+            [sys.executable, "-I", "-B", "-X", "utf8", str(_BOOTSTRAP)],
+            env={**kept, **dict(spec.variables), **variables, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _accept(self, listener: socket.socket, token: str) -> socket.socket:
+        """Return the worker's connection; others that knock are sent away."""
+        listener.settimeout(0.5)
+        while self._process.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                connection, _ = listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(5.0)
+                with contextlib.suppress(OSError, ValueError):
+                    if secrets.compare_digest(_receive(connection).get("token", ""), token):
+                        return connection
+                connection.close()
+        raise WorkerGoneError(f"worker of {self.spec.name} ended before it began")
+
+    def initialise(self) -> tuple[float, dict[str, Any] | None]:
+        """Wait until the handler is imported; return (seconds since the start, error or None)."""
+        self._socket.settimeout(INIT_LIMIT_S + self.spec.timeout_s)
+        error = _receive(self._socket)["error"]
+        return time.monotonic() - self._began_s, error
+
+    def call(self, request_id: str, event: str, trace: str, arn: str) -> dict[str, Any]:
+        """Run the handler once and return the worker's reply.
+
+        Raises TimeoutError after the function's timeout, WorkerGoneError if the process ended.
+        """
+        self._ended[request_id] = threading.Event()
+        self._socket.settimeout(self.spec.timeout_s)
+        message = {"id": request_id, "event": event, "trace": trace, "arn": arn, "timeout_s": self.spec.timeout_s}
+        _send(self._socket, message)
+        return _receive(self._socket)
+
+    def take_logs(self, request_id: str, *, is_ended: bool) -> list[str]:
+        """Return the lines printed since the last call, once all of `request_id` have come."""
+        ended = self._ended.pop(request_id, None)
+        if ended is not None and is_ended:
+            ended.wait(1.0)
+        lines, self._lines = self._lines, []
+        return lines
+
+    def exit_code(self) -> int | None:
+        """Return the exit status of a process that has ended by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(1.0)
+        return None
+
+    def end(self) -> None:
+        """Kill the process and all it started, and remove its scratch directory."""
+        with contextlib.suppress(AttributeError, OSError):
+            self._socket.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _pump(self) -> None:
+        """Collect what the worker prints; a zero byte marks the end of an invocation."""
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for raw in output:
+                text, _, ended = raw.partition(b"\0")
+                if line := text.decode("utf-8", "replace").rstrip("\r\n"):
+                    self._lines.append(line)
+                if ended and (event := self._ended.get(ended.decode("ascii", "replace").strip())):
+                    event.set()
+
+
+class Pool:
+    """All environments of this emulator.
+
+    Parameters
+    ----------
+    variables : what every environment gets (endpoint, region, dummy keys)
+    """
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        self._variables = variables
+        self._root = Path(tempfile.mkdtemp(prefix="chainkit-"))
+        self._lock = threading.Lock()
+        self._idle: dict[Spec, list[Environment]] = {}
+        self._all: set[Environment] = set()
+        self._is_closed = False
+
+    def acquire(self, spec: Spec) -> tuple[Environment, bool]:
+        """Return (environment, is new): the idle one used last [aws-semantics 0.5], or a new one."""
+        with self._lock:
+            stale = [key for key in self._idle if key.arn == spec.arn and key.version == spec.version and key != spec]
+            outdated = [environment for key in stale for environment in self._idle.pop(key)]
+            warm = self._idle.get(spec)
+            environment = warm.pop() if warm else None
+        for old in outdated:
+            self.discard(old)
+        if environment is not None:
+            return environment, False
+        return self._create(spec), True
+
+    def release(self, environment: Environment) -> None:
+        """Keep `environment` for the next invocation."""
+        environment.used_s = time.monotonic()
+        with self._lock:
+            self._idle.setdefault(environment.spec, []).append(environment)
+            idle = [each for environments in self._idle.values() for each in environments]
+            surplus = min(idle, key=lambda each: each.used_s) if len(idle) > IDLE_LIMIT else None
+            if surplus is not None:
+                self._idle[surplus.spec].remove(surplus)
+        if surplus is not None:
+            self.discard(surplus)
+
+    def discard(self, environment: Environment) -> None:
+        """End `environment`."""
+        environment.end()
+        with self._lock:
+            self._all.discard(environment)
+
+    def pids(self) -> list[int]:
+        """Return the process ids of all live environments."""
+        with self._lock:
+            return sorted(environment.pid for environment in self._all)
+
+    def close(self) -> None:
+        """End all environments and remove all files."""
+        with self._lock:
+            self._is_closed = True
+            environments, self._all, self._idle = self._all, set(), {}
+        for environment in environments:
+            environment.end()
+        for directory in self._root.glob("code-*"):
+            _allow_writing(directory)
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _create(self, spec: Spec) -> Environment:
+        with self._lock:
+            code = self._unpacked(spec.code)
+            layers = [self._unpacked(layer) for layer in spec.layers]
+        scratch = Path(tempfile.mkdtemp(prefix="tmp-", dir=self._root))
+        environment = Environment(spec, self._variables, code, layers, scratch)
+        with self._lock:
+            self._all.add(environment)
+            closed = self._is_closed
+        if closed:
+            self.discard(environment)
+            raise WorkerGoneError("the emulator has been stopped")
+        return environment
+
+    def _unpacked(self, archive: bytes) -> Path:
+        """Return the read-only directory that holds the content of a zip archive."""
+        directory = self._root / f"code-{hashlib.sha256(archive).hexdigest()[:24]}"
+        if not directory.exists():
+            with zipfile.ZipFile(io.BytesIO(archive)) as content:
+                content.extractall(directory)
+            for path in [*directory.rglob("*"), directory]:
+                path.chmod(0o555 if path.is_dir() else 0o444)
+        return directory
+
+
+def _allow_writing(directory: Path) -> None:
+    directory.chmod(0o755)
+    for path in directory.rglob("*"):
+        path.chmod(0o755)
+
+
+def _send(connection: socket.socket, message: dict[str, Any]) -> None:
+    data = json.dumps(message).encode()
+    connection.sendall(struct.pack(">I", len(data)) + data)
+
+
+def _receive(connection: socket.socket) -> dict[str, Any]:
+    """Return the next frame. The socket's timeout holds for the whole frame, not for each piece."""
+    deadline_s = time.monotonic() + (connection.gettimeout() or 0)
+    size = struct.unpack(">I", _read(connection, 4, deadline_s))[0]
+    message: dict[str, Any] = json.loads(_read(connection, size, deadline_s))
+    return message
+
+
+def _read(connection: socket.socket, size: int, deadline_s: float) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        connection.settimeout(max(deadline_s - time.monotonic(), 0.001))
+        try:
+            piece = connection.recv(min(size - len(data), 1 << 20))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise WorkerGoneError(str(error)) from error
+        if not piece:
+            raise WorkerGoneError("the worker has ended")
+        data += piece
+    return bytes(data)

@@ -1,0 +1,36 @@
+"""What stands in the emulator, counted by CloudFormation type."""
+
+from __future__ import annotations
+
+from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.awslambda.models import lambda_backends
+from moto.events.models import events_backends
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from .host import ACCOUNT_ID
+
+
+def resources(region: str) -> dict[str, int]:
+    """Return how many resources of each type stand in `region`; types with none are left out."""
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    lambdas, events = lambda_backends[ACCOUNT_ID][region], events_backends[ACCOUNT_ID][region]
+    topics, functions = sns_backends[ACCOUNT_ID][region], list(lambdas.list_functions())
+    counts = {
+        "AWS::Lambda::Function": len(functions),
+        "AWS::Lambda::EventSourceMapping": len(lambdas._event_source_mappings),
+        "AWS::Lambda::EventInvokeConfig": sum(bool(function.event_invoke_config) for function in functions),
+        "AWS::SQS::Queue": len(sqs_backends[ACCOUNT_ID][region].queues),
+        "AWS::SNS::Topic": len(topics.topics),
+        "AWS::SNS::Subscription": len(topics.subscriptions),
+        "AWS::Events::EventBus": len(events.event_buses) - 1,
+        "AWS::Events::Rule": sum(len(bus.rules) for bus in events.event_buses.values()),
+        "AWS::StepFunctions::StateMachine": len(stepfunctions_parser_backends[ACCOUNT_ID][region].state_machines),
+        "AWS::ApiGatewayV2::Api": len(apigatewayv2_backends[ACCOUNT_ID][region].apis),
+        "AWS::IAM::Role": len(iam_backends[ACCOUNT_ID]["aws"].roles),
+        "AWS::Logs::LogGroup": len(logs_backends[ACCOUNT_ID][region].groups),
+    }
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,333 @@
+"""Route: Invoke -> function. The synchronous core that every other route ends in, and moto's one seam for it.
+
+Kept from AWS: payload, errors by the exception's own name, timeouts that kill the environment, reserved concurrency,
+qualifiers, log group and stream with START, END and REPORT, the log tail. Ignored: the account's concurrency limit.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import platform
+import threading
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.responses import LambdaResponse
+from moto.awslambda.utils import get_backend
+
+from .environments import Environment, Outcome, Pool, Spec, WorkerGoneError
+from .patching import replace
+from .story import ROOTS, Story
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .host import Host
+
+SYNC_LIMIT_BYTES = 6 * 2**20
+"""[aws-semantics 1, "sync 6 MB each way"]"""
+
+ASYNC_LIMIT_BYTES = 2**20
+"""[aws-semantics 1, "async 1 MB"]"""
+
+
+class Invoker:
+    """Runs functions, one environment each, within their reserved concurrency."""
+
+    def __init__(self, clock: Clock, story: Story, pool: Pool) -> None:
+        self._clock = clock
+        self._story = story
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._busy: Counter[str] = Counter()
+        self._logs_lock = threading.Lock()
+
+    def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1) -> Outcome:
+        """Run `function` once, for the requests that this thread works for, and return how it went."""
+        request_id, began = str(uuid.uuid4()), self._clock.moment()
+        arn = unqualified(function)
+        if self._take(function, arn):
+            try:
+                with self._clock.running():
+                    outcome = self._run(function, payload, request_id, attempt)
+            finally:
+                with self._lock:
+                    self._busy[arn] -= 1
+        else:
+            outcome = Outcome("throttled", "", "TooManyRequestsException", "Rate Exceeded.", request_id)
+        self._story.tell(
+            "invocation",
+            function.function_arn,
+            status=outcome.status,
+            attempt=attempt,
+            reason=outcome.reason,
+            began=began,
+            span_s=self._clock.now_s() - began.at_s,
+            ids=[request_id],
+            logs=outcome.logs,
+        )
+        return outcome
+
+    def _take(self, function: LambdaFunction, arn: str) -> bool:
+        reserved = reserved_concurrency(function)
+        with self._lock:
+            if reserved is not None and self._busy[arn] >= reserved:
+                return False
+            self._busy[arn] += 1
+            return True
+
+    def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int) -> Outcome:
+        began = self._clock.moment()
+        try:
+            environment, is_new = self._pool.acquire(spec_of(function))
+        except WorkerGoneError as error:
+            return Outcome.of_error({"errorType": "Runtime.ExitError", "errorMessage": str(error)}, request_id)
+        init_s, broken, notes = None, None, []
+        if is_new:
+            try:
+                init_s, broken = environment.initialise()
+            except TimeoutError:
+                broken = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: init timed out"}
+            except WorkerGoneError:
+                broken = {"errorType": "Runtime.ExitError", "errorMessage": _exit_message(environment, request_id)}
+            notes = runtime_notes(function)
+            status = "error" if broken else "ok"
+            reason = broken["errorType"] if broken else "; ".join(notes)
+            self._story.tell(
+                "init", function.function_arn, status=status, attempt=attempt, reason=reason, began=began, span_s=init_s
+            )
+        if broken:
+            outcome = Outcome.of_error(broken, request_id)
+        else:
+            trace = self._story.header_for(ROOTS.get())
+            outcome = self._call(environment, payload, request_id, trace, function.function_arn)
+        outcome.init_s = init_s
+        outcome.logs = notes + environment.take_logs(request_id, is_ended=not broken and outcome.status != "timeout")
+        self._write_logs(function, environment, outcome)
+        is_usable = not broken and outcome.status != "timeout" and outcome.error_type != "Runtime.ExitError"
+        (self._pool.release if is_usable else self._pool.discard)(environment)
+        return outcome
+
+    def _call(self, environment: Environment, payload: str, request_id: str, trace: str, arn: str) -> Outcome:
+        began_s = self._clock.now_s()
+        try:
+            reply = environment.call(request_id, payload, trace, arn)
+        except TimeoutError:
+            text = f"Task timed out after {environment.spec.timeout_s:.2f} seconds"
+            outcome = Outcome.of_error(
+                {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: {text}"},
+                request_id,
+                status="timeout",
+            )
+            outcome.reason = text
+        except WorkerGoneError:
+            message = _exit_message(environment, request_id)
+            outcome = Outcome.of_error({"errorType": "Runtime.ExitError", "errorMessage": message}, request_id)
+        else:
+            outcome = _outcome_of(reply, request_id)
+        outcome.duration_s = self._clock.now_s() - began_s
+        return outcome
+
+    def _write_logs(self, function: LambdaFunction, environment: Environment, outcome: Outcome) -> None:
+        """Frame the lines as Lambda does and put them into the function's log group."""
+        request_id, spec = outcome.request_id, environment.spec
+        if outcome.status == "timeout":
+            outcome.logs.append(f"{request_id} {outcome.reason}")
+        outcome.logs = [
+            f"START RequestId: {request_id} Version: {spec.version}",
+            *outcome.logs,
+            f"END RequestId: {request_id}",
+            report_line(outcome, spec.memory_mb),
+        ]
+        timestamp_ms = int(self._clock.now_s() * 1000)
+        with self._logs_lock:
+            backend, group = function.logs_backend, function.logs_group_name
+            backend.ensure_log_group(group)
+            if environment.stream not in backend.groups[group].streams:
+                backend.create_log_stream(group, environment.stream)
+            lines = [{"timestamp": timestamp_ms, "message": line} for line in outcome.logs]
+            backend.put_log_events(group, environment.stream, lines)
+
+
+def report_line(outcome: Outcome, memory_mb: int) -> str:
+    """Return the REPORT line of an invocation; init time is billed since 2025-08 [aws-semantics 0.7]."""
+    init_s = outcome.init_s or 0.0
+    parts = [
+        f"REPORT RequestId: {outcome.request_id}",
+        f"Duration: {outcome.duration_s * 1000:.2f} ms",
+        f"Billed Duration: {math.ceil((outcome.duration_s + init_s) * 1000)} ms",
+        f"Memory Size: {memory_mb} MB",
+        f"Max Memory Used: {math.ceil(outcome.memory_mb)} MB",
+    ]
+    if outcome.init_s is not None:
+        parts.append(f"Init Duration: {init_s * 1000:.2f} ms")
+    if outcome.status == "timeout":
+        parts.append("Status: timeout")
+    return "\t".join(parts) + "\t"
+
+
+def spec_of(function: LambdaFunction) -> Spec:
+    """Return what an environment for `function` needs."""
+    backend = get_backend(function.account_id, function.region)
+    layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
+    return Spec(
+        arn=unqualified(function),
+        name=function.function_name,
+        version=str(function.version),
+        handler=function.handler,
+        runtime=function.run_time or "",
+        timeout_s=float(function.timeout),
+        memory_mb=int(function.memory_size),
+        region=function.region,
+        variables=tuple(sorted(function.environment_vars.items())),
+        code_sha=function.code_sha_256,
+        code=function.code_bytes,
+        layers=tuple(layer.code_bytes for layer in layers if layer),
+    )
+
+
+def unqualified(function: LambdaFunction) -> str:
+    """Return the function's ARN without a version."""
+    return ":".join(function.function_arn.split(":")[:7])
+
+
+def reserved_concurrency(function: LambdaFunction) -> int | None:
+    """Return the reserved concurrency of the function, whichever version is invoked."""
+    latest = get_backend(function.account_id, function.region).get_function(function.function_name)
+    return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
+
+
+def runtime_notes(function: LambdaFunction) -> list[str]:
+    """Return a warning if the host's Python is not the one that the function asks for."""
+    host = "python" + ".".join(platform.python_version_tuple()[:2])
+    if function.run_time in (host, None):
+        return []
+    return [f"[WARNING] chainkit: {function.function_name} asks for {function.run_time}, this host runs {host}"]
+
+
+def _exit_message(environment: Environment, request_id: str) -> str:
+    return f"RequestId: {request_id} Error: Runtime exited with error: exit status {environment.exit_code()}"
+
+
+def _outcome_of(reply: dict[str, Any], request_id: str) -> Outcome:
+    if "error" in reply:
+        outcome = Outcome.of_error(reply["error"], request_id)
+    elif len(reply["payload"].encode()) > SYNC_LIMIT_BYTES:
+        text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+        outcome = Outcome.of_error({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}, request_id)
+    else:
+        outcome = Outcome(payload=reply["payload"], request_id=request_id)
+    outcome.memory_mb = reply["memory_mb"]
+    return outcome
+
+
+# --- the API ---
+
+
+def install(host: Host) -> None:
+    """Let moto's Invoke run real handlers."""
+
+    def invoke_api(response: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
+        qualifier = response.querystring.get("Qualifier", [None])[0]
+        function = response.backend.get_function(name, qualifier)
+        kind = response.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        return _respond(host, function, _text(response.body), kind, response.headers.get("X-Amz-Log-Type") == "Tail")
+
+    def invoke_function(
+        function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
+    ) -> bytes:
+        # moto's own triggers (streams, S3, log subscriptions) come this way
+        status, headers, payload = _respond(host, function, _text(body) or "{}", "RequestResponse", tail=False)
+        response_headers.update(headers)
+        return payload.encode()
+
+    replace(LambdaResponse, "invoke", invoke_api, parameters="self")
+    replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
+    _install_dead_letter_config()
+    _install_event_invoke_config()
+
+
+def _text(body: str | bytes) -> str:
+    return body.decode() if isinstance(body, bytes) else body
+
+
+def _respond(
+    host: Host, function: LambdaFunction, payload: str, kind: str, tail: bool
+) -> tuple[int, dict[str, str], str]:
+    if kind == "DryRun":
+        return 204, {}, ""
+    limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
+    if len(payload.encode()) > limit_bytes:
+        return _refuse(413, "RequestTooLargeException", f"Request must be smaller than {limit_bytes} bytes")
+    try:
+        json.loads(payload or "{}")
+    except ValueError as error:
+        return _refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
+    if kind == "Event":
+        request_id = host.asynchronous.submit(function, payload or "{}")
+        return 202, {"x-amzn-RequestId": request_id}, ""
+    outcome = host.invoker.invoke(function, payload or "{}")
+    if outcome.status == "throttled":
+        return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
+    headers = {
+        "content-type": "application/json",
+        "x-amzn-RequestId": outcome.request_id,
+        "X-Amz-Executed-Version": str(function.version),
+    }
+    if outcome.status != "ok":
+        headers["x-amz-function-error"] = "Unhandled"
+    if tail:
+        headers["x-amz-log-result"] = base64.b64encode("\n".join(outcome.logs).encode()[-4096:]).decode()
+    return 200, headers, outcome.payload
+
+
+def _refuse(status: int, error: str, message: str) -> tuple[int, dict[str, str], str]:
+    headers = {"x-amzn-errortype": error, "content-type": "application/json"}
+    return status, headers, json.dumps({"Type": "User", "message": message})
+
+
+def _install_dead_letter_config() -> None:
+    """moto forgets DeadLetterConfig; keep it on the function and show it on read."""
+
+    def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
+        original_create(function, account_id, spec, region, version)
+        function.dead_letter_config = spec.get("DeadLetterConfig") or {}
+
+    def update(function: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
+        if "DeadLetterConfig" in config_updates:
+            function.dead_letter_config = config_updates["DeadLetterConfig"] or {}
+        return dict(original_update(function, config_updates))
+
+    def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
+        configuration = dict(original_read(function, on_create))
+        if function.dead_letter_config:
+            configuration["DeadLetterConfig"] = function.dead_letter_config
+        return configuration
+
+    original_create = replace(LambdaFunction, "__init__", create, parameters="self account_id spec region version")
+    original_update = replace(LambdaFunction, "update_configuration", update, parameters="self config_updates")
+    original_read = replace(LambdaFunction, "get_configuration", read, parameters="self on_create")
+
+
+def _install_event_invoke_config() -> None:
+    """A second PutFunctionEventInvokeConfig replaces the first, an update changes it; moto appends and never looks."""
+
+    def put(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+        backend.get_function(function_name).event_invoke_config.clear()
+        return dict(original_put(backend, function_name, config))
+
+    def update(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+        standing = backend.get_function_event_invoke_config(function_name)
+        kept = {key: standing[key] for key in standing if key not in ("FunctionArn", "LastModified")}
+        return put(backend, function_name, kept | config)
+
+    name = "put_function_event_invoke_config"
+    original_put = replace(LambdaBackend, name, put, parameters="self function_name config")
+    replace(
+        LambdaBackend, "update_function_event_invoke_config", update, parameters="self function_name config"
+    )

@@ -1,0 +1,22 @@
+"""moto's notion of now, on the emulator's clock: visibility, delays, timestamps of messages, events and logs."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from moto.core import utils
+
+from .patching import replace
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+def install(host: Host) -> None:
+    """Let moto's time functions read the clock; all of them ask `utcnow`."""
+
+    def utcnow() -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(host.clock.now_s(), datetime.UTC).replace(tzinfo=None)
+
+    replace(utils, "utcnow", utcnow, parameters="")

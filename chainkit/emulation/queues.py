@@ -1,0 +1,465 @@
+"""Route: SQS, and SQS -> function through event source mappings.
+
+Kept from AWS [aws-semantics 2]: batches, batching window, synchronous invocation, partial batch responses and their
+malformed forms, filters on the body, maximum concurrency, receive counts and redrive; throttled batches are tried
+again within their visibility. Simplified: a mapping without MaximumConcurrency stays at the five concurrent batches
+that AWS starts with; a batch is received when its window ends, not when it begins.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_backends
+from moto.events.models import EventPattern
+from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
+
+from .patching import replace
+from .story import ROOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from moto.awslambda.models import LambdaFunction
+
+    from .clock import Clock, Timer
+    from .host import Host
+    from .invoke import Invoker
+    from .story import Story
+
+CONCURRENT_BATCHES = 5
+"""[aws-semantics 2, "starts at 5 concurrent"]"""
+
+PAYLOAD_LIMIT_BYTES = 6 * 2**20
+"""[aws-semantics 2, "window, size, 6 MB payload"]"""
+
+LOCK = threading.RLock()
+"""Guards all queues: moto's own lists are not safe between threads, and a message must never be in two places."""
+
+
+class Pollers:
+    """The pollers of all event source mappings on queues."""
+
+    def __init__(self, clock: Clock, story: Story, invoker: Invoker) -> None:
+        self._clock = clock
+        self._story = story
+        self._invoker = invoker
+        self._at_work: Counter[str] = Counter()
+        self._timers: dict[str, Timer] = {}
+        self._window_ends_s: dict[str, float] = {}
+        story.is_queued = self.is_queued
+        clock.on_jump.append(self._keep_outside_visibility)
+
+    # --- what is polled ---
+
+    def is_queued(self, root: str) -> bool:
+        """Return whether a queue that somebody polls holds a message of `root`."""
+        with LOCK:
+            return any(
+                root in roots_of(message)
+                for mapping in _mappings()
+                if mapping.enabled and (queue := _queue(mapping.event_source_arn))
+                for message in queue._messages
+            )
+
+    def wake(self, arn: str) -> None:
+        """Look at the queue `arn` again: something in it, or who polls it, has changed."""
+        for mapping in _mappings():
+            if mapping.event_source_arn == arn:
+                self._look(mapping)
+
+    def _look(self, mapping: EventSourceMapping) -> None:
+        """Take the batches that are due, and set a timer for what comes next."""
+        with LOCK:
+            queue = _queue(mapping.event_source_arn)
+            if queue is None or not mapping.enabled or mapping.uuid not in _by_uuid():
+                return
+            limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
+            while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
+                function = _function(mapping)
+                messages = self._receive(queue, size, _visibility_s(mapping, queue, function))
+                if not messages:
+                    break
+                self._window_ends_s.pop(mapping.uuid, None)
+                self._start(mapping, queue, function, messages)
+            self._set_timer(mapping, queue)
+
+    def _size_due(self, mapping: EventSourceMapping, queue: Queue) -> int:
+        """Return how many messages to receive now; 0 while the window is open."""
+        visible = queue.messages
+        if not visible:
+            self._window_ends_s.pop(mapping.uuid, None)
+            return 0
+        size, total_bytes = 0, 0
+        for message in visible[: mapping.batch_size]:
+            total_bytes += len(message.body.encode())
+            if size and total_bytes > PAYLOAD_LIMIT_BYTES:
+                return size
+            size += 1
+        window_s = 0 if queue.fifo_queue else mapping.max_batch_window or 0
+        ends_s = self._window_ends_s.setdefault(mapping.uuid, self._clock.now_s() + window_s)
+        return size if size == mapping.batch_size or self._clock.now_s() >= ends_s else 0
+
+    def _set_timer(self, mapping: EventSourceMapping, queue: Queue) -> None:
+        """Look again when the window ends or the next message becomes visible."""
+        now_s = self._clock.now_s()
+        hidden = [max(message.visible_at, message.delayed_until) / 1000 for message in queue._messages]
+        due = [visible_s + 0.001 for visible_s in hidden if visible_s >= now_s]  # moto hides to the millisecond
+        if mapping.uuid in self._window_ends_s:
+            due.append(self._window_ends_s[mapping.uuid])
+        if old := self._timers.pop(mapping.uuid, None):
+            self._clock.cancel(old)
+        if due:
+            self._timers[mapping.uuid] = self._clock.call_at(min(due), lambda: self._look(mapping))
+
+    def _receive(self, queue: Queue, size: int, visibility_s: float) -> list[Message]:
+        backend = sqs_backends[queue.account_id][queue.region]
+        return receive(self._story, backend, queue, size, visibility_s, is_outside=False)
+
+    def _keep_outside_visibility(self, span_s: float) -> None:
+        """A message that an outside client holds stays hidden as long by the wall as it was promised."""
+        now_ms = self._clock.now_s() * 1000
+        for backends in sqs_backends.values():
+            for backend in backends.values():
+                for queue in list(backend.queues.values()):
+                    for message in queue._messages:
+                        if getattr(message, "is_outside", False) and message.visible_at > now_ms - span_s * 1000:
+                            message.visible_at += span_s * 1000
+
+    # --- one batch ---
+
+    def _start(
+        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None, messages: list[Message]
+    ) -> None:
+        roots = tuple(dict.fromkeys(root for message in messages for root in roots_of(message)))
+        self._at_work[mapping.uuid] += 1
+
+        def work() -> None:
+            try:
+                self._run(mapping, queue, function, messages)
+            finally:
+                with LOCK:
+                    self._at_work[mapping.uuid] -= 1
+                self._look(mapping)
+
+        self._clock.start(self._story.carried(work, roots), name="batch")
+
+    def _run(
+        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None, messages: list[Message]
+    ) -> None:
+        wanted = self._filtered(mapping, queue, messages)
+        if not wanted or function is None:
+            return
+        payload = json.dumps({"Records": [record_of(message, queue) for message in wanted]})
+        attempt = max(message.approximate_receive_count for message in wanted)
+        gives_up_s = min(message.visible_at for message in wanted) / 1000
+        wait_s = 1.0
+        while (outcome := self._invoker.invoke(function, payload, attempt=attempt)).status == "throttled":
+            if self._clock.now_s() + wait_s >= gives_up_s:
+                return
+            self._clock.sleep(wait_s)
+            wait_s *= 2
+        failed = set() if outcome.status == "ok" else {message.id for message in wanted}
+        if outcome.status == "ok" and "ReportBatchItemFailures" in (mapping.function_response_types or []):
+            failed = failed_items(outcome.payload, [message.id for message in wanted])
+        for message in wanted:
+            if message.id in failed:
+                wait_s = message.visible_at / 1000 - self._clock.now_s()
+                self._story.tell(
+                    "retry wait",
+                    queue.queue_arn,
+                    attempt=message.approximate_receive_count,
+                    reason=outcome.reason or "reported as failed",
+                    span_s=max(wait_s, 0.0),
+                    ids=[message.id],
+                    roots=roots_of(message),
+                )
+            else:
+                delete(queue, message)
+
+    def _filtered(self, mapping: EventSourceMapping, queue: Queue, messages: list[Message]) -> list[Message]:
+        """Return the messages that a filter lets through; the others are deleted [aws-semantics 2, Filtering]."""
+        patterns = [EventPattern.load(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters", [])]
+        if not patterns:
+            return messages
+        wanted = []
+        for message in messages:
+            if any(pattern.matches_event({"body": _json_or_text(message.body)}) for pattern in patterns):
+                wanted.append(message)
+            else:
+                delete(queue, message)
+                self._story.tell("filtered", mapping.arn, ids=[message.id], roots=roots_of(message))
+        return wanted
+
+
+# --- messages ---
+
+
+def roots_of(message: Message) -> tuple[str, ...]:
+    """Return the requests that a message belongs to."""
+    roots: tuple[str, ...] = getattr(message, "roots", ())
+    return roots
+
+
+def delete(queue: Queue, message: Message) -> None:
+    """Remove a message that was received."""
+    with LOCK:
+        if any(each.id == message.id for each in queue._messages):
+            queue.delete_message(str(message.receipt_handle))
+
+
+def record_of(message: Message, queue: Queue) -> dict[str, Any]:
+    """Return the record that a function gets for a message."""
+    attributes = {
+        "ApproximateReceiveCount": str(message.approximate_receive_count),
+        "SentTimestamp": str(message.sent_timestamp),
+        "SenderId": message.sender_id,
+        "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
+    }
+    optional = {
+        "MessageGroupId": message.group_id,
+        "MessageDeduplicationId": message.deduplication_id if queue.fifo_queue else None,
+        "SequenceNumber": message.sequence_number,
+        "AWSTraceHeader": message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"),
+    }
+    return {
+        "messageId": message.id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": attributes | {key: value for key, value in optional.items() if value is not None},
+        "messageAttributes": {
+            name: {
+                "dataType": value["DataType"],
+                "stringListValues": [],
+                "binaryListValues": [],
+                **{key[0].lower() + key[1:]: value[key] for key in ("StringValue", "BinaryValue") if key in value},
+            }
+            for name, value in message.message_attributes.items()
+        },
+        "md5OfBody": message.body_md5,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue.queue_arn,
+        "awsRegion": queue.region,
+    }
+
+
+def failed_items(payload: str, ids: list[str]) -> set[str]:
+    """Return the ids that a partial batch response reports; all of them if the response is malformed.
+
+    [aws-semantics 2, "empty/null id, wrong key, exception = whole batch; empty list = success"]
+
+    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": "a"}]}', ["a", "b"]))
+    ['a']
+    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": ""}]}', ["a", "b"]))
+    ['a', 'b']
+    >>> failed_items('{"batchItemFailures": []}', ["a", "b"]), failed_items("null", ["a"])
+    (set(), set())
+    """
+    response = json.loads(payload)
+    if not response:
+        return set()
+    try:
+        named = [item["itemIdentifier"] for item in response.get("batchItemFailures") or []]
+    except (AttributeError, KeyError, TypeError):
+        return set(ids)
+    return set(named) if all(each in ids for each in named) else set(ids)
+
+
+def _json_or_text(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
+def _mappings() -> Iterable[EventSourceMapping]:
+    return [
+        mapping
+        for backends in lambda_backends.values()
+        for backend in backends.values()
+        for mapping in list(backend._event_source_mappings.values())
+        if ":sqs:" in mapping.event_source_arn
+    ]
+
+
+def _by_uuid() -> set[str]:
+    return {mapping.uuid for mapping in _mappings()}
+
+
+def _queue(arn: str) -> Queue | None:
+    _, _, _, region, account_id, name = arn.split(":")
+    return sqs_backends[account_id][region].queues.get(name)
+
+
+def _function(mapping: EventSourceMapping) -> LambdaFunction | None:
+    """Return the function; by the name it was mapped with, so that a moved alias takes effect."""
+    try:
+        return lambda_backends[mapping.account_id][mapping.region].get_function(mapping.function_name)
+    except UnknownFunctionException:
+        return None
+
+
+def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None) -> float:
+    """Return the visibility timeout of a batch [aws-semantics 2, "window + timeout + 30 s"]."""
+    window_s, timeout_s = mapping.max_batch_window or 0, function.timeout if function else 0
+    given_s = float(queue.visibility_timeout)  # type: ignore[attr-defined]
+    if window_s and window_s + timeout_s > given_s:
+        return window_s + timeout_s + 30.0
+    return given_s
+
+
+def receive(
+    story: Story,
+    backend: SQSBackend,
+    queue: Queue,
+    count: int,
+    visibility_s: float,
+    names: list[str] | None = None,
+    *,
+    is_outside: bool,
+) -> list[Message]:
+    """Receive up to `count` messages at once, and move those received too often to the dead-letter queue."""
+    with LOCK:
+        _redrive(story, queue)
+        received = _receive(backend, queue.name, count, 0, visibility_s, names or ["All"])
+        ids = {message.id for message in received}
+        for message in queue._messages:
+            if message.id in ids:
+                message.is_outside = is_outside
+    for message in received:
+        story.tell(
+            "receive",
+            queue.queue_arn,
+            attempt=message.approximate_receive_count,
+            ids=[message.id],
+            reason="outside client" if is_outside else "",
+            roots=roots_of(message),
+        )
+    return received
+
+
+_receive = SQSBackend.receive_message
+
+
+def _redrive(story: Story, queue: Queue) -> None:
+    limit = (queue.redrive_policy or {}).get("maxReceiveCount")  # type: ignore[attr-defined]
+    target = queue.dead_letter_queue
+    if limit is None or target is None:
+        return
+    for message in queue.messages:
+        if message.approximate_receive_count >= limit:
+            queue._messages.remove(message)
+            queue.pending_messages.discard(message)
+            target.add_message(message)
+            story.tell(
+                "dead letter",
+                target.queue_arn,
+                attempt=message.approximate_receive_count,
+                reason=f"received {message.approximate_receive_count} times from {queue.name}",
+                ids=[message.id],
+                roots=roots_of(message),
+            )
+
+
+# --- moto ---
+
+
+def install(host: Host) -> None:
+    """Put SQS on the clock, carry trace headers with messages, poll for event source mappings."""
+    story, clock = host.story, host.clock
+
+    def send(backend: SQSBackend, queue_name: str, *args: Any, **kwargs: Any) -> Message:
+        began = clock.moment()
+        message: Message = original_send(backend, queue_name, *args, **kwargs)
+        arn = backend.get_queue(queue_name).queue_arn
+        story.tell("send", arn, began=began, ids=[message.id], span_s=clock.now_s() - began.at_s)
+        return message
+
+    def add(queue: Queue, message: Message) -> None:
+        if not hasattr(message, "roots"):
+            given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
+            message.roots = story.roots_of(given) or ROOTS.get()
+            if message.roots and not given:
+                header = {"DataType": "String", "StringValue": story.header_for(message.roots)}
+                message.system_attributes["AWSTraceHeader"] = header
+        with LOCK:
+            original_add(queue, message)
+        host.pollers.wake(queue.queue_arn)
+
+    def receive_from_outside(
+        backend: SQSBackend,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
+    ) -> list[Message]:
+        queue = backend.get_queue(queue_name)
+        until_s = time.monotonic() + wait_seconds_timeout
+        while True:
+            messages = receive(
+                story, backend, queue, count, visibility_timeout, message_attribute_names, is_outside=True
+            )
+            if messages or time.monotonic() >= until_s:
+                return messages
+            with clock.paused():
+                time.sleep(0.02)
+
+    original_send = replace(
+        SQSBackend,
+        "send_message",
+        send,
+        parameters="self queue_name message_body message_attributes delay_seconds deduplication_id group_id "
+        "system_attributes validate_group_id",
+    )
+    original_add = replace(Queue, "add_message", add, parameters="self message")
+    replace(
+        SQSBackend,
+        "receive_message",
+        receive_from_outside,
+        parameters="self queue_name count wait_seconds_timeout visibility_timeout message_attribute_names",
+    )
+    _lock(Queue, "delete_message", "self receipt_handle")
+    _lock(SQSBackend, "change_message_visibility", "self queue_name receipt_handle visibility_timeout", host)
+    _lock(SQSBackend, "purge_queue", "self queue_name")
+    _install_mappings(host)
+
+
+def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> None:
+    """Hold the lock during a method; with `host`, wake the queue's pollers after it."""
+
+    def locked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with LOCK:
+            result = original(self, *args, **kwargs)
+        if host is not None:
+            queue_name = kwargs.get("queue_name") or args[0]
+            host.pollers.wake(self.get_queue(queue_name).queue_arn)
+        return result
+
+    original = replace(owner, name, locked, parameters=parameters)
+
+
+def _install_mappings(host: Host) -> None:
+    """Take moto's own trigger, which runs inside SendMessage, off the queue; poll instead."""
+
+    def create(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
+        mapping: EventSourceMapping = original_create(backend, spec)
+        if queue := _queue(mapping.event_source_arn) if ":sqs:" in mapping.event_source_arn else None:
+            queue.lambda_event_source_mappings.clear()
+            host.pollers.wake(mapping.event_source_arn)
+        return mapping
+
+    def update(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
+        mapping: EventSourceMapping | None = original_update(backend, uuid, spec)
+        if mapping is not None:
+            mapping.function_name = spec.get("FunctionName", mapping.function_name)
+            host.pollers.wake(mapping.event_source_arn)
+        return mapping
+
+    original_create = replace(LambdaBackend, "create_event_source_mapping", create, parameters="self spec")
+    original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")

@@ -1,0 +1,166 @@
+"""An emulator for the tests, and the few boto3 calls that every route test begins with."""
+
+import io
+import json
+import urllib.error
+import urllib.request
+import uuid
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from chainkit.emulation import Emulator
+
+ROLE = "arn:aws:iam::123456789012:role/chainkit-test"
+
+REPORTER = """
+import boto3, json, os
+
+def report(value):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["REPORT_URL"], MessageBody=json.dumps(value))
+"""
+"""A module that every function gets: its handler reports what it saw to a queue of its own."""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """boto3 clients of one emulator, and shortcuts."""
+
+    emulator: Emulator
+
+    def client(self, service):
+        return _client(service, self.emulator.endpoint_url)
+
+    def traced(self, service, root):
+        """Return a client whose calls belong to the request `root`."""
+        client = boto3.client(service, **_settings(self.emulator.endpoint_url))
+        client.meta.events.register(
+            "before-call", lambda params, **_: params["headers"].update({"X-Amzn-Trace-Id": f"Root={root}"})
+        )
+        return client
+
+    def function(self, code, **options):
+        """Create a function from the source of its module; return (name, ARN)."""
+        name = f"f-{uuid.uuid4().hex[:8]}"
+        files = {"index.py": code, "reporter.py": REPORTER}
+        settings = {"Runtime": "python3.11", "Handler": "index.handler", "Role": self.role(), "Timeout": 10}
+        created = self.client("lambda").create_function(
+            FunctionName=name, Code={"ZipFile": zipped(files)}, **{**settings, **options}
+        )
+        return name, created["FunctionArn"]
+
+    def reporting(self, code, **options):
+        """Create a function that can `report`; return (name, ARN, its report queue)."""
+        url, _ = self.queue()
+        variables = {"REPORT_URL": url}
+        name, arn = self.function(
+            "from reporter import report\n" + code, Environment={"Variables": variables}, **options
+        )
+        return name, arn, url
+
+    def role(self):
+        iam = self.client("iam")
+        try:
+            iam.create_role(RoleName="chainkit-test", AssumeRolePolicyDocument="{}")
+        except iam.exceptions.EntityAlreadyExistsException:
+            pass
+        return ROLE
+
+    def queue(self, **attributes):
+        """Create a queue; return (URL, ARN)."""
+        name = f"q-{uuid.uuid4().hex[:8]}" + (".fifo" if attributes.get("FifoQueue") else "")
+        url = self.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url, f"arn:aws:sqs:us-east-1:123456789012:{name}"
+
+    def map_queue(self, queue_arn, function, **options):
+        """Create an event source mapping; return its id."""
+        return self.client("lambda").create_event_source_mapping(
+            EventSourceArn=queue_arn, FunctionName=function, **options
+        )["UUID"]
+
+    def messages(self, url, count=1, wait_s=5):
+        """Return the bodies of `count` messages, parsed; fewer if they do not come within `wait_s`."""
+        found = []
+        while len(found) < count:
+            batch = self.client("sqs").receive_message(
+                QueueUrl=url, WaitTimeSeconds=wait_s, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            )
+            if not batch.get("Messages"):
+                break
+            for message in batch["Messages"]:
+                found.append(message)
+                self.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def bodies(self, url, count=1, wait_s=5):
+        return [json.loads(message["Body"]) for message in self.messages(url, count, wait_s)]
+
+    def api(self, route_key="POST /orders", *, function=None, stage="$default", **integration):
+        """Create an HTTP API with one route; return its id."""
+        gateway = self.client("apigatewayv2")
+        api_id = gateway.create_api(Name="api", ProtocolType="HTTP")["ApiId"]
+        if function:
+            integration = {"IntegrationUri": function, "PayloadFormatVersion": "2.0", **integration}
+        created = gateway.create_integration(ApiId=api_id, IntegrationType="AWS_PROXY", **integration)
+        gateway.create_route(ApiId=api_id, RouteKey=route_key, Target=f"integrations/{created['IntegrationId']}")
+        gateway.create_stage(ApiId=api_id, StageName=stage, AutoDeploy=True)
+        return api_id
+
+    def http(self, api_id, path="/orders", body=None, *, method="POST", headers=None, root=None):
+        """Send a request to an API; return (status, text, headers)."""
+        trace = {"X-Amzn-Trace-Id": f"Root={root}"} if root else {}
+        data = None if body is None else json.dumps(body).encode()
+        kind = {} if data is None else {"Content-Type": "application/json"}
+        request = urllib.request.Request(
+            self.emulator.api_url(api_id) + path, data, {**kind, **(headers or {}), **trace}, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read().decode(), dict(response.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), dict(error.headers)
+
+    def whats(self, root):
+        """Return the kinds of hops in a request's story."""
+        return [event["what"] for event in self.emulator.story(root)]
+
+
+def zipped(files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return data.getvalue()
+
+
+def _settings(endpoint_url):
+    return {
+        "endpoint_url": endpoint_url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "testing",
+        "aws_secret_access_key": "testing",
+        "config": Config(
+            retries={"total_max_attempts": 1}, read_timeout=90, max_pool_connections=50, inject_host_prefix=False
+        ),
+    }
+
+
+@cache
+def _client(service, endpoint_url):
+    return boto3.client(service, **_settings(endpoint_url))
+
+
+@pytest.fixture(scope="session")
+def aws():
+    with Emulator() as emulator:
+        yield Aws(emulator)
+
+
+@pytest.fixture
+def root(aws):
+    return aws.emulator.root_id()
