@@ -1,0 +1,66 @@
+# chainkit. `make demo` needs Python 3.11 or newer, and make; everything else it installs into .venv.
+# Each word is also `python -m chainkit <word>` in an environment of your own: what it does is written in chainkit/cli.py.
+#
+#   PYTHON=python3.12        which Python makes the environment
+#   VENV=.venv               where the environment is
+#   WHEELHOUSE=wheelhouse    install from this folder, without a network (`make wheelhouse` fills it)
+#   ARGS="-k bill"           handed on to pytest, JupyterLab and the benchmark
+
+WHEELHOUSE ?=
+ARGS ?=
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+INSIDE := $(VENV)/Scripts/python.exe
+else
+PYTHON ?= python3
+INSIDE := $(VENV)/bin/python
+endif
+
+CHAINKIT := "$(INSIDE)" -m chainkit
+# Settings of the user's own pip (index, proxy, certificates) stay in force; only WHEELHOUSE replaces the index.
+INSTALL := "$(INSIDE)" -m pip install --quiet --constraint constraints.txt \
+	$(if $(WHEELHOUSE),--no-index --find-links "$(WHEELHOUSE)")
+STAMP = "$(INSIDE)" -c "import pathlib; pathlib.Path('$@').touch()"
+
+# Without its .pyc files, numba takes several seconds more at every start.
+unexport PYTHONDONTWRITEBYTECODE
+# A PYTHONPATH or an active environment must not leak into ours.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help demo lab doctor test check bench wheelhouse notebooks clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo        run the first notebook and write its report (start here)"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make doctor      say what is missing on this machine, and what to do"
+	@echo "make test        run the tests and the notebooks"
+	@echo "make check       lint, formatting, types, import contracts"
+	@echo "make bench       measure the simulator beside its peers"
+	@echo "make notebooks   run the notebooks again and store their outputs"
+	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
+	@echo "make clean       remove the environment and everything built"
+
+demo lab doctor: $(VENV)/installed
+	$(CHAINKIT) $@ $(ARGS)
+
+test check bench notebooks wheelhouse: $(VENV)/installed-dev
+	$(CHAINKIT) $@ $(ARGS)
+
+$(INSIDE):
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'chainkit needs Python 3.11 or newer, this is ' + sys.version.split()[0] + '. Name another: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv "$(VENV)"
+
+$(VENV)/installed: $(INSIDE) pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@$(STAMP)
+
+# It installs what the plain one does, so it stands for both.
+$(VENV)/installed-dev: $(INSIDE) pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[dev]"
+	@$(STAMP)
+
+clean:
+	$(PYTHON) -c "import shutil; [shutil.rmtree(f, ignore_errors=True) for f in '$(VENV) wheelhouse build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis'.split()]"
+	$(PYTHON) -c "import pathlib, shutil; [shutil.rmtree(f) for top in ('chainkit', 'tests', 'bench') for f in pathlib.Path(top).rglob('__pycache__')]"

@@ -1,0 +1,205 @@
+"""The command line: `chainkit <word>`, which is also `python -m chainkit <word>` and `make <word>`.
+
+What each word does is written here once; the Makefile only makes an environment first. Libraries are loaded by the
+word that needs them, so that `chainkit doctor` answers where half of them are missing.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainkit import __version__, doctor
+from chainkit.errors import ChainkitError, ConfigError, MissingError, nearest
+
+_PACKAGE = Path(__file__).parent
+_CHECKOUT = _PACKAGE.parent
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+Arguments = Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Word:
+    run: Callable[[Arguments], int]
+    """Takes what follows the word; returns the exit code."""
+    help: str
+    takes: str = ""
+    """Where to read what may follow the word; nothing may if empty."""
+
+
+def main(argv: Arguments | None = None) -> int:
+    """Carry out one command and return the exit code: 0 done, 1 something is wrong, 2 not understood.
+
+    Parameters
+    ----------
+    argv : the words after the program's name; those of this process if left out
+
+    Examples
+    --------
+    >>> main([])  # doctest: +ELLIPSIS
+    usage: chainkit ...
+    0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and not words[0].startswith("-") and words[0] not in _WORDS:
+        guess = nearest(words[0], _WORDS)
+        return _refuse(f"{words[0]!r} is not a command{guess}; the commands are {', '.join(_WORDS)}", code=2)
+    parser = _parser()
+    known, rest = parser.parse_known_args(words)
+    if known.word is None:
+        parser.print_help()
+        return 2 if rest else 0
+    word = _WORDS[known.word]
+    if rest and not word.takes:
+        return _refuse(f"{known.word} takes nothing more, and there is {' '.join(rest)!r}", code=2)
+    try:
+        return word.run(rest)
+    except KeyboardInterrupt:
+        return 130  # what a shell reports of a program that Ctrl-C ended
+    except ChainkitError as error:
+        return _refuse(str(error), code=1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chainkit", description="Design, simulate, price and run Lambda chains.")
+    parser.add_argument("--version", action="version", version=f"chainkit {__version__}")
+    words = parser.add_subparsers(dest="word", metavar="command")
+    for name, word in _WORDS.items():
+        more = f" More words are handed on; see {word.takes}." if word.takes else ""
+        words.add_parser(name, help=word.help, description=f"{word.help.capitalize()}.{more}")
+    return parser
+
+
+def _refuse(text: str, *, code: int) -> int:
+    print(f"chainkit: {text}", file=sys.stderr)
+    return code
+
+
+# --- for everyone ---
+
+
+def _demo(rest: Arguments) -> int:
+    from chainkit import report
+
+    print(f"report: {report.demo(_notebooks_folder() / '01_first_chain.ipynb')}")
+    return 0
+
+
+def _lab(rest: Arguments) -> int:
+    try:
+        from jupyterlab.labapp import main as jupyterlab
+    except ModuleNotFoundError as error:
+        raise MissingError(f"chainkit lab: {error.name} is missing", fix="run chainkit doctor") from error
+    folder = _notebooks_folder()
+    if folder.is_relative_to(_PACKAGE):
+        folder = _copied(folder, Path("chainkit-notebooks"))
+    # Only this machine may connect; Jupyter's own token stays on.
+    jupyterlab(["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder.resolve()}", *rest])
+    return 0
+
+
+def _doctor(rest: Arguments) -> int:
+    rows = doctor.examine()
+    print(doctor.table(rows, colour=doctor.wants_colour(sys.stdout)))
+    return 1 if any(row.light == "red" for row in rows) else 0
+
+
+def _notebooks_folder() -> Path:
+    beside = _CHECKOUT / "notebooks"
+    return beside if doctor.is_checkout() else _PACKAGE / "_notebooks"
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Copy the installed notebooks to where a person may change them; what stands there stays as it is."""
+    for file in source.rglob("*"):
+        copy = target / file.relative_to(source)
+        if file.is_file() and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    print(f"notebooks: {target}")
+    return target
+
+
+# --- for those who work on chainkit ---
+
+
+def _test(rest: Arguments) -> int:
+    if rest:
+        return _python(["-m", "pytest", *rest])
+    # The kernel is this very Python, whatever the machine calls "python3".
+    return _python(["-m", "pytest"], ["-m", "pytest", "--nbval-lax", "--nbval-current-env", "notebooks"])
+
+
+def _check(rest: Arguments) -> int:
+    return _python(
+        ["-m", "ruff", "check"],
+        ["-m", "ruff", "format", "--check"],
+        ["-m", "mypy"],
+        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    )
+
+
+def _bench(rest: Arguments) -> int:
+    return _python(["bench/run.py", *rest])
+
+
+def _wheelhouse(rest: Arguments) -> int:
+    # The last two build chainkit itself where there is no network.
+    wanted = [".[dev]", "hatchling", "editables"]
+    return _python(["-m", "pip", "wheel", "--wheel-dir", "wheelhouse", "--constraint", "constraints.txt", *wanted])
+
+
+def _notebooks(rest: Arguments) -> int:
+    _require_checkout()
+    for path in sorted((_CHECKOUT / "notebooks").glob("*.ipynb")):
+        print(path.name, flush=True)
+        _run_and_store(path)
+    return 0
+
+
+def _run_and_store(path: Path) -> None:
+    """Run a notebook top to bottom and keep its outputs, without what only a living widget can show."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place, record_timing=False).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # JupyterLab shows a dead widget rather than the picture stored beside it.
+            output.get("data", {}).pop(_WIDGET_VIEW, None)
+    # The rest of the metadata names versions of this machine and would change with every run.
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    nbformat.write(notebook, path)
+
+
+def _python(*commands: Sequence[str]) -> int:
+    """Run each command with this Python at the top of the checkout; the exit code is 0 if all went well."""
+    _require_checkout()
+    codes = [subprocess.run([sys.executable, *command], cwd=_CHECKOUT, check=False).returncode for command in commands]
+    return 1 if any(codes) else 0
+
+
+def _require_checkout() -> None:
+    if not doctor.is_checkout():
+        raise ConfigError(
+            f"chainkit: this is an installed copy ({_PACKAGE}), and the command works on a checkout",
+            fix="clone the repository and run the command, or make, there",
+        )
+
+
+_WORDS = {
+    "demo": _Word(_demo, "run the first notebook and write its report"),
+    "lab": _Word(_lab, "open the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"),
+    "doctor": _Word(_doctor, "say what is there, what is missing and what to do"),
+    "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
+    "check": _Word(_check, "check lint, formatting, types and import contracts"),
+    "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
+    "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs"),
+    "wheelhouse": _Word(_wheelhouse, "gather every wheel in wheelhouse/, to install without a network"),
+}
