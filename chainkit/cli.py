@@ -148,8 +148,8 @@ def _bench(rest: Arguments) -> int:
 
 
 def _wheelhouse(rest: Arguments) -> int:
-    # The last two build chainkit itself where there is no network.
-    wanted = [".[dev]", "hatchling", "editables"]
+    # hatchling asks for editables when, without a network, it installs this checkout.
+    wanted = [".[dev]", "editables"]
     return _python(["-m", "pip", "wheel", "--wheel-dir", "wheelhouse", "--constraint", "constraints.txt", *wanted])
 
 

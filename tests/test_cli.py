@@ -1,0 +1,160 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from chainkit import __version__, cli, doctor
+from chainkit.doctor import Row
+
+WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "notebooks", "wheelhouse"]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """Return the list of commands that the command line would have started."""
+    commands: list[Sequence[str]] = []
+
+    def record(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", record)
+    return commands
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Pretend that chainkit is an installed copy with one notebook; return its folder."""
+    package = tmp_path / "site-packages" / "chainkit"
+    (package / "_notebooks").mkdir(parents=True)
+    (package / "_notebooks" / "01_first_chain.ipynb").write_text("original", encoding="utf-8")
+    monkeypatch.setattr(cli, "_PACKAGE", package)
+    monkeypatch.setattr(doctor, "_CHECKOUT", package.parent)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return package
+
+
+def test_no_word_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    assert [word for word in cli._WORDS if word not in shown] == []
+
+
+def test_the_module_runs_as_a_program() -> None:
+    answer = subprocess.run([sys.executable, "-m", "chainkit", "--version"], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == f"chainkit {__version__}\n"
+
+
+def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["dokter"]) == 2
+    assert capsys.readouterr().err == (
+        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, test, "
+        "check, bench, notebooks, wheelhouse\n"
+    )
+
+
+def test_a_word_that_takes_nothing_refuses_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "everything"]) == 2
+    assert capsys.readouterr().err == "chainkit: check takes nothing more, and there is 'everything'\n"
+
+
+def test_test_runs_the_tests_and_then_the_notebooks_with_this_python(started: list[Sequence[str]]) -> None:
+    assert cli.main(["test"]) == 0
+    assert started == [
+        ["-m", "pytest"],
+        ["-m", "pytest", "--nbval-lax", "--nbval-current-env", "notebooks"],
+    ]
+
+
+def test_test_hands_words_on_to_pytest(started: list[Sequence[str]]) -> None:
+    assert cli.main(["test", "-k", "queue", "--maxfail=1"]) == 0
+    assert started == [["-m", "pytest", "-k", "queue", "--maxfail=1"]]
+
+
+def test_check_goes_on_after_a_failure_and_then_fails(
+    started: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        started.append(command[1:])
+        return subprocess.CompletedProcess(command, 1 if command[1:] == ["-m", "ruff", "check"] else 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", fail)
+
+    assert cli.main(["check"]) == 1
+    assert [command[1] for command in started[:3]] == ["ruff", "ruff", "mypy"]
+    assert len(started) == 4
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("word", WORDS_FOR_A_CHECKOUT)
+def test_what_needs_a_checkout_says_so_in_an_installed_copy(
+    word: str, started: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word]) == 1
+    assert "fix: clone the repository" in capsys.readouterr().err
+    assert started == []
+
+
+def test_the_doctor_fails_on_red_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for light, code in (("green", 0), ("yellow", 0), ("red", 1)):
+        monkeypatch.setattr(doctor, "examine", lambda light=light: [Row(light, "one", "thing")])
+
+        assert cli.main(["doctor"]) == code
+
+
+def test_the_demo_says_where_its_report_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from chainkit import report
+
+    asked: list[Path] = []
+    monkeypatch.setattr(report, "demo", lambda notebook: asked.append(notebook) or tmp_path / "demo.html")
+
+    assert cli.main(["demo"]) == 0
+    assert [notebook.name for notebook in asked] == ["01_first_chain.ipynb"]
+    assert capsys.readouterr().out == f"report: {tmp_path / 'demo.html'}\n"
+
+
+def test_lab_opens_this_machine_only_and_hands_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jupyterlab.labapp
+
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr(jupyterlab.labapp, "main", asked.append)
+
+    assert cli.main(["lab", "--no-browser"]) == 0
+    assert asked == [
+        ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={cli._CHECKOUT / 'notebooks'}", "--no-browser"]
+    ]
+
+
+@pytest.mark.usefixtures("installed")
+def test_lab_of_an_installed_copy_opens_copies_that_a_person_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jupyterlab.labapp
+
+    monkeypatch.setattr(jupyterlab.labapp, "main", lambda words: None)
+    copy = Path("chainkit-notebooks/01_first_chain.ipynb")
+
+    assert cli.main(["lab"]) == 0
+    assert copy.read_text(encoding="utf-8") == "original"
+
+    copy.write_text("changed", encoding="utf-8")
+    assert cli.main(["lab"]) == 0
+    assert copy.read_text(encoding="utf-8") == "changed"
+
+
+def test_a_stored_notebook_has_its_outputs_without_the_living_widget(tmp_path: Path) -> None:
+    path = tmp_path / "01_show_widget.ipynb"
+    cell = nbformat.v4.new_code_cell("import ipywidgets\nipywidgets.IntSlider(3)")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, "widgets": {}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=metadata), path)
+
+    cli._run_and_store(path)
+
+    stored = nbformat.read(path, as_version=4)
+    assert [list(output["data"]) for output in stored.cells[0].outputs] == [["text/plain"]]
+    assert set(stored.metadata) == {"kernelspec", "language_info"}
