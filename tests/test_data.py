@@ -1,0 +1,196 @@
+"""What the data files promise to those who read them, and how they are found."""
+
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chainkit import data
+from chainkit.distributions import Empirical, Law, from_plain
+from chainkit.errors import ConfigError, PriceMissingError
+
+PRICES = data.prices("us-east-1")["prices"]
+HOPS = data.latency()["hops"]
+INIT = data.latency()["init"]
+LAWS = {**HOPS, **INIT}
+FIRST_RUN = data.latency()["first_run"]["mean_s"]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package without its checkout: `site-packages/chainkit`, its data inside, someone else's `data/` beside it."""
+    package = tmp_path / "chainkit"
+    (package / "_data" / "prices").mkdir(parents=True)
+    (package / "_data" / "latency.json").write_text('{"hops": {}}', encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(data, "_PACKAGE", package)
+    data._root.cache_clear()
+    yield package
+    data._root.cache_clear()
+
+
+# --- finding ---
+
+
+def test_a_checkout_reads_the_data_beside_the_package():
+    assert data.path("latency.json").parent.name == "data"
+
+
+def test_an_installed_package_reads_the_data_inside_it(installed):
+    assert data.path("latency.json") == installed / "_data" / "latency.json"
+
+
+def test_a_missing_file_is_answered_with_what_exists():
+    with pytest.raises(ConfigError, match=r"'prices/us-east-2.json' does not exist; .* us-east-1.json") as caught:
+        data.path("prices", "us-east-2.json")
+
+    assert "did you mean 'us-east-1.json'" in caught.value.fix
+
+
+def test_a_region_without_prices_is_an_error_and_never_free():
+    with pytest.raises(PriceMissingError, match=r"region='eu-west-9' has no price file; there is one for .*us-east-1"):
+        data.prices("eu-west-9")
+
+
+# --- prices ---
+
+
+@pytest.mark.parametrize("key", PRICES)
+def test_a_price_says_unit_tiers_free_part_source_date_and_confidence(key):
+    price = PRICES[key]
+
+    assert set(price) == {"unit", "tiers", "free_per_month", "free_pool", "source", "date", "confidence", "note"}
+    assert price["unit"]
+    assert price["source"]
+    assert price["free_per_month"] >= 0
+    assert re.fullmatch(r"20\d\d(-\d\d)?", price["date"])
+    assert price["confidence"] in "ABCD"
+
+
+@pytest.mark.parametrize("key", PRICES)
+def test_tiers_rise_to_no_limit_and_never_get_dearer(key):
+    tiers = PRICES[key]["tiers"]
+    bounds = [tier["up_to"] for tier in tiers]
+    usd = [tier["usd"] for tier in tiers]
+
+    assert bounds[-1] is None
+    assert bounds[:-1] == sorted(set(bounds[:-1]))
+    assert usd == sorted(usd, reverse=True)
+    assert usd[-1] >= 0
+
+
+def test_meters_that_share_a_free_pool_agree_on_its_size():
+    pools: dict[str, set[float]] = {}
+    for price in PRICES.values():
+        if price["free_pool"]:
+            pools.setdefault(price["free_pool"], set()).add(price["free_per_month"])
+
+    assert all(len(sizes) == 1 for sizes in pools.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "quantity", "usd"),
+    [  # the AWS pricing pages' own examples, without free tier
+        ("lambda-requests", 7_440_000, 1.488),  # E02
+        ("lambda-gb-s-x86", 14_880_000, 248.000496),  # E02
+        ("http-api-requests", 432e6, 418.8),  # E20: two tiers
+        ("events-custom", 5e6, 5.0),  # E30
+        ("stepfunctions-transitions", 3000, 0.075),  # E28
+        ("lambda-gb-s-x86", 20e9, 6e9 * 0.0000166667 + 9e9 * 0.000015 + 5e9 * 0.0000133334),  # all three tiers
+    ],
+)
+def test_tiers_give_the_published_amounts(key, quantity, usd):
+    amount, below = 0.0, 0.0
+    for tier in PRICES[key]["tiers"]:
+        top = min(quantity, tier["up_to"] or quantity)
+        amount += max(top - below, 0) * tier["usd"]
+        below = top
+
+    assert amount == pytest.approx(usd, rel=1e-12)
+
+
+def test_every_price_source_is_explained_in_the_readme():
+    readme = data.path("README.md").read_text(encoding="utf-8")
+    tags = {tag for price in PRICES.values() for tag in re.findall(r"\b[PWE]\d+\b", price["source"])}
+
+    assert {tag for tag in tags if f"| {tag} |" not in readme} == set()
+
+
+# --- latency ---
+
+
+def law(key: str) -> Law:
+    return from_plain(LAWS[key]["law"])
+
+
+@pytest.mark.parametrize("key", LAWS)
+def test_a_law_is_written_as_design_files_write_it(key):
+    plain = json.loads(json.dumps(law(key).to_plain()))
+
+    assert from_plain(plain) == law(key)
+
+
+@pytest.mark.parametrize("key", HOPS)
+def test_a_hop_says_where_it_comes_from_and_how_sure_it_is(key):
+    hop = HOPS[key]
+
+    assert set(hop) == {"what", "law", "confidence", "source", "year", "region", "sample", "note"}
+    assert hop["confidence"] in ("measured", "derived", "assumed")
+    assert (hop["sample"] > 0 and hop["region"] is not None) or hop["confidence"] != "measured"
+
+
+@pytest.mark.parametrize(
+    ("key", "p10_ms", "p50_ms", "p90_ms", "p99_ms", "error"),
+    [  # as published, and the largest relative error of the fit that the note admits
+        ("sqs_mapping", 13.7, 16.2, 33.8, 105, 0.015),
+        ("sns_to_lambda", 62, 73, 125, 225, 0.037),
+        ("async_invocation", 31, 41, 71, 131, 0.03),
+        ("eventbridge_to_lambda", 39, 52, 80, 128, 0.03),
+        ("stepfunctions_task_standard", 11.7, 14.0, 18.3, 28.9, 0.01),
+        ("stepfunctions_task_standard_2022", 19.5, 40.1, 90.9, 198.6, 0.1),
+        ("python3.12-x86", 76, 84, 101, 138, 0.01),
+        ("java25-x86", 172, 191, 301, 496, 0.01),
+    ],
+)
+def test_a_law_has_the_published_quantiles(key, p10_ms, p50_ms, p90_ms, p99_ms, error):
+    found = [1000 * law(key).ppf(p) for p in (0.1, 0.5, 0.9, 0.99)]
+
+    assert found == pytest.approx([p10_ms, p50_ms, p90_ms, p99_ms], rel=error)
+
+
+@pytest.mark.parametrize(
+    ("key", "mean_ms"), [("stepfunctions_task_standard", 14.85), ("stepfunctions_start", 7.92)]
+)  # means of the raw rows: a workflow's duration is made of these
+def test_a_law_has_the_mean_of_its_rows(key, mean_ms):
+    assert 1000 * law(key).mean_s == pytest.approx(mean_ms, rel=0.01)
+
+
+@pytest.mark.parametrize("architecture", ["x86", "arm64"])
+@pytest.mark.parametrize("runtime", FIRST_RUN)
+def test_every_runtime_has_a_measured_init_with_both_its_ends(runtime, architecture):
+    init = law(f"{runtime}-{architecture}")
+
+    assert isinstance(init, Empirical)
+    assert INIT[f"{runtime}-{architecture}"]["sample"] >= 2000
+    assert 0 < init.ppf(0.0) < init.ppf(0.5) < init.ppf(1.0) < 1.5
+
+
+@pytest.mark.parametrize("runtime", FIRST_RUN)
+def test_the_first_run_never_gets_slower_with_memory_by_more_than_noise(runtime):
+    means = [FIRST_RUN[runtime][mb] for mb in ("128", "256", "512", "1024")]
+
+    assert all(more <= less * 1.05 for less, more in pairwise(means))
+
+
+# --- quotas ---
+
+
+def test_every_quota_has_a_value_a_unit_and_a_source():
+    entries: list[dict[str, Any]] = [
+        entry for service in data.quotas().values() if isinstance(service, dict) for entry in service.values()
+    ]
+
+    assert len(entries) > 50
+    assert all(entry["value"] and entry["unit"] and entry["source"] for entry in entries)
