@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 
-from .delivery import Delivery, TargetGoneError
-from .invoke import reserved_concurrency
-from .story import ROOTS
+from chainkit.emulation.delivery import Delivery, TargetGoneError
+from chainkit.emulation.invoke import reserved_concurrency
+from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction
 
-    from .clock import Clock
-    from .environments import Outcome
-    from .invoke import Invoker
-    from .story import Story
+    from chainkit.emulation.clock import Clock
+    from chainkit.emulation.environments import Outcome
+    from chainkit.emulation.invoke import Invoker
+    from chainkit.emulation.story import Story
 
 RETRY_WAITS_S = (60.0, 120.0)
 """[aws-semantics 1, "1 min after 1st, 2 min after 2nd"]"""

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend as lambda_backend
-from moto.core.exceptions import ServiceException
+from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+from moto.stepfunctions import responses as machines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moto.sqs.models import Message
 
-    from .asynchronous import AsyncQueue
+    from chainkit.emulation.asynchronous import AsyncQueue
 
 
 
@@ -102,13 +103,11 @@ class Delivery:
 
     def to_machine(self, arn: str, text: str) -> None:
         """Start an execution."""
-        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
         parts = arn.split(":")
         try:
-            stepfunctions_parser_backends[parts[4]][parts[3]].start_execution(arn, str(uuid.uuid4()), text)
-        except ServiceException as error:
-            raise TargetGoneError(f"{error.code}: {error.message}") from error
+            machines.get_backend(parts[4], parts[3]).start_execution(arn, str(uuid.uuid4()), text)
+        except JsonRESTError as error:
+            raise TargetGoneError(f"{error.error_type}: {error.message}") from error
 
     def to_bus(self, arn: str, source: str, detail_type: str, detail: str) -> None:
         """Put an event on a bus."""
@@ -116,5 +115,5 @@ class Delivery:
         event = {"Source": source, "DetailType": detail_type, "Detail": detail, "EventBusName": arn}
         try:
             events_backends[parts[4]][parts[3]].put_events([event])
-        except ServiceException as error:
-            raise TargetGoneError(f"{error.code}: {error.message}") from error
+        except JsonRESTError as error:
+            raise TargetGoneError(f"{error.error_type}: {error.message}") from error

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .asynchronous import AsyncQueue
-    from .clock import Clock
-    from .delivery import Delivery
-    from .environments import Pool
-    from .invoke import Invoker
-    from .queues import Pollers
-    from .story import Story
+    from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.clock import Clock
+    from chainkit.emulation.delivery import Delivery
+    from chainkit.emulation.environments import Pool
+    from chainkit.emulation.invoke import Invoker
+    from chainkit.emulation.queues import Pollers
+    from chainkit.emulation.story import Story
 
 ACCOUNT_ID = "123456789012"
 """The account that moto answers for."""

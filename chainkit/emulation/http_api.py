@@ -20,16 +20,16 @@ from moto.apigatewayv2.models import Api, apigatewayv2_backends
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend as lambda_backend
 
-from .clock import Event
-from .host import ACCOUNT_ID
+from chainkit.emulation.clock import Event
+from chainkit.emulation.host import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moto.apigatewayv2.models import Integration, Route
 
-    from .environments import Outcome
-    from .host import Host
+    from chainkit.emulation.environments import Outcome
+    from chainkit.emulation.host import Host
 
 PREFIX = "/_apis/"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
 from moto.events.models import events_backends
@@ -10,13 +12,12 @@ from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from .host import ACCOUNT_ID
+from chainkit.emulation.host import ACCOUNT_ID
 
 
 def resources(region: str) -> dict[str, int]:
     """Return how many resources of each type stand in `region`; types with none are left out."""
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
+    machines = sys.modules.get("moto.stepfunctions.parser.models")  # slow to import, and there is none before
     lambdas, events = lambda_backends[ACCOUNT_ID][region], events_backends[ACCOUNT_ID][region]
     topics, functions = sns_backends[ACCOUNT_ID][region], list(lambdas.list_functions())
     counts = {
@@ -28,7 +29,9 @@ def resources(region: str) -> dict[str, int]:
         "AWS::SNS::Subscription": len(topics.subscriptions),
         "AWS::Events::EventBus": len(events.event_buses) - 1,
         "AWS::Events::Rule": sum(len(bus.rules) for bus in events.event_buses.values()),
-        "AWS::StepFunctions::StateMachine": len(stepfunctions_parser_backends[ACCOUNT_ID][region].state_machines),
+        "AWS::StepFunctions::StateMachine": (
+            len(machines.stepfunctions_parser_backends[ACCOUNT_ID][region].state_machines) if machines else 0
+        ),
         "AWS::ApiGatewayV2::Api": len(apigatewayv2_backends[ACCOUNT_ID][region].apis),
         "AWS::IAM::Role": len(iam_backends[ACCOUNT_ID]["aws"].roles),
         "AWS::Logs::LogGroup": len(logs_backends[ACCOUNT_ID][region].groups),

@@ -20,13 +20,13 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
-from .environments import Environment, Outcome, Pool, Spec, WorkerGoneError
-from .patching import replace
-from .story import ROOTS, Story
+from chainkit.emulation.environments import Environment, Outcome, Pool, Spec, WorkerGoneError
+from chainkit.emulation.patching import replace
+from chainkit.emulation.story import ROOTS, Story
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .host import Host
+    from chainkit.emulation.clock import Clock
+    from chainkit.emulation.host import Host
 
 SYNC_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 1, "sync 6 MB each way"]"""

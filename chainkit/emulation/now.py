@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from moto.core import utils
 
-from .patching import replace
+from chainkit.emulation.patching import replace
 
 if TYPE_CHECKING:
-    from .host import Host
+    from chainkit.emulation.host import Host
 
 
 def install(host: Host) -> None:

@@ -46,4 +46,11 @@ def replace(owner: Any, name: str, new: Any, *, parameters: str) -> Any:
     return function
 
 
+def swap(module: Any, name: str, new: Any, *, expected: Any) -> None:
+    """Replace what a moto module has imported as `name`, if it is `expected`; MissingError if not."""
+    if getattr(module, name, None) is not expected:
+        raise MissingError(f"emulator: moto's {module.__name__}.{name} is not what it was", fix=_FIX)
+    setattr(module, name, new)
+
+
 _FIX = "pip install 'moto[server]>=5.2.5,<5.3'"

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from chainkit.errors import DeployError, MissingError
 
-from . import story
+from chainkit.emulation import story
 
 if TYPE_CHECKING:
     from types import TracebackType

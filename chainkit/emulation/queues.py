@@ -19,18 +19,18 @@ from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_back
 from moto.events.models import EventPattern
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
-from .patching import replace
-from .story import ROOTS
+from chainkit.emulation.patching import replace
+from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from moto.awslambda.models import LambdaFunction
 
-    from .clock import Clock, Timer
-    from .host import Host
-    from .invoke import Invoker
-    from .story import Story
+    from chainkit.emulation.clock import Clock, Timer
+    from chainkit.emulation.host import Host
+    from chainkit.emulation.invoke import Invoker
+    from chainkit.emulation.story import Story
 
 CONCURRENT_BATCHES = 5
 """[aws-semantics 2, "starts at 5 concurrent"]"""

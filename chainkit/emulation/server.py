@@ -17,15 +17,15 @@ from urllib.parse import parse_qs
 
 from chainkit.errors import ChainkitError
 
-from .clock import Clock
-from .environments import Pool
-from .patching import check_version
-from .story import Story, new_root
+from chainkit.emulation.clock import Clock
+from chainkit.emulation.environments import Pool
+from chainkit.emulation.patching import check_version
+from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .host import Host
+    from chainkit.emulation.host import Host
 
 CONTROL = "/_chainkit/"
 
@@ -36,7 +36,7 @@ class Application:
     def __init__(self, host: Host) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from .http_api import Gateway
+        from chainkit.emulation.http_api import Gateway
 
         self._host = host
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -76,7 +76,7 @@ class Application:
         elif name == "workers":
             result = self._host.pool.pids()
         elif name == "resources":
-            from .inventory import resources
+            from chainkit.emulation.inventory import resources
 
             result = resources(self._host.region)
         else:
@@ -89,11 +89,11 @@ class Application:
 
 def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     """Return the emulator's state, with moto's routes repaired to use it."""
-    from . import http_api, invoke, now, queues
-    from .asynchronous import AsyncQueue
-    from .delivery import Delivery
-    from .host import Host
-    from .invoke import Invoker
+    from chainkit.emulation import events, invoke, notifications, now, queues, states
+    from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.delivery import Delivery
+    from chainkit.emulation.host import Host
+    from chainkit.emulation.invoke import Invoker
 
     clock = Clock(jumps=jumps)
     story = Story(clock)
@@ -102,7 +102,7 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     asynchronous = AsyncQueue(clock, story, invoker)
     pollers = queues.Pollers(clock, story, invoker)
     host = Host(region, endpoint_url, clock, story, pool, invoker, asynchronous, Delivery(asynchronous), pollers)
-    for route in (now, invoke, queues):
+    for route in (now, invoke, queues, notifications, events, states):
         route.install(host)
     return host
 

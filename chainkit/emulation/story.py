@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .clock import Clock, Moment
+    from chainkit.emulation.clock import Clock, Moment
 
 ROOTS: ContextVar[tuple[str, ...]] = ContextVar("roots", default=())
 """The requests that this thread works for."""

@@ -1,0 +1,156 @@
+"""Route: EventBridge rules -> function, queue, topic, state machine, bus, log group.
+
+Kept from AWS [aws-semantics 4]: rule state, patterns, Input, InputPath, InputTransformer, asynchronous invocation;
+PutEvents never fails because of a target; a target that is gone is a client error: dead letter or lost. Ignored:
+retriable errors and their 24 h, schedules.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.core.exceptions import ServiceException
+from moto.events.models import EventsBackend, Rule
+
+from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.notifications import send_dead_letter
+from chainkit.emulation.patching import replace
+
+if TYPE_CHECKING:
+    from chainkit.emulation.host import Host
+
+_OURS = ("lambda", "sqs", "sns", "states")
+
+
+def install(host: Host) -> None:
+    """Replace how a rule sends to its targets."""
+
+    def put(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        began = host.clock.moment()
+        entries: list[dict[str, Any]] = original_put(backend, events)
+        for event, entry in zip(events, entries, strict=True):
+            host.story.tell(
+                "put events",
+                event.get("EventBusName") or "default",
+                status="error" if "ErrorCode" in entry else "ok",
+                reason=entry.get("ErrorMessage", ""),
+                began=began,
+                span_s=host.clock.now_s() - began.at_s,
+                ids=[entry["EventId"]] if "EventId" in entry else [],
+            )
+        return entries
+
+    def send(rule: Rule, original_event: dict[str, Any], transform_input: bool = True) -> None:
+        if rule.state == "DISABLED" or not rule.event_pattern.matches_event(original_event):
+            return
+        for target in list(rule.targets):
+            if target["Arn"].split(":")[2] in _OURS:
+                _deliver(host, rule, target, event_of(original_event))
+                continue
+            alone = copy.copy(rule)
+            alone.targets = [target]
+            try:
+                original_send(alone, copy.deepcopy(original_event), transform_input)
+            except (ServiceException, NotImplementedError, KeyError) as error:
+                # moto's own targets: buses, archives, log groups; PutEvents must not fail because of them
+                host.story.tell("delivery", target["Arn"], status="error", reason=repr(error))
+            else:
+                host.story.tell("delivery", target["Arn"], ids=[original_event["id"]])
+
+    original_put = replace(EventsBackend, "put_events", put, parameters="self events")
+    original_send = replace(Rule, "send_to_targets", send, parameters="self original_event transform_input")
+
+
+def _deliver(host: Host, rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> None:
+    arn, ids = target["Arn"], [event["id"]]
+    try:
+        text = input_of(target, event, rule)
+        service = arn.split(":")[2]
+        if service == "sqs":
+            host.delivery.to_queue(arn, text, group_id=target.get("SqsParameters", {}).get("MessageGroupId"))
+        elif service == "sns":
+            host.delivery.to_topic(arn, text)
+        elif service == "lambda":
+            host.delivery.to_function(arn, text)
+        else:
+            host.delivery.to_machine(arn, text)
+    except TargetGoneError as error:
+        host.story.tell("delivery", arn, status="error", reason=str(error), ids=ids)
+        attributes = {
+            "RULE_ARN": ("String", rule.arn),
+            "TARGET_ARN": ("String", arn),
+            "ERROR_CODE": ("String", str(error).partition(":")[0]),
+            "ERROR_MESSAGE": ("String", str(error)),
+        }
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        body = json.dumps(event)
+        send_dead_letter(host, queue, lambda: host.delivery.to_queue(queue, body, attributes), rule.arn, ids)
+    else:
+        host.story.tell("delivery", arn, ids=ids)
+
+
+def event_of(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the event as targets see it: moto keeps the time as a number and adds a field of its own."""
+    event = {name: value for name, value in copy.deepcopy(raw).items() if name != "ingestion-time"}
+    if isinstance(event["time"], (int, float)):
+        event["time"] = datetime.fromtimestamp(event["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return event
+
+
+def input_of(target: dict[str, Any], event: dict[str, Any], rule: Rule) -> str:
+    """Return the text that a target gets."""
+    if "Input" in target:
+        return str(target["Input"])
+    if "InputPath" in target:
+        return json.dumps(value_at(event, target["InputPath"]))
+    transformer = target.get("InputTransformer")
+    if not transformer:
+        return json.dumps(event)
+    values = {name: value_at(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
+    values |= {
+        "aws.events.rule-arn": rule.arn,
+        "aws.events.rule-name": rule.name,
+        "aws.events.event.json": event,
+        "aws.events.event": event,
+        "aws.events.event.ingestion-time": event["time"],
+    }
+    return fill_in(transformer["InputTemplate"], values)
+
+
+def value_at(event: Any, path: str) -> Any:
+    """Return the value at a path such as ``$.detail.items[0].id``; None if there is none.
+
+    >>> value_at({"detail": {"items": [{"id": 7}]}}, "$.detail.items[0].id")
+    7
+    """
+    value = event
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
+        try:
+            value = value[int(index)] if index else value[name]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def fill_in(template: str, values: dict[str, Any]) -> str:
+    """Return an input template with ``<name>`` replaced: as JSON, or as bare text within a string.
+
+    >>> fill_in('{"id": <id>, "say": "order <id>"}', {"id": "A1"})
+    '{"id": "A1", "say": "order A1"}'
+    """
+
+    def insert(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in values:
+            return found[0]
+        is_in_string = len(re.findall(r'(?<!\\)"', template[: found.start()])) % 2 == 1
+        if not is_in_string:
+            return json.dumps(values[name])
+        value = values[name]
+        return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
+
+    return re.sub(r"<([\w.-]+)>", insert, template)

@@ -1,0 +1,177 @@
+"""Route: SNS -> function and queue.
+
+Kept from AWS [aws-semantics 0.3, 3]: the real event, filter policies, raw delivery, FIFO deduplication, asynchronous
+invocation; a target that is gone is a client error, not retried: dead letter or lost. Ignored: signatures (moto makes
+a key and a certificate for each; ours say EXAMPLE), server-side failures and their 100,015 retries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from moto.core.utils import iso_8601_datetime_with_milliseconds
+from moto.sns.models import Subscription, Topic
+
+from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.patching import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chainkit.emulation.host import Host
+
+DEDUPLICATION_S = 300.0
+"""[aws-semantics 2, "FIFO 5-min dedup"]"""
+
+
+def install(host: Host) -> None:
+    """Replace how a topic publishes and a subscription delivers."""
+
+    def publish_topic(topic: Topic, *args: Any, **kwargs: Any) -> str:
+        began = host.clock.moment()
+        message_id: str = original_topic(topic, *args, **kwargs)
+        span_s = host.clock.now_s() - began.at_s
+        host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])
+        return message_id
+
+    def publish(
+        subscription: Subscription,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> None:
+        topic = subscription.topic
+        if topic.fifo_topic:
+            deduplication_id = deduplication_id or hashlib.sha256(message.encode()).hexdigest()
+            if _is_duplicate(host, subscription, f"{group_id} {deduplication_id}"):
+                return
+        matcher = subscription._filter_policy_matcher
+        if matcher is not None and not matcher.matches(message_attributes, message):
+            host.story.tell("filtered", subscription.arn, ids=[message_id])
+            return
+        if message_structure == "json":
+            message = subscription._parse_message_structure(message, subscription.protocol)
+        notification = subscription.get_post_data(message, message_id, subject, message_attributes)
+        if subscription.protocol not in ("lambda", "sqs"):
+            original_publish(
+                subscription, message, message_id, subject, message_attributes, group_id, deduplication_id
+            )
+            return
+        _deliver(host, subscription, notification, message_attributes or {}, group_id, deduplication_id)
+
+    def post_data(
+        subscription: Subscription,
+        message: str,
+        message_id: str,
+        subject: str | None,
+        message_attributes: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        url = f"https://sns.{subscription.topic.sns_backend.region_name}.amazonaws.com"
+        optional = {"Subject": subject, "MessageAttributes": message_attributes}
+        return {
+            "Type": "Notification",
+            "MessageId": message_id,
+            "TopicArn": subscription.topic.arn,
+            "Message": message,
+            "Timestamp": iso_8601_datetime_with_milliseconds(),
+            "SignatureVersion": "1",
+            "Signature": "EXAMPLE",
+            "SigningCertURL": f"{url}/EXAMPLE.pem",
+            "UnsubscribeURL": f"{url}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}",
+            **{name: value for name, value in optional.items() if value},
+        }
+
+    original_topic = replace(
+        Topic,
+        "publish",
+        publish_topic,
+        parameters="self message subject message_attributes group_id deduplication_id message_structure",
+    )
+    original_publish = replace(
+        Subscription,
+        "publish",
+        publish,
+        parameters="self message message_id subject message_attributes group_id deduplication_id message_structure",
+    )
+    replace(
+        Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes"
+    )
+
+
+def _is_duplicate(host: Host, subscription: Subscription, key: str) -> bool:
+    """Return whether a FIFO topic has sent this to the subscription within the last five minutes."""
+    sent: dict[str, float] = subscription.__dict__.setdefault("sent_s", {})
+    now_s = host.clock.now_s()
+    is_duplicate = now_s - sent.get(key, -DEDUPLICATION_S) < DEDUPLICATION_S
+    if not is_duplicate:
+        sent[key] = now_s
+    return is_duplicate
+
+
+def _deliver(
+    host: Host,
+    subscription: Subscription,
+    notification: dict[str, Any],
+    attributes: dict[str, Any],
+    group_id: str | None,
+    deduplication_id: str | None,
+) -> None:
+    """Hand a notification to a function or queue; to the subscription's dead-letter queue if the target is gone."""
+    is_raw = str(subscription.attributes.get("RawMessageDelivery")).lower() == "true"
+    raw_attributes = {name: (each["Type"], str(each["Value"])) for name, each in attributes.items()}
+
+    def to_queue(arn: str) -> None:
+        body = notification["Message"] if is_raw else json.dumps(notification)
+        host.delivery.to_queue(
+            arn,
+            body,
+            raw_attributes if is_raw else None,
+            group_id=group_id,
+            deduplication_id=deduplication_id,
+        )
+
+    def to_function(arn: str) -> None:
+        host.delivery.to_function(arn, json.dumps(event_of(subscription, notification)))
+
+    send: Callable[[str], None] = to_queue if subscription.protocol == "sqs" else to_function
+    ids = [notification["MessageId"]]
+    try:
+        send(subscription.endpoint)
+    except TargetGoneError as error:
+        host.story.tell("delivery", subscription.endpoint, status="error", reason=str(error), ids=ids)
+        target = json.loads(subscription.attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
+        send_dead_letter(host, target, lambda: to_queue(target), subscription.arn, ids)
+    else:
+        host.story.tell("delivery", subscription.endpoint, ids=ids)
+
+
+def send_dead_letter(host: Host, target: str | None, send: Callable[[], object], source: str, ids: list[str]) -> None:
+    """Tell of a dead letter that `send` sends to `target`, or of the loss if there is no target."""
+    try:
+        if not target:
+            raise TargetGoneError("no dead-letter queue")
+        send()
+    except TargetGoneError as error:
+        host.story.tell("dropped", target or source, status="error", reason=str(error), ids=ids)
+    else:
+        host.story.tell("dead letter", target, reason=f"not delivered by {source}", ids=ids)
+
+
+def event_of(subscription: Subscription, notification: dict[str, Any]) -> dict[str, Any]:
+    """Return the event that a function gets."""
+    renamed = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+    sns = {"Subject": None, "MessageAttributes": {}}
+    sns |= {renamed.get(name, name): value for name, value in notification.items()}
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription.arn,
+        "EventSource": "aws:sns",
+        "Sns": sns,
+    }
+    return {"Records": [record]}
