@@ -13,8 +13,14 @@ now.py                moto's notion of now
 invoke.py             Invoke -> function: the core that every route ends in
 asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
 delivery.py           hands something to a target by its ARN
+clients.py            boto3 clients of the child for its own services
 queues.py             SQS, and SQS -> function
-http_api.py           HTTP API -> function or service
+notifications.py      SNS -> function and queue
+events.py             EventBridge rules -> any target
+states.py             Step Functions: executions, StartSyncExecution
+interpreter.py        moto's Step Functions interpreter, put on the clock
+http_api.py           HTTP API -> function: routes, payload format 2.0
+integrations.py       HTTP API -> queue, bus or state machine
 inventory.py          what stands in the emulator
 ====================  =================================================================================================
 

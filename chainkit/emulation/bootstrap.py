@@ -138,7 +138,7 @@ def load_handler():
         if name in str(error):
             return None, failed("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module_name}'")
         return None, describe(error, 1)
-    except Exception as error:  # noqa: BLE001  whatever the user's module raises is the answer
+    except Exception as error:
         return None, describe(error, 1)
 
 
@@ -171,7 +171,7 @@ def answer(handler, request):
         event["Records"] = Records(event["Records"])
     try:
         result = handler(event, Context(request))
-    except Exception as error:  # noqa: BLE001  whatever the handler raises is the answer
+    except Exception as error:
         reply = {"error": describe(error, 1)}
     else:
         try:

@@ -192,9 +192,7 @@ class Clock:
                     self._changed.wait(min(self._timers[0].due_s - self.now_s(), threading.TIMEOUT_MAX))
 
     def _may_jump(self) -> bool:
-        return (
-            self._jumps and self._running == 0 and any(not t.is_passive and not t.is_cancelled for t in self._timers)
-        )
+        return self._jumps and self._running == 0 and any(not t.is_passive and not t.is_cancelled for t in self._timers)
 
     def _jump(self, span_s: float) -> None:
         if span_s <= 0:

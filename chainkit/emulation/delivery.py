@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from chainkit.emulation.asynchronous import AsyncQueue
 
 
-
 class TargetGoneError(LookupError):
     """The target of a delivery does not exist, or refuses what it gets."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.clients import Clients
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.delivery import Delivery
     from chainkit.emulation.environments import Pool
@@ -26,6 +27,7 @@ class Host:
     endpoint_url: str
     clock: Clock
     story: Story
+    clients: Clients
     pool: Pool
     invoker: Invoker
     asynchronous: AsyncQueue

@@ -20,6 +20,7 @@ from moto.apigatewayv2.models import Api, apigatewayv2_backends
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend as lambda_backend
 
+from chainkit.emulation import integrations
 from chainkit.emulation.clock import Event
 from chainkit.emulation.host import ACCOUNT_ID
 
@@ -124,8 +125,15 @@ class Gateway:
         if integration.integration_type != "AWS_PROXY":
             return message(500, f"chainkit does not emulate {integration.integration_type} integrations")
         if integration.integration_subtype:
-            return message(500, f"chainkit does not emulate {integration.integration_subtype}")
+            return self._call_service(integration, call)
         return self._invoke(integration, call)
+
+    def _call_service(self, integration: Integration, call: Call) -> Response:
+        if integration.integration_subtype not in integrations.OPERATIONS:
+            return message(500, f"chainkit does not emulate {integration.integration_subtype}")
+        parameters = integration.request_parameters or {}
+        status, answer = integrations.run(self._host, str(integration.integration_subtype), parameters, call)
+        return Response(status, json.dumps(answer).encode())
 
     def _invoke(self, integration: Integration, call: Call) -> Response:
         arn = re.sub(r"^.*functions/|/invocations$", "", integration.integration_uri)

@@ -7,7 +7,7 @@ clock jump; limits (timeouts, heartbeats, waiting for a callback from outside) d
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib
 import threading
 import time
@@ -18,12 +18,9 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore import handlers
-from botocore.config import Config
 
 from chainkit.emulation.clock import Clock, Event
 from chainkit.emulation.patching import replace, swap
-from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +125,7 @@ def install(host: Host) -> None:
     swap(_module("backend.execution_worker"), "Thread", thread, expected=threading.Thread)
     swap(_module("asl.eval.callback.callback"), "Event", event, expected=threading.Event)
     for name in _DATETIME:
-        swap(_module(name), "datetime", _overlay(datetime, datetime=_datetime_on(clock)), expected=datetime)
+        swap(_module(name), "datetime", _overlay(dt, datetime=_datetime_on(clock)), expected=dt)
     _install_waits(host)
     _install_clients(host)
     _install_jsonata()
@@ -144,12 +141,12 @@ def _overlay(module: ModuleType, **changed: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**vars(module), **changed})
 
 
-def _datetime_on(clock: Clock) -> type[datetime.datetime]:
-    class ClockDatetime(datetime.datetime):
+def _datetime_on(clock: Clock) -> type[dt.datetime]:
+    class ClockDatetime(dt.datetime):
         """`datetime` whose now is the clock's."""
 
         @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> ClockDatetime:
+        def now(cls, tz: dt.tzinfo | None = None) -> ClockDatetime:
             return cls.fromtimestamp(clock.now_s(), tz)
 
     return ClockDatetime
@@ -166,9 +163,7 @@ def _install_waits(host: Host) -> None:
     def wait_before_retry(duration_s: float) -> None:
         state = STATE.get()
         if state is not None:
-            host.story.tell(
-                "retry wait", state.machine, attempt=state.failures, span_s=duration_s, ids=[state.name]
-            )
+            host.story.tell("retry wait", state.machine, attempt=state.failures, span_s=duration_s, ids=[state.name])
         clock.sleep(duration_s)
 
     def wait_between_looks(duration_s: float) -> None:
@@ -183,28 +178,16 @@ def _install_waits(host: Host) -> None:
 
 
 def _install_clients(host: Host) -> None:
-    """The interpreter calls services by boto3: let it reach us, and stamp each call with the thread's requests."""
+    """The interpreter calls services by boto3, at localhost and with a new client for each call."""
 
-    def stamp(params: dict[str, Any], **_: Any) -> None:
-        if roots := ROOTS.get():
-            params["headers"]["X-Amzn-Trace-Id"] = host.story.header_for(roots)
-
-    handlers.BUILTIN_HANDLERS.insert(0, ("before-call", stamp))
-    lock, clients = threading.Lock(), {}
-
-    def client(*, service_name: str, region_name: str, config: Config, **options: Any) -> Any:
-        key = service_name, region_name
-        with lock:
-            if key not in clients:
-                own = {"endpoint_url": host.endpoint_url, "config": config.merge(Config(inject_host_prefix=False))}
-                clients[key] = boto3.client(service_name=service_name, region_name=region_name, **{**options, **own})
-            return clients[key]
+    def client(*, service_name: str, region_name: str, **_: Any) -> Any:
+        return host.clients.get(service_name, region_name)
 
     swap(_module("asl.utils.boto_client"), "boto3", SimpleNamespace(client=client), expected=boto3)
 
 
 def _install_jsonata() -> None:
-    """moto's evaluator is None; and it puts strings into expressions without escaping them."""
+    """Moto's evaluator is None; and it puts strings into expressions without escaping them."""
     evaluator = _module("asl.jsonata.jsonata")
 
     def evaluate(expression: str) -> Any:
@@ -246,9 +229,7 @@ def _install_states(host: Host) -> None:
             details = next(iter((event_details or {}).values()), {})
             reason = f"{details.get('error', '')}: {details.get('cause', '')}"
             status = "timeout" if kind == "TaskTimedOut" else "error"
-            story.tell(
-                "state", state.machine, status=status, attempt=state.failures, reason=reason, ids=[state.name]
-            )
+            story.tell("state", state.machine, status=status, attempt=state.failures, reason=reason, ids=[state.name])
         return int(original(manager, context, event_type, event_details, timestamp, update_source_event_id))
 
     original = replace(
@@ -257,4 +238,3 @@ def _install_states(host: Host) -> None:
         add_event,
         parameters="self context event_type event_details timestamp update_source_event_id",
     )
-

@@ -91,7 +91,10 @@ class Invoker:
             try:
                 init_s, broken = environment.initialise()
             except TimeoutError:
-                broken = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {request_id} Error: init timed out"}
+                broken = {
+                    "errorType": "Sandbox.Timedout",
+                    "errorMessage": f"RequestId: {request_id} Error: init timed out",
+                }
             except WorkerGoneError:
                 broken = {"errorType": "Runtime.ExitError", "errorMessage": _exit_message(environment, request_id)}
             notes = runtime_notes(function)
@@ -260,7 +263,7 @@ def _respond(
     host: Host, function: LambdaFunction, payload: str, kind: str, tail: bool
 ) -> tuple[int, dict[str, str], str]:
     if kind == "DryRun":
-        return 204, {}, ""
+        return 204, {"status": "204"}, ""
     limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
     if len(payload.encode()) > limit_bytes:
         return _refuse(413, "RequestTooLargeException", f"Request must be smaller than {limit_bytes} bytes")
@@ -270,7 +273,7 @@ def _respond(
         return _refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
     if kind == "Event":
         request_id = host.asynchronous.submit(function, payload or "{}")
-        return 202, {"x-amzn-RequestId": request_id}, ""
+        return 202, {"status": "202", "x-amzn-RequestId": request_id}, ""
     outcome = host.invoker.invoke(function, payload or "{}")
     if outcome.status == "throttled":
         return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
@@ -287,12 +290,12 @@ def _respond(
 
 
 def _refuse(status: int, error: str, message: str) -> tuple[int, dict[str, str], str]:
-    headers = {"x-amzn-errortype": error, "content-type": "application/json"}
+    headers = {"status": str(status), "x-amzn-errortype": error, "content-type": "application/json"}
     return status, headers, json.dumps({"Type": "User", "message": message})
 
 
 def _install_dead_letter_config() -> None:
-    """moto forgets DeadLetterConfig; keep it on the function and show it on read."""
+    """Moto forgets DeadLetterConfig; keep it on the function and show it on read."""
 
     def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
         original_create(function, account_id, spec, region, version)
@@ -328,6 +331,4 @@ def _install_event_invoke_config() -> None:
 
     name = "put_function_event_invoke_config"
     original_put = replace(LambdaBackend, name, put, parameters="self function_name config")
-    replace(
-        LambdaBackend, "update_function_event_invoke_config", update, parameters="self function_name config"
-    )
+    replace(LambdaBackend, "update_function_event_invoke_config", update, parameters="self function_name config")

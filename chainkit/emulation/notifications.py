@@ -59,9 +59,7 @@ def install(host: Host) -> None:
             message = subscription._parse_message_structure(message, subscription.protocol)
         notification = subscription.get_post_data(message, message_id, subject, message_attributes)
         if subscription.protocol not in ("lambda", "sqs"):
-            original_publish(
-                subscription, message, message_id, subject, message_attributes, group_id, deduplication_id
-            )
+            original_publish(subscription, message, message_id, subject, message_attributes, group_id, deduplication_id)
             return
         _deliver(host, subscription, notification, message_attributes or {}, group_id, deduplication_id)
 
@@ -99,9 +97,7 @@ def install(host: Host) -> None:
         publish,
         parameters="self message message_id subject message_attributes group_id deduplication_id message_structure",
     )
-    replace(
-        Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes"
-    )
+    replace(Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes")
 
 
 def _is_duplicate(host: Host, subscription: Subscription, key: str) -> bool:

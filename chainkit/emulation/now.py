@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from moto.core import utils
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def install(host: Host) -> None:
     """Let moto's time functions read the clock; all of them ask `utcnow`."""
 
-    def utcnow() -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(host.clock.now_s(), datetime.UTC).replace(tzinfo=None)
+    def utcnow() -> dt.datetime:
+        return dt.datetime.fromtimestamp(host.clock.now_s(), dt.UTC).replace(tzinfo=None)
 
     replace(utils, "utcnow", utcnow, parameters="")

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
-from chainkit.errors import DeployError, MissingError
-
 from chainkit.emulation import story
+from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
     from types import TracebackType

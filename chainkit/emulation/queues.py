@@ -23,7 +23,7 @@ from chainkit.emulation.patching import replace
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from moto.awslambda.models import LambdaFunction
 

@@ -15,12 +15,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from chainkit.errors import ChainkitError
-
 from chainkit.emulation.clock import Clock
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.patching import check_version
 from chainkit.emulation.story import Story, new_root
+from chainkit.errors import ChainkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,6 +90,7 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     """Return the emulator's state, with moto's routes repaired to use it."""
     from chainkit.emulation import events, invoke, notifications, now, queues, states
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.clients import Clients
     from chainkit.emulation.delivery import Delivery
     from chainkit.emulation.host import Host
     from chainkit.emulation.invoke import Invoker
@@ -101,7 +101,18 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     invoker = Invoker(clock, story, pool)
     asynchronous = AsyncQueue(clock, story, invoker)
     pollers = queues.Pollers(clock, story, invoker)
-    host = Host(region, endpoint_url, clock, story, pool, invoker, asynchronous, Delivery(asynchronous), pollers)
+    host = Host(
+        region=region,
+        endpoint_url=endpoint_url,
+        clock=clock,
+        story=story,
+        clients=Clients(endpoint_url, story),
+        pool=pool,
+        invoker=invoker,
+        asynchronous=asynchronous,
+        delivery=Delivery(asynchronous),
+        pollers=pollers,
+    )
     for route in (now, invoke, queues, notifications, events, states):
         route.install(host)
     return host
@@ -138,7 +149,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.close(0))
     print(json.dumps({"endpoint_url": host.endpoint_url}), file=out, flush=True)
     try:
-        while sys.stdin.buffer.raw.read(1):  # type: ignore[attr-defined]  # typeshed: BufferedIOBase has no raw
+        while os.read(0, 1):
             pass
     finally:
         host.clock.close()

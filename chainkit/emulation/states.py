@@ -8,7 +8,7 @@ The interpreter is slow to import: it is loaded, and repaired, when first asked 
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ def run_sync(host: Host, arn: str, name: str | None, text: str) -> dict[str, Any
         account_id=backend.account_id,
         region_name=backend.region_name,
         state_machine=_snapshot(machine),
-        start_date=datetime.datetime.fromtimestamp(host.clock.now_s(), datetime.UTC),
+        start_date=dt.datetime.fromtimestamp(host.clock.now_s(), dt.UTC),
         cloud_watch_logging_session=None,
         activity_store={},
         input_data=text,
@@ -114,9 +114,7 @@ def _repair(host: Host) -> None:
         trace_header: str | None = None,
     ) -> Any:
         # moto calls an execution without a name "None", and refuses the second of that name
-        return original_execution(
-            backend, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header
-        )
+        return original_execution(backend, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
     original_start = replace(ExecutionWorker, "start", start, parameters="self")
     original_run = replace(ExecutionWorker, "_execution_logic", run, parameters="self")
