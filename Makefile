@@ -21,7 +21,7 @@ CHAINKIT := "$(INSIDE)" -m chainkit
 # Settings of the user's own pip (index, proxy, certificates) stay in force; only WHEELHOUSE replaces the index.
 INSTALL := "$(INSIDE)" -m pip install --quiet --constraint constraints.txt \
 	$(if $(WHEELHOUSE),--no-index --find-links "$(WHEELHOUSE)")
-STAMP = "$(INSIDE)" -c "import pathlib; pathlib.Path('$@').touch()"
+STAMP = "$(INSIDE)" -c "import pathlib, sys; [pathlib.Path(stamp).touch() for stamp in sys.argv[1:]]"
 
 # Without its .pyc files, numba takes several seconds more at every start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,12 +54,12 @@ $(INSIDE):
 
 $(VENV)/installed: $(INSIDE) pyproject.toml constraints.txt
 	$(INSTALL) --editable .
-	@$(STAMP)
+	@$(STAMP) $@
 
-# It installs what the plain one does, so it stands for both.
+# It installs what the plain one does too, so it stands for both.
 $(VENV)/installed-dev: $(INSIDE) pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[dev]"
-	@$(STAMP)
+	@$(STAMP) "$(VENV)/installed" $@
 
 clean:
 	$(PYTHON) -c "import shutil; [shutil.rmtree(f, ignore_errors=True) for f in '$(VENV) wheelhouse build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis'.split()]"
