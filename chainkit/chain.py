@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import networkx as nx
 
+import chainkit.services  # noqa: F401 - fills the registry, from which design files are read
 from chainkit import designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
@@ -128,21 +129,21 @@ class Chain:
         for service in self._services.values():
             for state, target, resource, kind in service.tasks():
                 if target in self._services:
-                    link = Task(
-                        source=service.name, target=target, state=state, resource=resource, invocation_type=kind
-                    )
-                    tasks[_free(f"{service.name}>{target}", tasks.keys() | self._links.keys())] = link
+                    settings: dict[str, Any] = {"state": state, "resource": resource, "invocation_type": kind}
+                    key = _free(f"{service.name}>{target}", tasks.keys() | self._links.keys())
+                    tasks[key] = Task(source=service.name, target=target, **settings)
         return tasks
 
     def __eq__(self, other: object) -> bool:
         """Tell whether two chains have the same name, region, services and links."""
         if not isinstance(other, Chain):
             return NotImplemented
-        return (self.name, self.region, self._services, self._links) == (
+        # Links by their order, not by id: a file that lost the first of two parallel links numbers the other anew.
+        return (self.name, self.region, self._services, [*self._links.values()]) == (
             other.name,
             other.region,
             other._services,
-            other._links,
+            [*other._links.values()],
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -216,7 +217,7 @@ class Chain:
             self._graph = None
             return self._links[key]
         if key not in self._services and isinstance(self.links.get(key), Task):
-            raise WiringError(f"link {key!r} is part of a state machine", fix="change the machine's definition")
+            raise _owned_by_machine(key)
         self._services[key] = self.service(key).with_settings(**settings)
         self._graph = None
         return self._services[key]
@@ -227,10 +228,12 @@ class Chain:
         Raises
         ------
         WiringError
-            If there is no such service or link.
+            If there is no such service or link, or the ASL owns the link.
         """
         if key in self._links:
             del self._links[key]
+        elif isinstance(self.links.get(key), Task):
+            raise _owned_by_machine(key)
         else:
             del self._services[self.service(key).name]
             self.layout.pop(key, None)
@@ -301,7 +304,7 @@ class Chain:
 
     def _cycle_problems(self) -> list[ChainkitError]:
         """Return the cycles of synchronous calls that no request can leave."""
-        waits = nx.DiGraph()
+        waits: nx.DiGraph[str] = nx.DiGraph()
         for link in self._links.values():
             if isinstance(link, Caller) and link.kind == "sync":
                 chance = max(link.probability, waits.get_edge_data(link.source, link.target, {"p": 0.0})["p"])
@@ -346,11 +349,11 @@ class Chain:
         at = where or (lambda *_: "")
         chain = cls(plain["chain"], plain.get("region", "us-east-1"))
         for name, entry in plain["services"].items():
-            with _placed(at("services", name)):
+            with _Placed(at("services", name)):
                 chain.add(from_plain(name, entry))
         for k, entry in enumerate(plain.get("links", [])):
             options = dict(entry)
-            with _placed(at("links", k)):
+            with _Placed(at("links", k)):
                 chain.connect(options.pop("from"), options.pop("to"), **options)
         chain.layout = {name: (float(x), float(y)) for name, (x, y) in plain.get("layout", {}).items()}
         return chain
@@ -386,11 +389,12 @@ def load(path: str | Path) -> Chain:
     path = Path(path)
     plain, document, where = designfile.read(path)
     chain = Chain.from_plain(plain, where)
-    chain.path, chain._document = path, document
+    # What the file says in another form than the chain would (a default written out, 0.2 for a law) is no change.
+    chain.path, chain._document = path, document.stating(chain.to_plain())
     return chain
 
 
-class _placed:
+class _Placed:
     """Put "file:line: " before the text of a chainkit error raised inside."""
 
     def __init__(self, place: str) -> None:
@@ -402,6 +406,11 @@ class _placed:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if self.place and isinstance(error, ChainkitError) and not isinstance(error, DesignFileError):
             raise type(error)(f"{self.place}{error.problem}", fix=error.fix) from None
+
+
+def _owned_by_machine(key: str) -> WiringError:
+    """Return the error for changing a task link by hand."""
+    return WiringError(f"link {key!r} is part of a state machine", fix="change the machine's definition")
 
 
 def _free(key: str, taken: Any) -> str:

@@ -15,6 +15,8 @@ from chainkit.errors import ConfigError, nearest
 from chainkit.units import number_meant, unit_of
 
 T = TypeVar("T")
+IDENTITY = ("name", "source", "target")
+"""What says which service or link it is; every other field is a setting."""
 _CONFIG = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
@@ -31,6 +33,8 @@ class Setting(NamedTuple):
     source: str
     text: str
     is_required: bool
+    is_low_excluded: bool = False
+    """Whether the value must lie above `low`."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field, dataclasses.field))
@@ -38,15 +42,19 @@ def declared(cls: type[T]) -> type[T]:
     """Make `cls` a frozen, validated dataclass whose refusals are `ConfigError`."""
     built = dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)
     construct = built.__init__
+    positional = sum(not each.kw_only for each in dataclasses.fields(built))  # type: ignore[arg-type]
 
     @functools.wraps(construct)
-    def __init__(self: Any, *args: Any, **settings: Any) -> None:
+    def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807 - it takes the place of the class's own
+        if len(args) > positional:  # pydantic would take them in the order of the fields
+            raise ConfigError(
+                f"{_who(built, args[:positional], given)}: {args[positional]!r} is given without a setting's name",
+                fix=f"known settings: {_names(built)}",
+            )
         try:
-            construct(self, *args, **settings)
+            construct(self, *args, **given)
         except ValidationError as error:
-            raise _refusal(built, args, settings, error) from None
-        except TypeError as error:
-            raise ConfigError(f"{built.__name__}: {error}", fix="give settings by name after the service's name") from None
+            raise _refusal(built, args, given, error) from None
 
     built.__init__ = __init__  # type: ignore[method-assign]
     return built
@@ -60,14 +68,16 @@ def settings(cls: type) -> tuple[Setting, ...]:
     --------
     >>> from chainkit.services.sqs_queue import SqsQueue
     >>> settings(SqsQueue)[1][:5]
-    ('visibility_timeout_s', <class 'float'>, 30.0, 0, 43200)
+    ('visibility_timeout_s', <class 'int'>, 30, 0, 43200)
     """
-    return tuple(_setting(name, field) for name, field in cls.__pydantic_fields__.items())  # type: ignore[attr-defined]
+    return tuple(_setting(cls, name, field) for name, field in cls.__pydantic_fields__.items())  # type: ignore[attr-defined]
 
 
-def _setting(name: str, field: Any) -> Setting:
-    """Read one of pydantic's fields."""
-    limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)}
+def _setting(cls: type, name: str, field: Any) -> Setting:
+    """Read one of pydantic's fields; it keeps the text under a field only in the class that writes it."""
+    limits = {
+        key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)
+    }
     kind = field.annotation
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     default = None if field.is_required() else field.get_default(call_default_factory=True)
@@ -83,14 +93,27 @@ def _setting(name: str, field: Any) -> Setting:
         choices,
         unit_of(name),
         str(extra.get("source", "")),
-        (field.description or "").strip(),
+        next((each.description.strip() for each in _lineage(cls, name) if each.description), ""),
         field.is_required(),
+        "gt" in limits,
     )
+
+
+def _lineage(cls: type, name: str) -> list[Any]:
+    """Return pydantic's field of that name in a class and in those it inherits it from."""
+    inherited = (vars(each).get("__pydantic_fields__", {}) for each in cls.__mro__)
+    return [fields[name] for fields in inherited if name in fields]
 
 
 def changed(thing: T, **changes: Any) -> T:
     """Return a copy of a declared object with some settings changed; refused like a new one."""
     kept = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}  # type: ignore[arg-type]
+    for field in IDENTITY:
+        if field in changes and field in kept:
+            raise ConfigError(
+                f"{_who(type(thing), (), kept)}: {field}={changes[field]!r} cannot be set: it says which one this is",
+                fix="remove it from the chain and add or connect a new one",
+            )
     first = kept.pop("name", None)
     kept |= changes
     return type(thing)(first, **kept) if first is not None else type(thing)(**kept)
@@ -101,7 +124,7 @@ def stated(thing: Any) -> dict[str, Any]:
     return {
         s.name: _plain(getattr(thing, s.name))
         for s in settings(type(thing))
-        if s.name != "name" and (s.is_required or getattr(thing, s.name) != s.default)
+        if s.name not in IDENTITY and (s.is_required or getattr(thing, s.name) != s.default)
     }
 
 
@@ -109,8 +132,8 @@ def _plain(value: Any) -> Any:
     """Return `value` in the types that YAML has."""
     if hasattr(value, "to_plain"):
         return value.to_plain()
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if getattr(value, f.name) != f.default}
+    if hasattr(value, "__pydantic_fields__"):
+        return stated(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -126,22 +149,40 @@ def schema(cls: type) -> dict[str, Any]:
 def _refusal(cls: type, args: tuple[Any, ...], given: dict[str, Any], error: ValidationError) -> ConfigError:
     """Return our error for pydantic's first complaint."""
     first = error.errors(include_url=False)[0]
-    name = args[0] if args else given.get("name")
-    who = f"{cls.__name__} {name!r}" if isinstance(name, str) else cls.__name__
+    who = _who(cls, args, given)
     where = first["loc"]
     field = str(where[0]) if where and isinstance(where[0], str) else "name"
     known = {s.name: s for s in settings(cls)}
+    if first["type"] == "multiple_argument_values":
+        return ConfigError(f"{who}: {field}={first['input']!r} is given a second time", fix="leave it out")
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return ConfigError(
-            f"{who}: unknown setting {field!r}{nearest(field, known)}", fix=f"known settings: {', '.join(known)}"
-        )
+        hint = nearest(field, known.keys() - IDENTITY)
+        return ConfigError(f"{who}: unknown setting {field!r}{hint}", fix=f"known settings: {_names(cls)}")
     if first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return ConfigError(f"{who}: {field} is missing", fix=_advice(known.get(field)))
     cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, ConfigError):  # raised by a field's own validator
-        return ConfigError(f"{who}: {field}: {cause.problem}", fix=cause.fix)
-    value = first["input"] if len(where) > 1 else given.get(field, first["input"])
-    return ConfigError(f"{who}: {field}={value!r} {_complaint(first, known.get(field))}", fix=_fix(value, field, known.get(field)))
+    value = first["input"]
+    if isinstance(cause, ConfigError):  # raised by a field's own validator; a law speaks of any field as "duration"
+        about = cause.problem.removeprefix("duration")
+        problem = f"{field}{about}" if about != cause.problem else f"{field}: {cause.problem}"
+        return ConfigError(f"{who}: {problem}", fix=_number_to_write(value, field, "s") or cause.fix)
+    spot = field + "".join(f"[{key!r}]" for key in where[1:] if key != "[key]")  # pydantic's word for a key
+    complaint = _complaint(first, known.get(field))
+    fix = _number_to_write(value, field, unit_of(field)) or _advice(known.get(field))
+    return ConfigError(f"{who}: {spot}={value!r} {complaint}", fix=fix)
+
+
+def _names(cls: type) -> str:
+    """Return the names of a class's settings."""
+    return ", ".join(s.name for s in settings(cls) if s.name not in IDENTITY)
+
+
+def _who(cls: type, args: tuple[Any, ...], given: dict[str, Any]) -> str:
+    """Return which service or link is meant."""
+    name = args[0] if args else given.get("name")
+    if isinstance(name, str):
+        return f"{cls.__name__} {name!r}"
+    return f"{cls.__name__} {given['source']!r} to {given['target']!r}" if "source" in given else cls.__name__
 
 
 def _complaint(first: Any, setting: Setting | None) -> str:
@@ -160,16 +201,19 @@ def _complaint(first: Any, setting: Setting | None) -> str:
 def _range(setting: Setting) -> str:
     """Return a setting's range with its unit."""
     unit = f" {setting.unit}" if setting.unit else ""
+    if setting.is_low_excluded:
+        unit += f", {setting.low} excluded"
     if setting.high is None:
         return f"{setting.low}{unit} or more"
     return f"{'' if setting.low is None else setting.low}..{setting.high}{unit}"
 
 
-def _fix(value: Any, field: str, setting: Setting | None) -> str:
-    """Return what to write instead."""
-    if isinstance(value, str) and (meant := number_meant(value, field)) is not None and unit_of(field):
-        return f"write the number in {unit_of(field)}: {field}: {meant:g}"
-    return _advice(setting)
+def _number_to_write(value: Any, field: str, unit: str) -> str:
+    """Return what to write instead of text with a unit, or ""."""
+    suffix = field if unit_of(field) else f"{field}_s"  # a law's field has no unit in its name: seconds
+    if isinstance(value, str) and unit and (meant := number_meant(value, suffix)) is not None:
+        return f"write the number in {unit}: {field}: {meant:.15g}"
+    return ""
 
 
 def _advice(setting: Setting | None) -> str:

@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from pydantic import Field
@@ -40,7 +41,8 @@ class Surroundings:
     environment: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Variables that this service's links give to its code."""
     substitutions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Service name -> ARN, of the services this one's definition names."""
+    """What ${name} in this service's definition stands for: {"Ref": id}, the URL, of what accepts messages (a queue),
+    the ARN of any other service; every service of the chain may be in it."""
     package: bytes = b""
     """Zip of the code that runs here, for a service that runs code."""
     attached: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -74,7 +76,7 @@ class Service(ABC):
         """Return what of this service's use is billed."""
         return ()
 
-    def problems(self, names: Mapping[str, "Service"]) -> list[ConfigError]:  # noqa: ARG002 - for services that look
+    def problems(self, names: Mapping[str, "Service"]) -> list[ConfigError]:
         """Return what cannot be built or run, given the other services of the chain by name."""
         return []
 
@@ -86,17 +88,25 @@ class Service(ABC):
         """Return (state, service, resource, invocation type) for each task that this service's definition names."""
         return []
 
-    def link_resources(self, link: Any, target: "Service") -> tuple["Resource", ...]:  # noqa: ARG002
+    def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
+        """Return the zip of the code that runs here: that below `root`, or a stand-in that makes `calls`; b"" for none."""
+        return b""
+
+    def link_resources(self, link: Any, target: "Service") -> tuple["Resource", ...]:
         """Return what this service needs for one outgoing link (an API's integration and route)."""
         return ()
 
-    def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple["Resource", ...]:  # noqa: ARG002
+    def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple["Resource", ...]:
         """Return the resource policy that lets other AWS services in: (principal, source ARN) pairs."""
         return ()
 
     def arn(self) -> Any:
         """Return the intrinsic function that gives this service's ARN."""
         return {"Fn::GetAtt": [self.id, "Arn"]}
+
+    def address(self) -> Any:
+        """Return what a state machine's task calls this service by."""
+        return self.arn()
 
     def handle(self) -> Handle:
         """Return what callers are told about this service."""
@@ -111,11 +121,11 @@ class Service(ABC):
         """Logical id of this service's main resource."""
         return logical_id(self.name)
 
-    def integration(self, is_sync: bool) -> Properties:  # noqa: ARG002
+    def integration(self, is_sync: bool) -> Properties:
         """Return how an API calls this service: the properties of its integration."""
         return {}
 
-    def own_grants(self, around: Surroundings) -> list[Grant]:  # noqa: ARG002
+    def own_grants(self, around: Surroundings) -> list[Grant]:
         """Return what this service's role must allow besides what its links need."""
         return []
 
@@ -163,7 +173,9 @@ def from_plain(name: str, plain: Mapping[str, Any]) -> Service:
     kind = settings.pop("type", None)
     if not isinstance(kind, str) or kind not in registry:
         hint = nearest(kind, registry) if isinstance(kind, str) else ""
-        raise ConfigError(f"service {name!r}: type={kind!r} is unknown{hint}", fix=f"known types: {', '.join(registry)}")
+        raise ConfigError(
+            f"service {name!r}: type={kind!r} is unknown{hint}", fix=f"choose from {', '.join(sorted(registry))}"
+        )
     return registry[kind](name, **settings)
 
 

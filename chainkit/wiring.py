@@ -15,16 +15,15 @@ link                   from -> to                           `link=` word
 `Redrive`              queue -> queue                       "redrive"
 =====================  ===================================  ==================================================
 
-A link fits when the source emits one of its words and the target accepts one. Services never hold pairs; pairs are here.
+A link fits when the source emits one of its words and the target accepts one. Services hold no pairs; pairs are here.
 Retry, delivery and filter rules: docs.aws.amazon.com, read 2026-11-23 (tags beside the fields).
 """
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chainkit.declared import declared, stated
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
@@ -34,20 +33,26 @@ from chainkit.service import Service, as_text, given, logical_id
 Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "redrive"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@declared
 class Retry:
     """How a caller tries a synchronous call again: SDK retries, or the code's own loop."""
 
-    max_attempts: int = 3
+    max_attempts: int = Field(3, ge=1, le=100)
     """Tries in all, the first included."""
-    interval_s: float = 1.0
+    interval_s: float = Field(1.0, ge=0, le=900)
     """Wait before the second try, seconds."""
-    backoff_rate: float = 2.0
+    backoff_rate: float = Field(2.0, ge=1, le=100)
     """Each further wait is this many times longer."""
-    max_delay_s: float = 20.0
+    max_delay_s: float = Field(20.0, ge=0, le=900)
     """No wait is longer, seconds."""
     has_full_jitter: bool = False
     """Wait uniformly between 0 and that instead."""
+
+
+def _as_retry(value: Any) -> Any:
+    """Return the retry that a design file's mapping describes; anything else as it is."""
+    is_settings = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+    return Retry(**value) if is_settings else value
 
 
 @declared
@@ -79,7 +84,7 @@ class Link:
         """Name of the queue that hangs on this link, if any."""
         return None
 
-    def hop(self, target: Service) -> str:  # noqa: ARG002
+    def hop(self, target: Service) -> str:
         """Return the key of this hop's law in data/latency.json, "" for none."""
         return ""
 
@@ -92,27 +97,27 @@ class Link:
         """Return the word by which `target` accepts this link, or None."""
         return next((word for word in cls.accepts if word in target.port.accepts), None)
 
-    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:  # noqa: ARG002
+    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return (service, grant) pairs: what whose role must allow."""
         return []
 
-    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:  # noqa: ARG002
+    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return (service, principal, source ARN): whom a resource policy lets in."""
         return []
 
-    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:  # noqa: ARG002
+    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return (service, setting, value): what the link hangs on a service."""
         return []
 
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
         """Return the CloudFormation resources of the link itself; `queue` is its dead-letter queue."""
         return ()
 
-    def handle(self, target: Service) -> Handle | None:  # noqa: ARG002
+    def handle(self, target: Service) -> Handle | None:
         """Return what the caller is told about the target, for links that code travels."""
         return None
 
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:  # noqa: ARG002
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return what AWS would refuse about this link; `key` is its id."""
         return []
 
@@ -158,9 +163,9 @@ class Caller(Link):
 
     def _is_admitted(self, source: Service, target: Service) -> bool:
         """Tell whether the target lets the caller in by its own policy."""
-        return "integration" in source.port.emits and "delivery" in target.port.accepts and "call" in target.port.accepts
+        return "integration" in source.port.emits and {"delivery", "call"} <= {*target.port.accepts}
 
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
         """Return what the source needs for this link."""
         return source.link_resources(self, target)
 
@@ -168,7 +173,7 @@ class Caller(Link):
         """Return what the caller's code is told about the target."""
         return target.handle()
 
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:  # noqa: ARG002
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return messages over the limit of what carries them."""
         if self.message_bytes <= self.maximum_bytes:
             return []
@@ -187,7 +192,7 @@ class Invocation(Caller):
 
     invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
     """RequestResponse waits for the answer; Event hands over and goes on."""
-    retry: Retry | None = None
+    retry: Annotated[Retry | None, BeforeValidator(_as_retry)] = None
     """How the caller tries a failed synchronous call again; None: not at all (Lambda itself never does)."""
     client_timeout_s: float | None = Field(None, gt=0, le=900)
     """The caller gives up waiting after this long; the callee runs on. None: as long as the caller lives."""
@@ -210,7 +215,7 @@ class Invocation(Caller):
         """The `link=` word."""
         return self.kind
 
-    def hop(self, target: Service) -> str:  # noqa: ARG002
+    def hop(self, target: Service) -> str:
         """Return the key of the hop's law."""
         return "sync_invocation" if self.kind == "sync" else "async_invocation"
 
@@ -288,7 +293,7 @@ class EventSourceMapping(Link):
         """Messages are polled."""
         return "poll"
 
-    def hop(self, target: Service) -> str:  # noqa: ARG002
+    def hop(self, target: Service) -> str:
         """Return the key of the law from SendMessage to the handler's start."""
         return "sqs_mapping"
 
@@ -306,9 +311,9 @@ class EventSourceMapping(Link):
         if hidden_s is not None and runs_s is not None and hidden_s < runs_s:
             found.append(
                 ConfigError(
-                    f"link {key!r}: visibility_timeout_s={hidden_s} of {source.name!r} is shorter than timeout_s={runs_s} "
-                    f"of {target.name!r}; Lambda refuses such a mapping",
-                    fix=f"set visibility_timeout_s of {source.name!r} to {6 * runs_s} (six times the timeout is advised)",
+                    f"link {key!r}: visibility_timeout_s={hidden_s} of {source.name!r} is shorter than "
+                    f"timeout_s={runs_s} of {target.name!r}; Lambda refuses such a mapping",
+                    fix=f"set visibility_timeout_s of {source.name!r} to {6 * runs_s}, six times the timeout",
                 )
             )
         return found
@@ -318,7 +323,7 @@ class EventSourceMapping(Link):
         grant = source.grant("batch")
         return [(target.name, grant)] if grant is not None else []
 
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:  # noqa: ARG002
+    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
         """Return the mapping."""
         properties: dict[str, Any] = {
             "EventSourceArn": source.arn(),
@@ -601,10 +606,13 @@ def make(source: Service, target: Service, word: str | None, options: Mapping[st
             fix=f"links that fit here: {', '.join(words)}",
         )
     cls, settings = WORDS[word]
-    try:
-        return cls(source=source.name, target=target.name, **{**settings, **options})
-    except ConfigError as error:
-        raise ConfigError(f"link {source.name!r} to {target.name!r}: {error.problem}", fix=error.fix) from None
+    for end in ("source", "target"):
+        if end in options:
+            raise ConfigError(
+                f"{cls.__name__} {source.name!r} to {target.name!r}: {end}={options[end]!r} is no setting",
+                fix="leave it out: a link is made between its two ends",
+            )
+    return cls(source=source.name, target=target.name, **{**settings, **options})
 
 
 def _misfit(source: Service, target: Service) -> WiringError:
@@ -632,9 +640,7 @@ _MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseType
 
 MAPPING = Api(
     client="lambda",
-    create=(
-        Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),
-    ),
+    create=(Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),),
     read=(Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
     update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
     delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),

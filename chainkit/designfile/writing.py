@@ -1,0 +1,296 @@
+"""Write a design file: change the text where values changed, and nowhere else.
+
+Comments, order, quotes and number formats of everything else stay as they were written, byte for byte. Only a design
+without a file is written whole. So the change of one setting is one line of a diff.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from difflib import SequenceMatcher
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
+
+from chainkit.designfile.reading import Document, Plain, parsed, scalar
+from chainkit.distributions import LAWS
+from chainkit.errors import DesignFileError
+
+_BLOCKS = {"services": 2, "links": 1, "layout": 1}
+"""Top-level key -> how many levels below it have a line per entry, however short they are."""
+_WIDTH = 100
+"""A setting that would be longer gets a line per entry, laws excepted."""
+
+
+def write(path: Path, plain: Plain, document: Document | None = None) -> Document:
+    """Write a design and return its new document.
+
+    Only the places whose values differ from the document's are changed, so comments, order and number formats of the
+    rest stay. The file is complete at every instant: it is written beside its place and then moved there.
+
+    Parameters
+    ----------
+    plain : what `Chain.to_plain` gives
+    document : the file it was read from, which is left as it is; None for a design that is new
+
+    Raises
+    ------
+    DesignFileError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "orders.chain.yaml"
+    >>> jobs = {"type": "SqsQueue", "delay_s": 5}
+    >>> print(write(file, {"chainkit": 1, "chain": "orders", "services": {"jobs": jobs}, "links": []}).text)
+    chainkit: 1
+    chain: orders
+    <BLANKLINE>
+    services:
+      jobs:
+        type: SqsQueue
+        delay_s: 5
+    <BLANKLINE>
+    links: []
+    <BLANKLINE>
+    """
+    text, newline = _fresh(plain), "\n"
+    if document is not None:
+        newline = document.newline
+        target = _patched(document.plain, document.stated, plain)
+        edited = _edited(document, target)
+        with suppress(DesignFileError):
+            # A style of YAML that no edit foresaw costs the comments, never the design.
+            if parsed(path.name, edited)[1] == target:
+                text = edited
+    _replace(path, text.replace("\n", newline))
+    return Document(text, *parsed(path.name, text), plain, newline)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put `text` in the place of a file; readers see the old file or the new one, never half."""
+    target = path.resolve()  # a link to a file stays a link
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(text.encode())
+        if target.exists():
+            shutil.copymode(target, beside)
+        beside.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise DesignFileError(
+            f"{path}: cannot be written: {error.strerror}", fix="choose a folder that exists and can be written to"
+        ) from error
+
+
+_MISSING: Any = object()
+
+
+def _patched(held: Any, old: Any, new: Any) -> Any:
+    """Return `held`, a value in the file's own words, with what changed from `old` to `new` in the chain's words."""
+    if isinstance(held, dict) and isinstance(old, dict) and isinstance(new, dict):
+        values = {name: held.get(name, _MISSING) for name in {**held, **new}}
+        for name in values:
+            before, after = old.get(name, _MISSING), new.get(name, _MISSING)
+            if before != after:
+                values[name] = _patched(values[name], before, after)
+        return {name: value for name, value in values.items() if value is not _MISSING}
+    if isinstance(held, list) and isinstance(old, list) and isinstance(new, list) and len(held) == len(old):
+        return [
+            new[j] if i is None else held[i] if old[i] == new[j] else _patched(held[i], old[i], new[j])
+            for i, j in _aligned(old, new)
+            if j is not None
+        ]
+    return new
+
+
+def _aligned(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[int | None, int | None]]:
+    """Return pairs of places: (i, j) the same entry, changed or not, (i, None) a removed, (None, j) a new one."""
+    matcher = SequenceMatcher(a=[repr(each) for each in old], b=[repr(each) for each in new], autojunk=False)
+    for _, i1, i2, j1, j2 in matcher.get_opcodes():
+        if [*map(_ends, old[i1:i2])] == [*map(_ends, new[j1:j2])]:
+            yield from zip(range(i1, i2), range(j1, j2), strict=True)
+        else:
+            yield from ((i, None) for i in range(i1, i2))
+            yield from ((None, j) for j in range(j1, j2))
+
+
+def _ends(entry: Any) -> Any:
+    """Return the two ends of a link, None for what is no link."""
+    return (entry.get("from"), entry.get("to")) if isinstance(entry, dict) else None
+
+
+def _edited(document: Document, target: Plain) -> str:
+    """Return the document's text with `target` in it."""
+    editor = _Editor(document.text, document.root)
+    assert isinstance(document.root, MappingNode)  # `read` refuses every other file
+    editor.mapping(document.root, document.plain, target, lambda name: _BLOCKS.get(name, 0))
+    text = document.text
+    for start, end, piece in sorted(editor.edits, key=lambda edit: edit[:2], reverse=True):
+        text = text[:start] + piece + text[end:]
+    return text
+
+
+class _Editor:
+    """Collects what to replace in a text so that its nodes hold other values: (start, end, new text)."""
+
+    def __init__(self, text: str, root: Node) -> None:
+        self.text, self.root = text, root
+        self.edits: list[tuple[int, int, str]] = []
+
+    def mapping(self, node: CollectionNode, old: Plain, new: Plain, levels: Callable[[Any], int]) -> None:
+        """Turn a mapping's values from `old` to `new`; `levels` says how many levels below an entry have lines."""
+        held = {scalar(key): (key, value) for key, value in node.value}
+        added = {name: value for name, value in new.items() if name not in held}
+        if node.flow_style and (added or len(new) < len(old)):
+            pieces = [
+                self.own(*held[name]) if name in held and old[name] == value else _inline({name: value})[1:-1]
+                for name, value in new.items()
+            ]
+            self.edits.append((node.start_mark.index, node.end_mark.index, "{" + ", ".join(pieces) + "}"))
+            return
+        for name, (key, value) in held.items():
+            if name not in new:
+                self.edits.append((self.line_start(key), self.line_end(value), ""))
+            elif old[name] != new[name]:
+                self.value(node, key, value, old[name], new[name], levels(name))
+        if added:
+            self.add(node, held, added, levels)
+
+    def add(
+        self, node: CollectionNode, held: dict[Any, tuple[Node, Node]], added: Plain, levels: Callable[[Any], int]
+    ) -> None:
+        """Put new entries at the end of a block mapping, but before the layout."""
+        at = self.line_start(held["layout"][0]) if node is self.root and "layout" in held else self.line_end(node)
+        indent = node.start_mark.column
+        for name, value in added.items():
+            line = f"{' ' * indent}{_line(name, value, indent, levels(name))}\n"
+            self.insert(at, _section(name, value) if node is self.root else line)
+
+    def sequence(self, node: SequenceNode, old: list[Any], new: list[Any]) -> None:
+        """Turn a list's items from `old` to `new`."""
+        pairs = [*_aligned(old, new)]
+        if node.flow_style and any(i is None or j is None for i, j in pairs):
+            pieces = [
+                self.own(node.value[i]) if i is not None and old[i] == new[j] else _inline(new[j])
+                for i, j in pairs
+                if j is not None
+            ]
+            self.edits.append((node.start_mark.index, node.end_mark.index, "[" + ", ".join(pieces) + "]"))
+            return
+        at, dash = self.line_start(node.value[0]), " " * node.start_mark.column + "- "
+        for i, j in pairs:
+            if i is None and j is not None:
+                self.insert(at, f"{dash}{_inline(new[j])}\n")
+            elif i is not None:
+                item = node.value[i]
+                at = self.line_end(item)
+                if j is None:
+                    self.edits.append((self.line_start(item), at, ""))
+                elif old[i] != new[j] and not self.inside(item, old[i], new[j], 0):
+                    self.edits.append((item.start_mark.index, self.end(item), _inline(new[j])))
+
+    def value(self, parent: CollectionNode, key: Node, node: Node, old: Any, new: Any, levels: int) -> None:
+        """Turn the value of one key from `old` to `new`."""
+        if self.inside(node, old, new, levels):
+            return
+        text = f" {_inline(new)}" if parent.flow_style else _entry(new, parent.start_mark.column + 2, levels)
+        start, end = node.start_mark.index, self.end(node)
+        is_block = isinstance(node, CollectionNode) and not node.flow_style
+        is_short = start < end and not is_block and "\n" not in text
+        self.edits.append((start, end, text[1:]) if is_short else (key.end_mark.index, end, f":{text}"))
+
+    def inside(self, node: Node, old: Any, new: Any, levels: int) -> bool:
+        """Turn the entries of a collection that stays one; tell whether it is one."""
+        if isinstance(node, MappingNode) and isinstance(new, dict) and old and new:
+            self.mapping(node, old, new, lambda _: levels - 1)
+        elif isinstance(node, SequenceNode) and isinstance(new, list) and old and new:
+            self.sequence(node, old, new)
+        else:
+            return False
+        return True
+
+    def own(self, first: Node, last: Node | None = None) -> str:
+        """Return the text from the beginning of one node to the end of that or another one."""
+        return self.text[first.start_mark.index : (last or first).end_mark.index]
+
+    def insert(self, at: int, lines: str) -> None:
+        """Put lines at a place; what is put at one place keeps its order."""
+        if self.edits and self.edits[-1][:2] == (at, at):
+            self.edits[-1] = (at, at, self.edits[-1][2] + lines)
+        else:
+            self.edits.append((at, at, lines if not at or self.text[at - 1] == "\n" else f"\n{lines}"))
+
+    def line_start(self, node: Node) -> int:
+        """Return where the line begins on which a node begins."""
+        return self.text.rfind("\n", 0, node.start_mark.index) + 1
+
+    def line_end(self, node: Node) -> int:
+        """Return where the line after a node's last one begins."""
+        return self.text.find("\n", self.end(node)) + 1 or len(self.text)
+
+    def end(self, node: Node) -> int:
+        """Return where a node's own text ends: ruamel counts blank lines and comments after a block to it."""
+        while isinstance(node, CollectionNode) and node.value and not node.flow_style:
+            node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
+        return len(self.text[: node.end_mark.index].rstrip())
+
+
+def _fresh(plain: Plain) -> str:
+    """Return the text of a design that has no file yet."""
+    return "".join(_section(name, value) for name, value in plain.items())
+
+
+def _section(name: str, value: Any) -> str:
+    """Return one top-level key with its value, a blank line before it if it is a section."""
+    return ("\n" if name in _BLOCKS else "") + _line(name, value, 0, _BLOCKS.get(name, 0)) + "\n"
+
+
+def _line(name: Any, value: Any, indent: int, levels: int) -> str:
+    """Return a key and its value; further lines are indented by 2 more than `indent`."""
+    return f"{_inline(name)}:{_entry(value, indent + 2, levels)}"
+
+
+def _entry(value: Any, indent: int, levels: int) -> str:
+    """Return what stands after a key's colon: a blank and one line, or a line for each entry."""
+    is_law = isinstance(value, dict) and len(value) == 1 and next(iter(value)) in LAWS
+    inline = f" {_inline(value)}"
+    if not value or not isinstance(value, dict | list) or (levels <= 0 and (is_law or len(inline) <= _WIDTH)):
+        return inline
+    pad = "\n" + " " * indent
+    if isinstance(value, dict):
+        return "".join(f"{pad}{_line(name, each, indent, levels - 1)}" for name, each in value.items())
+    return "".join(f"{pad}- {_inline(item) if levels > 0 else _entry(item, indent + 2, 0).lstrip()}" for item in value)
+
+
+def _inline(value: Any) -> str:
+    """Return a value as one line of YAML that is right in every place, braces and brackets included."""
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = True, 2**31, False
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
+    stream = StringIO()
+    yaml.dump([value], stream)
+    return stream.getvalue().strip()[1:-1]
+
+
+class _Representer(SafeRepresenter):
+    """Writes values one by one, on one line each."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write a value that occurs twice two times."""
+        return True
+
+    def represent_str(self, data: str) -> Any:
+        """Write text of several lines in quotes, its line ends escaped."""
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if "\n" in data else None)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
