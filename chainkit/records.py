@@ -105,7 +105,7 @@ class Step:
     """One state of a `Flow`. `kind` says which of the other fields count.
 
     ========  ========================================================================================
-    task      `link` (id of the link it travels), `retriers`, `catchers`
+    task      `link` (the `state` of the Task link it travels), `retriers`, `catchers`
     choice    `ways`: (state, probability) in the order of the rules, default last
     parallel  `branches`, `retriers`, `catchers`
     wait      `wait_s`
@@ -134,6 +134,8 @@ class Flow:
     """Runs its steps one after another for each request; the first of `steps` is where it starts."""
 
     steps: tuple[Step, ...]
+    answers: bool = False
+    """Whether a caller can wait for the end (a synchronous Express execution)."""
     start: Law | None = None
     """Before the first state is entered."""
     task_overhead: Law | None = None

@@ -119,7 +119,7 @@ def table(law: Law) -> FloatArray:
     A bin holds a straight line in x = tail probability * 2^64; where the law jumps inside a bin it holds two lines and
     the x of the jump. Means and quantiles to p99.99 are within 2e-4 of the law's (tests/simulation/test_draws.py).
     """
-    unit = law.standard()
+    unit = law.standard().key
     jumps = np.asarray(law.jumps(), np.float64)
     rows = np.zeros((2, BINS, SPLIT if jumps.size else SMOOTH))
     edges = bin_edges()

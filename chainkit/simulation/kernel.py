@@ -1,0 +1,720 @@
+"""The virtual machine: one event loop that knows no AWS service, only primitives.
+
+A program is rows of eight words, [op, a, b, c, d, e, f, g]; `lower` writes it. "Blocks" means that the frame gives up
+control: it goes to the event heap, a list, or waits for others. The instruction set, with its exact rules, stands in
+ARCHITECTURE.md. Kernels never raise: `run` returns why it stopped, and the caller in run.py turns that into what users see.
+"""
+
+import numpy as np
+from numba import njit
+from numba import types as nt
+
+from chainkit.simulation.primitives import *  # noqa: F403 - the memory layout: some 90 names that belong to this loop
+
+(
+    ENTER, ENTER_BATCH, WORK, LEAVE, CALL, RET, RESPOND, END_FLOW, SPAWN, WAIT, JOIN, ALIVE, DELAY, CHANCE, MATCH, FAIL,
+    DOOM, RETRY, STATUS_, JUMP, ENQUEUE, AGAIN, TICK, RAMP, UNIT, UNIT_FAILED, SETTLE, WATCH, PATIENCE, METER, STAMP, ELAPSED,
+    DESCEND, RESET,
+) = range(34)  # fmt: skip
+
+DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED = range(7)
+"""Why `run` stopped."""
+
+COMPLETED, FAILED_, THROTTLED_, DEAD_LETTERED, EXPIRED, DROPPED, NO_OUTCOME = range(7)
+"""Outcomes, the worst last."""
+OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_LOST, OUT_SLOWEST = 0, 8, 16, 24, 32, 33
+"""Places in the integers that a run gives back: requests and branches by outcome, answers by status, a request of each
+outcome (+ 1), how many of those counted were lost, the slowest to be answered and to complete; then the nodes' counters."""
+SUM_SLOWEST = 4
+"""Place of their times among the sums."""
+RESPONSES, COMPLETIONS = 0, 1
+TRACE_WORDS = 8
+
+
+@njit(**OPTIONS)  # noqa: F405
+def run(
+    code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_, trace_
+):  # fmt: skip
+    code, sites, table, pools, ring, queues = ints(code_), ints(sites_), floats(table_), ints(pools_), floats(ring_), ints(queues_)
+    frames, heap, arrival, g, histograms = ints(frames_), ints(heap_), floats(arrivals_), ints(g_), ints(histograms_)
+    sums, kept, out, trace = floats(sums_), floats(kept_), ints(out_), ints(trace_)
+    code_f, sites_f, pools_f, queues_f = floats(code_), floats(sites_), floats(pools_), floats(queues_)
+    frames_f, heap_f, g_f, trace_f = floats(frames_), floats(heap_), floats(g_), floats(trace_)
+    size, free, free_count, account = g[G_HEAP], g[G_FREE], g[G_FREE_COUNT], g[G_ACCOUNT]
+    ready, ready_last, form, traces = g[G_READY], g[G_READY_LAST], g[G_FORM], g[G_TRACES]
+    is_final, first_request, entry, room = g[G_FINAL] == 1, g[G_FIRST_REQUEST], g[G_ENTRY], g[G_RING]
+    reserve, is_kept, traced, warm, stop = g[G_RESERVE], g[G_KEEP] == 1, g[G_TRACED], g[G_WARM], g_f[G_STOP_F]
+    trace_room, account_limit, watch_pc, budget = g[G_TRACE_ROOM], g[G_ACCOUNT_LIMIT], g[G_WATCH_PC], g[G_BUDGET]
+    numbered = g[G_NUMBERED]
+    mask = room - 1
+    count = arrivals_.size
+    taken = 0
+    upcoming = arrival[0] if count > 0 else np.inf
+    is_hole = False
+    events = 0
+    t = g_f[G_NOW_F]
+    why = DONE
+    f = 0
+    pc = 0
+    at = 0.0
+    site = cut = -1
+    klass = 0
+    extra = 0.0
+    fraction = 0.0
+    while True:
+        # --- pick what runs next: a batch to form, a ready frame, the earliest event, an arrival ---
+        if free_count < reserve:
+            why = MORE_FRAMES
+        if why != DONE:
+            break
+        if form >= 0:
+            q = form << 5
+            while (
+                free_count > 8
+                and queues[q + BATCHES_NOW] < queues[q + MOST]
+                and queues[q + WAITING_NOW] > 0
+                and (
+                    queues[q + WAITING_NOW] >= queues[q + SIZE]
+                    or frames_f[((queues[q + FIRST] & SLOT) << 3) + START] + queues_f[q + WINDOW_F] <= t
+                )
+            ):
+                c = min(queues[q + WAITING_NOW], queues[q + SIZE])
+                m = queues[q + FIRST] & SLOT
+                b2 = free & SLOT
+                b = b2 << 3
+                free = frames[b + LINK]
+                free_count -= 1
+                frames[b + PC] = queues[q + BATCH_PC]
+                frames[b + PARENT] = BATCH | (c << 48) | (m << 24) | m
+                frames[b + REQUEST] = frames[(m << 3) + REQUEST]
+                frames[b + ROOT] = frames[(m << 3) + ROOT] & SLOT
+                frames[b + SALT] = frames[(m << 3) + SALT]
+                frames_f[b + START] = t
+                frames[b + STATE] = (frames[b + STATE] >> 40 << 40) | ONE
+                for _ in range(c):
+                    e = m << 3
+                    if frames[e + STATE] & RECEIVES != RECEIVES:
+                        frames[e + STATE] += RECEIVE
+                    queues_f[q + WAITED_F] += t - frames_f[e + START]
+                    if frames[e + REQUEST] == traced and traces < trace_room:
+                        k = traces * TRACE_WORDS
+                        trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = t, queues[q + BATCH_PC], m, frames[e + STATE]
+                        trace[k + 4], trace_f[k + 5], trace[k + 6] = frames[e + SALT], frames_f[e + START], b2
+                        traces += 1
+                    m = frames[e + LINK] & SLOT
+                if c == queues[q + WAITING_NOW]:
+                    queues[q + WAITING_NOW] = 0
+                else:
+                    queues[q + FIRST] = m
+                    queues[q + WAITING_NOW] -= c
+                queues[q + BATCHES_NOW] += 1
+                queues[q + BATCHES] += 1
+                queues[q + RECEIVED] += c
+                queues[q + RECEIVE_CHUNKS] += max(1, (c * queues[q + MESSAGE_BYTES] + 65535) >> 16)
+                frames[b + LINK] = -1
+                if ready < 0:
+                    ready = b2
+                else:
+                    frames[((ready_last & SLOT) << 3) + LINK] = b2
+                ready_last = b2
+            if free_count <= 8:
+                why = MORE_FRAMES
+                break
+            if queues[q + WAITING_NOW] > 0:
+                if queues[q + BATCHES_NOW] < queues[q + MOST]:
+                    if queues[q + ARMED] == 0:
+                        queues[q + ARMED] = 1
+                        size = schedule(
+                            heap, frames, size, is_hole,
+                            frames_f[((queues[q + FIRST] & SLOT) << 3) + START] + queues_f[q + WINDOW_F],
+                            (TIMER << CLASS_SHIFT) | queues[q + TICK_FRAME],
+                        )  # fmt: skip
+                        is_hole = False
+                elif queues[q + MOST] < queues[q + CAP] and queues[q + RAMPING] == 0:
+                    queues[q + RAMPING] = 1
+                    size = schedule(
+                        heap, frames, size, is_hole, t + queues_f[q + RAMP_F],
+                        (TIMER << CLASS_SHIFT) | queues[q + RAMP_FRAME],
+                    )  # fmt: skip
+                    is_hole = False
+            form = -1
+        if ready >= 0:
+            f = ready & SLOT
+            ready = frames[(f << 3) + LINK]
+            frames[(f << 3) + LINK] = 0
+            pc = frames[(f << 3) + PC]
+        else:
+            if is_hole:
+                size -= 1
+                sift(heap, frames, size, heap[2 * size], heap[2 * size + 1])
+                is_hole = False
+            if size > 0 and heap_f[0] <= upcoming:
+                t = heap_f[0]
+                if t > stop:
+                    why = TIME_UP
+                    break
+                f = heap[1] & SLOT
+                pc = frames[(f << 3) + PC]
+                is_hole = True
+            elif taken < count:
+                t = upcoming
+                f = free & SLOT
+                b = f << 3
+                free = frames[b + LINK]
+                free_count -= 1
+                frames_f[b + PARENT] = t
+                frames[b + REQUEST] = first_request + taken
+                frames[b + ROOT] = f | LIVE
+                frames[b + SALT] = 0
+                frames_f[b + START] = t
+                frames[b + LINK] = 0
+                frames[b + STATE] = (frames[b + STATE] >> 40 << 40) | ONE
+                taken += 1
+                pc = entry
+                if taken < count:
+                    upcoming = arrival[taken]
+                elif is_final:
+                    upcoming = np.inf
+                else:  # this arrival runs at the start of the next block
+                    taken -= 1
+                    frames[b + LINK] = free
+                    free = f
+                    free_count += 1
+                    why = MORE_ARRIVALS
+                    break
+            else:
+                break
+            events += 1
+            if events == budget:
+                why = PAUSED
+        # --- run the frame until it blocks ---
+        at = -1.0
+        site = -1
+        klass = TIMER
+        extra = 0.0
+        fraction = 1.0
+        while True:
+            b = (f & SLOT) << 3
+            c = (pc & PAGE) << 3
+            op = code[c]
+            if frames[b + REQUEST] == traced and traces < trace_room:
+                k = traces * TRACE_WORDS
+                trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = t, pc, f, frames[b + STATE]
+                trace[k + 4], trace_f[k + 5], trace[k + 6], trace[k + 7] = frames[b + SALT], 0.0, -1, frames[b + PARENT]
+                traces += 1
+            if op == ENTER or op == ENTER_BATCH:  # a pool, b site, c leave, d first site, e refused, g fraction
+                p = (code[c + 1] & PAGE) << 5
+                refused = pools[p + RUNNING] >= pools[p + LIMIT]
+                if pools[p + IN_ACCOUNT] == 1 and account >= account_limit:
+                    refused = True
+                h = pools[p + HEAD]
+                tl = pools[p + TAIL]
+                base = pools[p + RING]
+                keep = pools_f[p + KEEP_F]
+                while h < tl and ring[base + (h & mask)] + keep <= t:
+                    h += 1
+                    pools_f[p + IDLE_F] += keep
+                pools[p + HEAD] = h
+                if h == tl and not refused:
+                    tokens = min(pools_f[p + BURST_F], pools_f[p + TOKENS_F] + (t - pools_f[p + TOKENS_AT_F]) * pools_f[p + REFILL_F])
+                    pools_f[p + TOKENS_AT_F] = t
+                    if tokens < 1.0:
+                        refused = True
+                    else:
+                        tokens -= 1.0
+                    pools_f[p + TOKENS_F] = tokens
+                if refused:
+                    pools[p + THROTTLES] += 1
+                    frames[b + STATE] |= THROTTLED
+                    pc = code[c + 5]
+                    continue
+                pools[p + RUNNING] += 1
+                account += pools[p + IN_ACCOUNT]
+                if pools[p + RUNNING] > pools[p + PEAK]:
+                    pools[p + PEAK] = pools[p + RUNNING]
+                pools[p + INVOCATIONS] += 1
+                site = code[c + 2]
+                extra = 0.0
+                if h < tl:
+                    tl -= 1
+                    pools[p + TAIL] = tl
+                    pools_f[p + IDLE_F] += t - ring[base + (tl & mask)]
+                else:
+                    pools[p + COLD_STARTS] += 1
+                    frames[b + STATE] |= COLD
+                    site = code[c + 4]
+                    if pools[p + RUNNING] + pools[p + TAIL] - pools[p + HEAD] > room - 64:
+                        why = MORE_RING
+                    if pools[p + INIT_SITE] >= 0:
+                        extra = draw(sites, sites_f, table, pools[p + INIT_SITE], frames[b + REQUEST], frames[b + SALT])
+                        pools_f[p + INIT_MS_F] += extra * 1000.0
+                frames_f[b + START] = t
+                frames_f[b + LINK] = t + extra + pools_f[p + TIMEOUT_F]
+                if pools[p + OVERHEAD_SITE] >= 0:
+                    extra += draw(sites, sites_f, table, pools[p + OVERHEAD_SITE], frames[b + REQUEST], frames[b + SALT])
+                cut = code[c + 3]
+                klass = END
+                fraction = code_f[c + 7]
+                if op == ENTER:
+                    break
+                # ENTER_BATCH: f error site, g poison site: all units at once, where a unit makes no calls
+                m = frames[b + PARENT] & SLOT
+                whole = code[c + 6] >> 32
+                for _ in range((frames[b + PARENT] >> 48) & BATCH_COUNT):
+                    e = m << 3
+                    extra += draw(sites, sites_f, table, site, frames[e + REQUEST], frames[e + SALT])
+                    site = code[c + 2]
+                    if hit(sites, (code[c + 6] & PAGE) - 1, frames[e + REQUEST], frames[e + SALT]) or hit(
+                        sites, code[c + 7], frames[e + REQUEST], 0
+                    ):
+                        frames[e + STATE] |= FAILED
+                        if whole != 0:
+                            frames[b + STATE] |= DOOMED
+                            break
+                    m = frames[e + LINK] & SLOT
+                site = 0
+                fraction = 0.0
+                break
+            if op == LEAVE:  # a pool; releases the environment and bills
+                p = (code[c + 1] & PAGE) << 5
+                pools[p + RUNNING] -= 1
+                account -= pools[p + IN_ACCOUNT]
+                d = t - frames_f[b + START]
+                pools_f[p + BUSY_F] += d
+                pools[p + BILLED_MS] += np.int64(np.ceil(d * 1000.0 - 1e-6))
+                status = frames[b + STATE] & STATUS
+                if status == TIMEOUT:
+                    pools[p + TIMEOUTS] += 1
+                else:
+                    if status != OK:
+                        pools[p + ERRORS] += 1
+                    tl = pools[p + TAIL]
+                    ring[pools[p + RING] + (tl & mask)] = t
+                    pools[p + TAIL] = tl + 1
+                frames[b + STATE] &= ~(COLD | DOOMED)
+                pc += 1
+                continue
+            if op == RET:  # back to the caller; where it was cut this is a flow of its own now
+                status = frames[b + STATE] & STATUS
+                parent = frames[b + PARENT]
+                e = (parent & SLOT) << 3
+                if parent >= 0 and frames[e + STATE] >> 40 == parent >> 24:
+                    frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
+                    frames[b + LINK] = free
+                    free = f
+                    free_count += 1
+                    f = parent & SLOT
+                    frames[e + STATE] = (frames[e + STATE] & ~(WAITING | STATUS)) | status
+                    pc = frames[e + PC]
+                    continue
+                out[OUT_BRANCHES + (COMPLETED if status == OK else FAILED_)] += 1
+                op = -1
+            if op == END_FLOW or op == -1:  # a outcome, -1: by status, 6: none; the root's last one completes the request
+                r = frames[b + ROOT] & SLOT
+                e = r << 3
+                worst = (frames[e + ROOT] >> 24) & 15
+                if op == END_FLOW:
+                    k = code[c + 1]
+                    if k < 0:
+                        status = frames[b + STATE] & STATUS
+                        k = COMPLETED if status == OK else (THROTTLED_ if status == THROTTLED else FAILED_)
+                    out[OUT_BRANCHES + k] += 1
+                    if k == NO_OUTCOME:
+                        k = COMPLETED
+                    if k > worst:
+                        frames[e + ROOT] += (k - worst) << 24
+                        worst = k
+                frames[e + ROOT] -= LIVE
+                if f != r:
+                    frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
+                    frames[b + LINK] = free
+                    free = f
+                    free_count += 1
+                if frames[e + ROOT] >> 32 == 0:
+                    out[OUT_LEDGER + worst] += 1
+                    if out[OUT_SAMPLES + worst] == 0:
+                        out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
+                    if frames[e + REQUEST] >= warm:
+                        if worst >= DEAD_LETTERED:
+                            out[OUT_LOST] += 1
+                        else:
+                            tally(histograms, sums, COMPLETIONS, t - frames_f[e + PARENT])
+                            if t - frames_f[e + PARENT] > sums[SUM_SLOWEST + COMPLETIONS]:
+                                sums[SUM_SLOWEST + COMPLETIONS] = t - frames_f[e + PARENT]
+                                out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
+                    if is_kept:
+                        kept[2 * (frames[e + REQUEST] - numbered) + 1] = np.inf if worst >= DEAD_LETTERED else t - frames_f[e + PARENT]
+                    frames[e + STATE] = ((frames[e + STATE] >> 40) + 1 & GENERATIONS) << 40
+                    frames[e + LINK] = free
+                    free = r
+                    free_count += 1
+                break
+            elif op == WORK:  # a first site, b site, c leave, g fraction: more work of the same invocation
+                site = code[c + 1] if frames[b + STATE] & COLD else code[c + 2]
+                cut = code[c + 3]
+                klass = END
+                fraction = code_f[c + 7]
+                break
+            elif op == CALL:  # a target, b hop site, c place (-1: same salt), d leave where the caller's deadline cuts, -1: none
+                frames[b + PC] = pc + 1
+                k = free & SLOT
+                e = k << 3
+                free = frames[e + LINK]
+                free_count -= 1
+                frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
+                frames[e + REQUEST] = frames[b + REQUEST]
+                frames[e + ROOT] = frames[b + ROOT] & SLOT
+                frames[e + SALT] = frames[b + SALT] if code[c + 3] < 0 else descended(frames[b + SALT], code[c + 3])
+                frames[e + LINK] = 0
+                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
+                if code[c + 4] >= 0:
+                    if frames[b + STATE] & WATCHED == 0:
+                        m = free & SLOT
+                        free = frames[(m << 3) + LINK]
+                        free_count -= 1
+                        frames[(m << 3) + PC] = watch_pc
+                        frames[(m << 3) + PARENT] = frames[e + PARENT]
+                        frames[(m << 3) + REQUEST] = frames[b + REQUEST]
+                        frames[(m << 3) + ROOT] = code[c + 4]
+                        frames[(m << 3) + SALT] = frames[b + SALT]
+                        size = schedule(
+                            heap, frames, size, is_hole, frames_f[b + LINK],
+                            (TIMER << CLASS_SHIFT) | (frames[b + REQUEST] << 24) | m,
+                        )  # fmt: skip
+                        is_hole = False
+                    frames[b + STATE] |= WATCHED
+                frames[b + STATE] |= WAITING
+                f = k
+                pc = code[c + 1]
+                if code[c + 2] >= 0:
+                    site = code[c + 2]
+                    frames[e + PC] = pc
+                    cut = -2
+                    break
+                continue
+            elif op == RESPOND:  # the caller has its answer
+                x = t - frames_f[((frames[b + ROOT] & SLOT) << 3) + PARENT]
+                out[OUT_ANSWERS + min(frames[b + STATE] & STATUS, 4)] += 1
+                if frames[b + REQUEST] >= warm:
+                    tally(histograms, sums, RESPONSES, x)
+                    if x > sums[SUM_SLOWEST + RESPONSES]:
+                        sums[SUM_SLOWEST + RESPONSES] = x
+                        out[OUT_SLOWEST + RESPONSES] = frames[b + REQUEST]
+                if is_kept:
+                    kept[2 * (frames[b + REQUEST] - numbered)] = x
+                pc += 1
+                continue
+            elif op == SPAWN:  # a target, b hop site, c place (-1: same salt), d 0: a flow of its own, 1: a branch, 2: the first branch
+                k = free & SLOT
+                e = k << 3
+                free = frames[e + LINK]
+                free_count -= 1
+                frames[e + PC] = code[c + 1]
+                frames[e + REQUEST] = frames[b + REQUEST]
+                frames[e + ROOT] = frames[b + ROOT] & SLOT
+                frames[e + SALT] = frames[b + SALT] if code[c + 3] < 0 else descended(frames[b + SALT], code[c + 3])
+                frames_f[e + START] = t
+                frames[e + LINK] = 0
+                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
+                if code[c + 4] == 0:
+                    frames[e + PARENT] = -1
+                    frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
+                else:
+                    frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
+                    frames[b + STATE] = (frames[b + STATE] & ~COUNT if code[c + 4] == 2 else frames[b + STATE]) + ONE
+                if code[c + 2] >= 0:
+                    x = draw(sites, sites_f, table, code[c + 2], frames[e + REQUEST], frames[e + SALT])
+                    size = schedule(
+                        heap, frames, size, is_hole, t + x, (TIMER << CLASS_SHIFT) | (frames[e + REQUEST] << 24) | k
+                    )
+                    is_hole = False
+                else:
+                    frames[e + LINK] = -1
+                    if ready < 0:
+                        ready = k
+                    else:
+                        frames[((ready_last & SLOT) << 3) + LINK] = k
+                    ready_last = k
+                pc += 1
+                continue
+            elif op == WAIT:  # for the branches, a leave where the deadline cuts, -1: none
+                frames[b + PC] = pc + 1
+                frames[b + STATE] |= FORKED
+                if code[c + 1] >= 0 and frames[b + STATE] & WATCHED == 0:
+                    m = free & SLOT
+                    free = frames[(m << 3) + LINK]
+                    free_count -= 1
+                    frames[(m << 3) + PC] = watch_pc
+                    frames[(m << 3) + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
+                    frames[(m << 3) + REQUEST] = frames[b + REQUEST]
+                    frames[(m << 3) + ROOT] = code[c + 1]
+                    frames[(m << 3) + SALT] = frames[b + SALT]
+                    size = schedule(
+                        heap, frames, size, is_hole, frames_f[b + LINK],
+                        (TIMER << CLASS_SHIFT) | (frames[b + REQUEST] << 24) | m,
+                    )  # fmt: skip
+                    is_hole = False
+                    frames[b + STATE] |= WATCHED
+                break
+            elif op == JOIN:  # a branch came back; c: where to go on the first failure, the others go on as flows of their own
+                status = frames[b + STATE] & STATUS
+                if status != OK:
+                    others = ((frames[b + STATE] & COUNT) >> COUNT_SHIFT) - 1
+                    frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += others * LIVE
+                    kept_flags = frames[b + STATE] & (COLD | RECEIVES)
+                    frames[b + STATE] = ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | status | kept_flags
+                    pc = code[c + 3]
+                    continue
+                frames[b + STATE] -= ONE
+                if frames[b + STATE] & COUNT:
+                    break
+                frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
+                pc += 1
+                continue
+            elif op == ALIVE:  # a: a RET; a branch whose parallel state has failed stops at its next state
+                parent = frames[b + PARENT]
+                pc = pc + 1 if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24 else code[c + 1]
+                continue
+            elif op == DELAY:  # b site
+                site = code[c + 2]
+                cut = -1
+                break
+            elif op == CHANCE:  # b site, c target of a hit
+                pc = code[c + 3] if hit(sites, code[c + 2], frames[b + REQUEST], frames[b + SALT]) else pc + 1
+                continue
+            elif op == MATCH:  # a values that pass (bits), b site, c target of a miss, d table offset, e values: an attribute filter
+                k = 0
+                h2 = word(sites[((code[c + 2] & PAGE) << 3) + 1], frames[b + REQUEST], 0)
+                while k < code[c + 5] - 1 and not below(h2, sites[((code[c + 4] + k & PAGE) << 3) + 2]):
+                    k += 1
+                pc = pc + 1 if (code[c + 1] >> k) & 1 else code[c + 3]
+                continue
+            elif op == FAIL:  # a status, b site, c target, d 1: keyed by the request alone
+                if hit(sites, code[c + 2], frames[b + REQUEST], 0 if code[c + 4] == 1 else frames[b + SALT]):
+                    frames[b + STATE] |= code[c + 1]
+                    pc = code[c + 3]
+                else:
+                    pc += 1
+                continue
+            elif op == DOOM:  # a status, c target: a batch in which a unit has failed as a whole
+                if frames[b + STATE] & DOOMED:
+                    frames[b + STATE] |= code[c + 1]
+                    pc = code[c + 3]
+                else:
+                    pc += 1
+                continue
+            elif op == RETRY:  # a mask | counter << 16 | jitter << 19 | most << 24, b age limit + 1 | jitter site + 1 << 32, c back, d exhausted
+                status = frames[b + STATE] & STATUS
+                s = 8 * ((code[c + 1] >> 16) & 7)
+                k = (frames[b + LINK] >> s) & 0xFF
+                if status == OK or (code[c + 1] >> status) & 1 == 0:
+                    pc += 1
+                    continue
+                x = code_f[c + 5]
+                for _ in range(k):
+                    x *= code_f[c + 6]
+                    if x > code_f[c + 7]:
+                        break
+                x = min(x, code_f[c + 7])
+                if (code[c + 1] >> 19) & 1:
+                    j = (((code[c + 2] >> 32) & PAGE) - 1) << 3
+                    x *= np.float64(word(sites[j + 1], frames[b + REQUEST], frames[b + SALT])) * 2.0**-64
+                age = (code[c + 2] & 0xFFFFFFFF) - 1
+                if k >= code[c + 1] >> 24 or (age >= 0 and t + x - frames_f[b + START] > age):
+                    pc = code[c + 4]
+                    continue
+                frames[b + LINK] += 1 << s if k < 255 else 0
+                frames[b + STATE] &= ~STATUS
+                frames[b + SALT] = retried(frames[b + SALT])
+                at = t + x
+                frames[b + PC] = code[c + 3]
+                break
+            elif op == STATUS_:  # a status, c target
+                frames[b + STATE] = (frames[b + STATE] & ~STATUS) | code[c + 1]
+                pc = code[c + 3]
+                continue
+            elif op == JUMP:  # c target by status, where bit a of it is set; else on
+                pc = code[c + 3] if (code[c + 1] >> (frames[b + STATE] & STATUS)) & 1 else pc + 1
+                continue
+            elif op == ENQUEUE:  # a queue: the frame is the message
+                q = (code[c + 1] & PAGE) << 5
+                frames[b + PC] = pc
+                frames_f[b + START] = t
+                if queues[q + WAITING_NOW] == 0:
+                    queues[q + FIRST] = f
+                else:
+                    frames[((queues[q + LAST] & SLOT) << 3) + LINK] = f
+                queues[q + LAST] = f
+                queues[q + WAITING_NOW] += 1
+                if queues[q + WAITING_NOW] > queues[q + PEAK_WAITING]:
+                    queues[q + PEAK_WAITING] = queues[q + WAITING_NOW]
+                form = q >> 5
+                break
+            elif op == AGAIN:  # a queue: the visibility of a message is over
+                q = (code[c + 1] & PAGE) << 5
+                frames[b + STATE] &= ~FAILED
+                if (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT >= queues[q + MAX_RECEIVES]:
+                    queues[q + DEAD_LETTERS] += 1
+                    pc = queues[q + DEAD_PC]
+                else:
+                    frames[b + SALT] = retried(frames[b + SALT])
+                    pc = code[c + 3]
+                continue
+            elif op == TICK:  # a queue: the window of its oldest message may be over
+                q = (code[c + 1] & PAGE) << 5
+                queues[q + ARMED] = 0
+                form = q >> 5
+                break
+            elif op == RAMP:  # a queue: one more batch at once, as long as all are busy
+                q = (code[c + 1] & PAGE) << 5
+                queues[q + RAMPING] = 0
+                if queues[q + WAITING_NOW] > 0 and queues[q + BATCHES_NOW] >= queues[q + MOST]:
+                    queues[q + MOST] += 1
+                    form = q >> 5
+                break
+            elif op == UNIT:  # c: where to go after the last; the batch's next message
+                k = (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT  # of a batch: units begun
+                n = (frames[b + PARENT] >> 48) & BATCH_COUNT
+                if k == n:
+                    pc = code[c + 3]
+                    continue
+                m = (frames[b + PARENT] >> 24) & SLOT
+                if k > 0:
+                    m = frames[(m << 3) + LINK] & SLOT
+                    frames[b + STATE] &= ~COLD
+                frames[b + STATE] += RECEIVE
+                frames[b + PARENT] = BATCH | (n << 48) | (m << 24) | (frames[b + PARENT] & SLOT)
+                e = m << 3
+                frames[b + REQUEST] = frames[e + REQUEST]
+                frames[b + ROOT] = frames[e + ROOT] & SLOT
+                frames[b + SALT] = frames[e + SALT]
+                pc += 1
+                continue
+            elif op == UNIT_FAILED:  # a 1: fails its batch, b next unit, c leave
+                frames[(((frames[b + PARENT] >> 24) & SLOT) << 3) + STATE] |= FAILED
+                if code[c + 1] == 1:
+                    pc = code[c + 3]
+                else:
+                    frames[b + STATE] &= ~STATUS
+                    pc = code[c + 2]
+                continue
+            elif op == SETTLE:  # a queue: the batch is over
+                q = (code[c + 1] & PAGE) << 5
+                status = frames[b + STATE] & STATUS
+                m = frames[b + PARENT] & SLOT
+                n = (frames[b + PARENT] >> 48) & BATCH_COUNT
+                x = max(frames_f[b + START] + queues_f[q + VISIBILITY_F], t)
+                deleted = 0
+                for _ in range(n):
+                    e = m << 3
+                    k = m
+                    m = frames[e + LINK] & SLOT
+                    if frames[e + REQUEST] == traced and traces < trace_room:
+                        i = traces * TRACE_WORDS
+                        trace_f[i], trace[i + 1], trace[i + 2], trace[i + 3] = t, pc, k, frames[e + STATE] | status
+                        trace[i + 4], trace_f[i + 5], trace[i + 6] = frames[e + SALT], frames_f[b + START], f
+                        traces += 1
+                    if status != OK or frames[e + STATE] & FAILED:
+                        queues[q + RETURNED] += 1
+                        frames[e + PC] = queues[q + AGAIN_PC]
+                        size = schedule(
+                            heap, frames, size, is_hole, x, (TIMER << CLASS_SHIFT) | (frames[e + REQUEST] << 24) | k
+                        )
+                        is_hole = False
+                    else:
+                        deleted += 1
+                        frames[e + PC] = queues[q + AFTER_PC]
+                        frames[e + LINK] = -1
+                        if ready < 0:
+                            ready = k
+                        else:
+                            frames[((ready_last & SLOT) << 3) + LINK] = k
+                        ready_last = k
+                queues[q + DELETES] += (deleted + 9) // 10
+                frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
+                frames[b + LINK] = free
+                free = f
+                free_count += 1
+                queues[q + BATCHES_NOW] -= 1
+                if queues[q + WAITING_NOW] > 0:
+                    form = q >> 5
+                elif queues[q + BATCHES_NOW] < queues[q + START_MOST]:
+                    queues[q + MOST] = queues[q + START_MOST]
+                break
+            elif op == WATCH:  # the caller named by this frame may have timed out while it waits
+                parent = frames[b + PARENT]
+                e = (parent & SLOT) << 3
+                state = frames[e + STATE]
+                if state >> 40 == parent >> 24 and state & (WAITING | FORKED):
+                    others = (state & COUNT) >> COUNT_SHIFT if state & FORKED else 1
+                    frames[((frames[e + ROOT] & SLOT) << 3) + ROOT] += others * LIVE
+                    frames[e + STATE] = ((((state >> 40) + 1) & GENERATIONS) << 40) | ONE | TIMEOUT
+                    k = parent & SLOT
+                    frames[e + PC] = frames[b + ROOT]
+                    frames[e + LINK] = -1
+                    if ready < 0:
+                        ready = k
+                    else:
+                        frames[((ready_last & SLOT) << 3) + LINK] = k
+                    ready_last = k
+                frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
+                frames[b + LINK] = free
+                free = f
+                free_count += 1
+                break
+            elif op == PATIENCE:  # g seconds: this frame's deadline
+                frames_f[b + LINK] = t + code_f[c + 7]
+                pc += 1
+                continue
+            elif op == METER:  # a place, b amount
+                out[code[c + 1]] += code[c + 2]
+                pc += 1
+                continue
+            elif op == STAMP:  # this frame's start
+                frames_f[b + START] = t
+                pc += 1
+                continue
+            elif op == ELAPSED:  # a place, g units per second: counts the time since the start, rounded up
+                out[code[c + 1]] += np.int64(np.ceil((t - frames_f[b + START]) * code_f[c + 7] - 1e-6))
+                pc += 1
+                continue
+            elif op == DESCEND:  # a place: the visit goes on below it
+                frames[b + SALT] = descended(frames[b + SALT], code[c + 1])
+                pc += 1
+                continue
+            elif op == RESET:  # a state is left: its retries are forgotten
+                k = frames[b + LINK]
+                while k > 0:
+                    frames[b + SALT] = unretried(frames[b + SALT], k & 0xFF)
+                    k >>= 8
+                frames[b + LINK] = 0
+                pc += 1
+                continue
+            break
+        if site >= 0:  # it blocks for a drawn time
+            b = (f & SLOT) << 3
+            x = draw(sites, sites_f, table, site, frames[b + REQUEST], frames[b + SALT]) * fraction
+            if klass == END:  # work, which the invocation's deadline may cut
+                at = t + (extra + x)
+                pc += 1
+                if at > frames_f[b + LINK]:
+                    at = frames_f[b + LINK]
+                    frames[b + STATE] = (frames[b + STATE] & ~STATUS) | TIMEOUT
+                    pc = cut
+            else:  # a hop (the frame starts at pc) or a delay (it goes on after it)
+                at = t + x
+                pc += 2 + cut
+            frames[b + PC] = pc
+        if at >= 0.0:
+            size = schedule(
+                heap, frames, size, is_hole, at, (klass << CLASS_SHIFT) | (frames[((f & SLOT) << 3) + REQUEST] << 24) | f
+            )
+            is_hole = False
+    if is_hole:
+        size -= 1
+        sift(heap, frames, size, heap[2 * size], heap[2 * size + 1])
+    g[G_HEAP], g[G_FREE], g[G_FREE_COUNT], g[G_TAKEN], g[G_ACCOUNT] = size, free, free_count, taken, account
+    g[G_READY], g[G_READY_LAST], g[G_FORM], g[G_TRACES] = ready, ready_last, form, traces
+    g[G_EVENTS] += events
+    g_f[G_NOW_F] = t
+    return why

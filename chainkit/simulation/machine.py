@@ -1,0 +1,281 @@
+"""Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chainkit.errors import SimulationError
+from chainkit.simulation import kernel as k
+from chainkit.simulation import primitives as m
+from chainkit.simulation.assembler import FIRST_COUNTER, Assembler, Program
+from chainkit.simulation.loads import Load
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+BLOCK = 1 << 16
+"""Arrivals drawn at a time: memory does not grow with the number of requests."""
+MOST_FRAMES = 1 << 23
+TRACE_ROWS = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What one replication counted."""
+
+    ledger: IntArray
+    branches: IntArray
+    live_branches: int
+    samples: IntArray
+    """A request of each outcome, + 1; 0 where there is none."""
+    slowest: tuple[tuple[float, int], tuple[float, int]]
+    """(seconds, request) of the slowest answer and completion."""
+    histograms: IntArray
+    sums: FloatArray
+    lost: int
+    """Requests that count for the figures and were lost."""
+    kept: FloatArray
+    pools: dict[str, dict[str, float]]
+    queues: dict[str, dict[str, float]]
+    counters: IntArray
+    span_s: float
+    """First to last arrival, from the start."""
+    events: int
+    trace: IntArray
+
+    def mean_s(self, which: int) -> float:
+        """Return the mean response (0) or completion (1), seconds; inf where requests were lost."""
+        count = int(self.histograms[which].sum())
+        if which == k.COMPLETIONS and self.lost:
+            return float("inf")
+        return float(self.sums[2 * which]) / count if count else float("nan")
+
+    def quantile_s(self, which: int, fraction: float) -> float:
+        """Return a quantile of response (0) or completion (1), seconds, interpolated within a bin of 0.8 %."""
+        counts = self.histograms[which]
+        total = int(counts.sum()) + (self.lost if which == k.COMPLETIONS else 0)
+        if total == 0:
+            return float("nan")
+        cumulative = np.cumsum(counts)
+        rank = fraction * total
+        if rank > cumulative[-1]:
+            return float("inf")
+        j = int(np.searchsorted(cumulative, rank))
+        if j == 0:
+            return 0.0
+        within = (rank - (cumulative[j] - counts[j])) / counts[j]
+        octave, step = (j + m.FIRST_BIN) >> 7, (j + m.FIRST_BIN) & 127
+        value_s = float((1.0 + (step + within) / 128.0) * 2.0 ** (octave - 1023))
+        return min(value_s, self.slowest[which][0])  # within a bin the slowest is known exactly
+
+
+def replicate(
+    program: Program,
+    load: Load,
+    seed: int,
+    replication: int,
+    bounds: tuple[int, int],
+    *,
+    warmup_fraction: float,
+    keep: bool,
+    drain_s: float,
+    traced: int = -1,
+) -> Tally:
+    """Return one replication of a program, from empty to drained."""
+    low, high = bounds
+    memory = _Memory(program, seed, replication, high - low, keep=keep, traced=traced)
+    memory.g[m.G_NUMBERED] = low
+    memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
+    gaps = _Gaps(load, seed, replication)
+    waiting = np.empty(0)
+    drawn, last_s = low, 0.0
+    memory.g.view(np.float64)[m.G_STOP_F] = np.inf
+    while True:
+        count = min(BLOCK, high - drawn)
+        arrivals = np.empty(waiting.size + count)
+        arrivals[: waiting.size] = waiting
+        last_s = gaps.fill(drawn, last_s, arrivals[waiting.size :])
+        memory.g[m.G_FIRST_REQUEST] = drawn - waiting.size
+        drawn += count
+        if drawn == high:
+            memory.g[m.G_FINAL] = 1
+            memory.g.view(np.float64)[m.G_STOP_F] = last_s + drain_s
+        waiting = memory.go(arrivals)
+        if drawn == high:
+            return memory.tally(program, last_s)
+
+
+class _Gaps:
+    """Draws the arrivals of one replication."""
+
+    def __init__(self, load: Load, seed: int, replication: int) -> None:
+        a = Assembler()
+        self.site = a.law("arrivals", load.gap())
+        program = a.program([], [], pool_nodes=(), queue_nodes=(), account_limit=0, nobody_waits=False)
+        self.sites, self.table = program.keyed_sites(seed, replication).ravel(), program.table
+
+    def fill(self, first: int, start_s: float, out: FloatArray) -> float:
+        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
+        return float(m.arrivals(self.sites, self.table, self.site, first, start_s, out))
+
+
+class _Memory:
+    """Everything the kernel works on, and how it grows."""
+
+    def __init__(self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int) -> None:
+        self.code, self.table = program.code, program.table
+        self.sites = program.keyed_sites(seed, replication).ravel()
+        self.pools, self.queues = program.pools.copy(), program.queues.copy()
+        queues = len(program.queue_nodes)
+        rows = program.code.size // 8
+        self.g = np.zeros(32, np.int64)
+        frames, room = 1 << 12, 1 << 7
+        while frames < 2 * (rows + 64):
+            frames *= 2
+        self.frames = np.zeros((frames, 8), np.int64)
+        self.frames[:, m.LINK] = np.arange(1, frames + 1)
+        used = 0
+        for name, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False):
+            for word, label in ((m.TICK_FRAME, "tick"), (m.RAMP_FRAME, "ramp")):
+                row[word] = used
+                self.frames[used, m.PC] = program.labels[f"{name}.{label}"]
+                self.frames[used, m.REQUEST] = 0
+                used += 1
+        assert used == 2 * queues
+        self.frames = self.frames.ravel()
+        for i, row in enumerate(self.pools.reshape(-1, 32)):
+            row[m.RING] = i * room
+        self.ring = np.zeros(room * (self.pools.size // 32))
+        self.heap = np.zeros(2 * frames + 16, np.int64)
+        self.histograms = np.zeros((2, m.BINS), np.int64)
+        self.sums = np.zeros(8)
+        self.kept = np.full((requests if keep else 1, 2), np.nan)
+        self.out = np.zeros(FIRST_COUNTER + len(program.counters) + 1, np.int64)
+        self.trace = np.zeros((TRACE_ROWS if traced >= 0 else 1) * k.TRACE_WORDS, np.int64)
+        g = self.g
+        g[m.G_FREE], g[m.G_FREE_COUNT] = used, frames - used
+        g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
+        g[m.G_ACCOUNT_LIMIT], g[m.G_RING], g[m.G_RESERVE] = program.account_limit, room, rows + 64
+        g[m.G_KEEP], g[m.G_TRACED], g[m.G_TRACE_ROOM] = int(keep), traced, TRACE_ROWS if traced >= 0 else 0
+        g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], -1
+
+    def go(self, arrivals: FloatArray) -> FloatArray:
+        """Run until the arrivals are used up; return the one that waits for the next block."""
+        while True:
+            why = k.run(
+                self.code, self.sites, self.table, self.pools, self.ring, self.queues, self.frames, self.heap, arrivals,
+                self.g, self.histograms.ravel(), self.sums, self.kept.ravel(), self.out, self.trace,
+            )  # fmt: skip
+            arrivals = arrivals[self.g[m.G_TAKEN] :]
+            self.g[m.G_FIRST_REQUEST] += self.g[m.G_TAKEN]
+            if why == k.MORE_FRAMES:
+                self._more_frames()
+            elif why == k.MORE_RING:
+                self._more_ring()
+            else:
+                return arrivals
+
+    def _more_frames(self) -> None:
+        """Double the frames, the new ones linked behind each other, and the heap that holds them all."""
+        frames = self.frames.reshape(-1, 8)
+        n, g = len(frames), self.g
+        if n >= MOST_FRAMES:
+            raise SimulationError(
+                f"more than {n:,} things are in flight at once: the chain does not keep up with its load",
+                fix="lower the rate, raise the limits that throttle it, or simulate fewer requests",
+            )
+        more = np.zeros((2 * n, 8), np.int64)
+        more[:n] = frames
+        more[n:, m.LINK] = np.arange(n + 1, 2 * n + 1)
+        if g[m.G_FREE_COUNT] == 0:
+            g[m.G_FREE] = n
+        else:
+            last = g[m.G_FREE]
+            for _ in range(g[m.G_FREE_COUNT] - 1):
+                last = more[last, m.LINK]
+            more[last, m.LINK] = n
+        g[m.G_FREE_COUNT] += n
+        self.frames = more.ravel()
+        self.heap = np.concatenate([self.heap, np.zeros(2 * n, np.int64)])
+
+    def _more_ring(self) -> None:
+        """Double the room for idle environments of every pool."""
+        room, pools = self.g[m.G_RING], self.pools.reshape(-1, 32)
+        ring = np.zeros(2 * self.ring.size)
+        for row in pools:
+            x = np.arange(row[m.HEAD], row[m.TAIL])
+            ring[2 * row[m.RING] + (x & (2 * room - 1))] = self.ring[row[m.RING] + (x & (room - 1))]
+            row[m.RING] *= 2
+        self.ring, self.g[m.G_RING] = ring, 2 * room
+
+    def tally(self, program: Program, last_s: float) -> Tally:
+        """Return what was counted."""
+        roots = self.frames.reshape(-1, 8)
+        del roots
+        out, sums = self.out, self.sums
+        slowest = tuple(
+            (float(sums[k.SUM_SLOWEST + i]), int(out[k.OUT_SLOWEST + i])) for i in (k.RESPONSES, k.COMPLETIONS)
+        )
+        return Tally(
+            ledger=out[k.OUT_LEDGER : k.OUT_LEDGER + 6].copy(),
+            branches=out[k.OUT_BRANCHES : k.OUT_BRANCHES + 6].copy(),
+            live_branches=self._live_branches(),
+            samples=out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6].copy(),
+            slowest=(slowest[0], slowest[1]),
+            histograms=self.histograms,
+            sums=sums,
+            lost=int(out[k.OUT_LOST]),
+            kept=self.kept,
+            pools={n: _pool(row) for n, row in zip(program.pool_nodes, self.pools.reshape(-1, 32), strict=False)},
+            queues={n: _queue(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)},
+            counters=out,
+            span_s=last_s,
+            events=int(self.g[m.G_EVENTS]),
+            trace=self.trace.reshape(-1, k.TRACE_WORDS)[: self.g[m.G_TRACES]],
+        )
+
+    def _live_branches(self) -> int:
+        """Return how many flows are still in flight: the live counts of the roots that are left."""
+        frames = self.frames.reshape(-1, 8)
+        free = np.zeros(len(frames), bool)
+        at = int(self.g[m.G_FREE])
+        for _ in range(int(self.g[m.G_FREE_COUNT])):
+            free[at] = True
+            at = int(frames[at, m.LINK])
+        own_root = (frames[:, m.ROOT] & m.SLOT) == np.arange(len(frames))
+        live = frames[:, m.ROOT] >> 32
+        return int(live[~free & own_root & (live > 0)].sum())
+
+
+def _pool(row: IntArray) -> dict[str, float]:
+    """Return a pool's figures by name."""
+    floats = row.view(np.float64)
+    init_ms = float(floats[m.INIT_MS_F])
+    return {
+        "invocations": int(row[m.INVOCATIONS]),
+        "cold_starts": int(row[m.COLD_STARTS]),
+        "throttles": int(row[m.THROTTLES]),
+        "errors": int(row[m.ERRORS]),
+        "timeouts": int(row[m.TIMEOUTS]),
+        "peak": int(row[m.PEAK]),
+        "busy_s": float(floats[m.BUSY_F]),
+        "idle_s": float(floats[m.IDLE_F]),
+        "billed_ms": int(row[m.BILLED_MS]),
+        "init_ms": init_ms,
+        "run_ms": int(row[m.BILLED_MS]) - init_ms,
+    }
+
+
+def _queue(row: IntArray) -> dict[str, float]:
+    """Return a buffer's figures by name."""
+    return {
+        "batches": int(row[m.BATCHES]),
+        "received": int(row[m.RECEIVED]),
+        "receives": int(row[m.RECEIVE_CHUNKS]),
+        "deletes": int(row[m.DELETES]),
+        "returned": int(row[m.RETURNED]),
+        "dead_letters": int(row[m.DEAD_LETTERS]),
+        "peak_waiting": int(row[m.PEAK_WAITING]),
+        "waited_s": float(row.view(np.float64)[m.WAITED_F]),
+    }
