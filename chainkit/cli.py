@@ -167,8 +167,14 @@ def _run_and_store(path: Path) -> None:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place, record_timing=False).execute()
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # it would warn that it speaks TCP, which it does within this machine
+    ).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             # JupyterLab shows a dead widget rather than the picture stored beside it.
