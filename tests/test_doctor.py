@@ -65,23 +65,35 @@ def test_a_copy_without_its_data_is_red(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert doctor.installation().light == "red"
 
 
-def test_numba_compiles_and_says_where_it_keeps_the_result() -> None:
+def test_numba_compiles_and_says_where_it_keeps_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+
     row = doctor.compiler()
 
-    assert (row.light, row.subject) == ("green", "numba compiles")
+    assert row.light == "green"
+    assert str(tmp_path) in row.found
 
 
-def test_what_numba_cannot_keep_is_yellow(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = subprocess.CompletedProcess([], 0, stdout='["/nowhere", false]', stderr="")
+def test_without_a_folder_for_compiled_code_the_advice_is_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = subprocess.CompletedProcess([], 1, stdout="", stderr="RuntimeError: cannot cache: no locator available")
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
     monkeypatch.setattr(doctor, "_child", lambda program: answer)
 
     row = doctor.compiler()
 
-    assert row.light == "yellow"
+    assert row.light == "red"
     assert "NUMBA_CACHE_DIR" in row.advice
 
 
+def test_a_switched_off_compiler_is_yellow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+
+    assert doctor.compiler().light == "yellow"
+
+
 def test_the_last_line_of_a_failed_compilation_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
     answer = subprocess.CompletedProcess([], 1, stdout="", stderr="Traceback\nImportError: no llvmlite\n")
     monkeypatch.setattr(doctor, "_child", lambda program: answer)
 
