@@ -9,6 +9,9 @@ Chain, load            chain.py
 LambdaFunction         services/lambda_function.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
+SnsTopic               services/sns_topic.py
+EventBus               services/event_bus.py
+StateMachine           services/state_machine.py
 LogNormal, Gamma,      distributions.py
 Exponential,
 Constant, Uniform,
@@ -46,6 +49,9 @@ _HOMES = {
     "services.lambda_function": ("LambdaFunction",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),
+    "services.sns_topic": ("SnsTopic",),
+    "services.event_bus": ("EventBus",),
+    "services.state_machine": ("StateMachine",),
     "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
     "wiring": ("Retry",),
     "simulation.loads": ("Poisson", "Steady"),

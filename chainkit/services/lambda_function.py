@@ -11,7 +11,7 @@ Checked  2026-11-23
 """
 
 import zlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -157,15 +157,22 @@ class LambdaFunction(Service):
         """Return the function's name, which Invoke takes."""
         return Handle(self.handle_suffix, {"Ref": self.id})
 
-    def package(self, root: Any, calls: list[dict[str, Any]]) -> bytes:
+    def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
         """Return the zip of the code folder below `root`, or of a stand-in that makes `calls`."""
         if self.code is not None:
             return packaging.folder(root, self.code, who=f"LambdaFunction {self.name!r}")
-        return packaging.stand_in(self.behaviour(), self.handler, calls)
+        return packaging.stand_in(self.behaviour(), self._runs()[1], calls, reports=reports)
+
+    def _runs(self) -> tuple[str, str]:
+        """Return runtime and handler as deployed: a stand-in is Python, whatever the code is to be written in."""
+        if self.code is not None or self.runtime.startswith("python"):
+            return self.runtime, self.handler
+        return "python3.13", "handler.handle"
 
     def resources(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the log group, the function and, where it differs from the default, its event settings."""
         full = f"{around.chain}-{self.name}"
+        runtime, handler = self._runs()
         logs = Resource(
             id=logical_id(self.name, "logs"),
             type="AWS::Logs::LogGroup",
@@ -175,8 +182,8 @@ class LambdaFunction(Service):
         properties: dict[str, Any] = {
             "FunctionName": full,
             "Role": {"Fn::GetAtt": [around.role, "Arn"]},
-            "Runtime": self.runtime,
-            "Handler": self.handler,
+            "Runtime": runtime,
+            "Handler": handler,
             "Architectures": [self.architecture],
             "MemorySize": self.memory_mb,
             "Timeout": self.timeout_s,

@@ -102,6 +102,10 @@ class SqsQueue(Service):
             "RequestParameters": {"QueueUrl": {"Ref": self.id}, "MessageBody": "$request.body"},
         }
 
+    def address(self) -> Any:
+        """Return the queue's URL."""
+        return {"Ref": self.id}
+
     def entry(self) -> tuple[str, Call]:
         """Return SendMessage."""
         return "sqs", Call("send_message", lambda p: {"QueueUrl": p["Ref"], "MessageBody": p["Event"]})

@@ -12,7 +12,8 @@ label           what starts there
 ==============  ==============================================================================================
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -270,13 +271,18 @@ class _Lowering:
         """Write a pool's run and, where events reach it, their retries."""
         a, code = self.a, self.codes.get(pool.error_name, m.ERROR)
         work, first = self._work(name, pool)
-        ends = _Ends(leave=f"{name}.leave", failed=f"{name}.failed", watched=self._is_watched(name, pool, 1), work=(work, first))
+        ends = _Ends(
+            leave=f"{name}.leave",
+            failed=f"{name}.failed",
+            watched=self._is_watched(name, pool, 1),
+            work=(work, first),
+            over=lambda: self._fail(name, pool, code, f"{name}.leave"),
+        )
         a.label(f"{name}.run")
         cuts = self._cuts(name)
         fraction = cuts[0][0] if cuts else 1.0
         a.emit(k.ENTER, self.pool_of[name], work, ends.leave, first, f"{name}.return", 0, fraction)
         self._steps(name, ends)
-        self._fail(name, pool, code, ends.leave)
         a.label(ends.leave)
         a.emit(k.LEAVE, self.pool_of[name])
         a.label(f"{name}.return")
@@ -364,15 +370,20 @@ class _Lowering:
     def _steps(self, name: str, ends: "_Ends") -> None:
         """Write a node's calls, and the own work between and after them."""
         cuts = self._cuts(name)
+        is_over = False
         for i, (fraction, links) in enumerate(cuts):
-            self._step(name, links, ends, i)
-            if ends.work is not None:
-                rest = (cuts[i + 1][0] if i + 1 < len(cuts) else 1.0) - fraction
+            if fraction >= 1 and not is_over:
+                ends.over()
+                is_over = True
+            self._step(name, links, ends)
+            rest = (cuts[i + 1][0] if i + 1 < len(cuts) else 1.0) - fraction
+            if ends.work is not None and rest > 0:
                 work, first = ends.work
-                if rest > 0:
-                    self.a.emit(k.WORK, first, work, ends.leave, g=float(rest))
+                self.a.emit(k.WORK, first, work, ends.leave, g=float(rest))
+        if not is_over:
+            ends.over()
 
-    def _step(self, name: str, links: Sequence[tuple[str, Caller]], ends: "_Ends", i: int) -> None:
+    def _step(self, name: str, links: Sequence[tuple[str, Caller]], ends: "_Ends") -> None:
         """Write one step: hand over what is handed over, then call and wait."""
         a = self.a
         waits = [(key, v) for key, v in links if v.kind == "sync"]
@@ -576,8 +587,14 @@ class _Lowering:
             if cuts[0][0] > 0:
                 a.emit(k.WORK, first, work, leave, g=float(cuts[0][0]))
             watched = self._is_watched(name, pool, link.batch_size)
-            self._steps(name, _Ends(leave=leave, failed=f"{queue}.batch.failed", watched=watched, work=(work, first)))
-            self._fail(name, pool, code, f"{queue}.batch.spoiled")
+            ends = _Ends(
+                leave=leave,
+                failed=f"{queue}.batch.failed",
+                watched=watched,
+                work=(work, first),
+                over=lambda: self._fail(name, pool, code, f"{queue}.batch.spoiled"),
+            )
+            self._steps(name, ends)
             a.emit(k.JUMP, ALWAYS, 0, f"{queue}.batch.unit")
             a.label(f"{queue}.batch.failed")
             a.emit(k.STATUS_, code, 0, f"{queue}.batch.spoiled")
@@ -778,13 +795,20 @@ class _Lowering:
         return mask
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Ends:
     """Where a node's code goes when it is over, and what its own work is."""
 
-    def __init__(
-        self, *, leave: str, failed: str, watched: bool, work: tuple[int, int] | None = None
-    ) -> None:
-        self.leave, self.failed, self.watched, self.work = leave, failed, watched, work
+    leave: str
+    """Where it goes at the end, and when its deadline cuts it."""
+    failed: str
+    """Where it goes when a call has failed it."""
+    watched: bool
+    """Whether its deadline can cut a wait."""
+    work: tuple[int, int] | None = None
+    """Sites of its own work: usual, and first after an init."""
+    over: Callable[[], None] = lambda: None
+    """Writes what happens at the end of the own work, before the steps that begin after all of it."""
 
 
 def _waits(task: Task) -> bool:

@@ -36,6 +36,7 @@ class Tally:
     lost: int
     """Requests that count for the figures and were lost."""
     kept: FloatArray
+    first_request: int
     pools: dict[str, dict[str, float]]
     queues: dict[str, dict[str, float]]
     counters: IntArray
@@ -45,10 +46,8 @@ class Tally:
     trace: IntArray
 
     def mean_s(self, which: int) -> float:
-        """Return the mean response (0) or completion (1), seconds; inf where requests were lost."""
+        """Return the mean response (0), or completion (1) of the requests that were not lost, seconds."""
         count = int(self.histograms[which].sum())
-        if which == k.COMPLETIONS and self.lost:
-            return float("inf")
         return float(self.sums[2 * which]) / count if count else float("nan")
 
     def quantile_s(self, which: int, fraction: float) -> float:
@@ -211,8 +210,6 @@ class _Memory:
 
     def tally(self, program: Program, last_s: float) -> Tally:
         """Return what was counted."""
-        roots = self.frames.reshape(-1, 8)
-        del roots
         out, sums = self.out, self.sums
         slowest = tuple(
             (float(sums[k.SUM_SLOWEST + i]), int(out[k.OUT_SLOWEST + i])) for i in (k.RESPONSES, k.COMPLETIONS)
@@ -227,6 +224,7 @@ class _Memory:
             sums=sums,
             lost=int(out[k.OUT_LOST]),
             kept=self.kept,
+            first_request=int(self.g[m.G_NUMBERED]),
             pools={n: _pool(row) for n, row in zip(program.pool_nodes, self.pools.reshape(-1, 32), strict=False)},
             queues={n: _queue(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)},
             counters=out,
