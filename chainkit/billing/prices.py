@@ -1,0 +1,250 @@
+"""The price book: what one unit costs, in which tier, and who says so.
+
+Prices are read from `data/prices/<region>.json` and checked there and then: a price that is wrong is found before
+money is computed with it. Quantities are those of one month and one account, in the price's own unit.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
+from numbers import Real
+from types import MappingProxyType
+from typing import Any, Self
+
+from chainkit import data
+from chainkit.errors import ConfigError, PriceMissingError, nearest
+
+CONFIDENCE = {
+    "A": "read in a copy of the official price list",
+    "B": "read in a copy of an AWS page",
+    "C": "told by a third party who names the page",
+    "D": "from memory: verify before use",
+    "U": "given by the user",
+}
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A price that holds up to a quantity of the month; infinity ends the last tier."""
+
+    up_to: float
+    usd: float
+    """USD per unit."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A quantity at one unit price: the smallest part of a bill."""
+
+    quantity: float
+    usd_per_unit: float
+
+    @property
+    def usd(self) -> float:
+        """What it costs."""
+        return self.quantity * self.usd_per_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """One list price, with its tiers and its source.
+
+    Raises
+    ------
+    ConfigError
+        If a tier ends below the one before, gets dearer or is negative, or a word is missing.
+
+    Examples
+    --------
+    >>> gold = Price(key="gold", unit="ounce", tiers=(Tier(2.0, 10.0), Tier(math.inf, 8.0)))
+    >>> gold.usd(1.5), gold.usd(3)
+    (15.0, 28.0)
+    """
+
+    key: str
+    unit: str
+    tiers: tuple[Tier, ...]
+    free_per_month: float = 0.0
+    """Units of a month that the free tier takes off."""
+    free_pool: str | None = None
+    """Prices that name the same pool share one free part; None: the free part is this price's own."""
+    source: str = "given by the user"
+    date: str = ""
+    """Year, or year and month, of which the source speaks."""
+    confidence: str = "U"
+    """A key of `CONFIDENCE`."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for problem, fix in self._problems():
+            raise ConfigError(f"price {self.key!r}: {problem}", fix=fix)
+
+    def _problems(self) -> Iterable[tuple[str, str]]:
+        """Yield what is wrong, and what to do."""
+        for name in ("key", "unit", "source"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                yield f"{name}={getattr(self, name)!r} is no text", f"say the {name} in words"
+        if self.confidence not in CONFIDENCE:
+            words = "; ".join(f"{letter} {meaning}" for letter, meaning in CONFIDENCE.items())
+            yield f"confidence={self.confidence!r} is unknown; allowed: {', '.join(CONFIDENCE)}", words
+        if not _is_amount(self.free_per_month):
+            yield f"free_per_month={self.free_per_month!r} is no quantity", f"give 0 or more {self.unit}s"
+        ends = [tier.up_to for tier in self.tiers]
+        usd = [tier.usd for tier in self.tiers]
+        if not ends or ends[-1] != math.inf or not all(_is_amount(end) for end in ends[:-1]):
+            yield f"tiers end at {ends}; the last has no end and the others are quantities", "end with up_to null"
+        elif any(low >= high for low, high in pairwise([0.0, *ends])):
+            yield f"tiers end at {ends}, which do not rise from above 0", "order the tiers by up_to"
+        if not all(_is_amount(each) for each in usd):
+            yield f"usd={usd} is no list of amounts, 0 or more", "give USD per unit"
+        # A first tier at no cost would be deducted with free_tier=False too.
+        elif any(low < high for low, high in pairwise(usd)):
+            yield f"usd={usd} gets dearer", "let later tiers cost less; a free part belongs in free_per_month"
+
+    def charges(self, quantity: float) -> tuple[Charge, ...]:
+        """Return how much of a month's `quantity` (0 or more, free part taken off) falls in each tier it reaches.
+
+        >>> Price(key="gold", unit="ounce", tiers=(Tier(2.0, 10.0), Tier(math.inf, 8.0))).charges(3)
+        (Charge(quantity=2.0, usd_per_unit=10.0), Charge(quantity=1.0, usd_per_unit=8.0))
+        """
+        reached: list[Charge] = []
+        low = 0.0
+        for tier in self.tiers:
+            if quantity > low or not reached:
+                reached.append(Charge(min(quantity, tier.up_to) - low, tier.usd))
+            low = tier.up_to
+        return tuple(reached)
+
+    def usd(self, quantity: float) -> float:
+        """Return what a month's `quantity` (0 or more, free part taken off) costs, in USD."""
+        return math.fsum(charge.usd for charge in self.charges(quantity))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The prices of one region.
+
+    Raises
+    ------
+    ConfigError
+        If prices that share a free pool differ on its size.
+    """
+
+    region: str
+    checked: str
+    """Day on which the prices were last compared with their sources."""
+    by_key: Mapping[str, Price] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_key", MappingProxyType(dict(self.by_key)))
+        pools: dict[str, Price] = {}
+        for price in self.by_key.values():
+            if price.free_pool is None:
+                continue
+            first = pools.setdefault(price.free_pool, price)
+            if first.free_per_month != price.free_per_month:
+                raise ConfigError(
+                    f"prices of {self.region}: free_pool={price.free_pool!r} is {first.free_per_month:,} for"
+                    f" {first.key!r} and {price.free_per_month:,} for {price.key!r}; it is one part for all",
+                    fix="give both the same free_per_month, or different pools",
+                )
+
+    def price(self, key: str) -> Price:
+        """Return one price.
+
+        Raises
+        ------
+        PriceMissingError
+            If this region has no such price.
+
+        Examples
+        --------
+        >>> prices("us-east-1").price("lambda-requests").usd(3e6)
+        0.6
+        """
+        if key not in self.by_key:
+            raise PriceMissingError(
+                f"prices: price={key!r} is not among the {len(self.by_key)} prices of region"
+                f" {self.region!r}{nearest(key, self.by_key)}",
+                fix=f"add it to data/prices/{self.region}.json with its source; a missing price is not taken as zero",
+            )
+        return self.by_key[key]
+
+    def with_price(self, key: str, usd: float, *, source: str = "given by the user") -> Self:
+        """Return a copy in which one price is flat: `usd` per unit at any quantity, its free part as before.
+
+        Parameters
+        ----------
+        key : of a price that is there
+        usd : USD per unit, 0 or more
+        source : whose price it is: a contract, an older list
+
+        Raises
+        ------
+        PriceMissingError
+            If there is no such price to replace.
+        ConfigError
+            If `usd` is no amount.
+
+        Examples
+        --------
+        >>> prices("us-east-1").with_price("lambda-gb-s-x86", 0.00001667).price("lambda-gb-s-x86").usd(1e6)
+        16.67
+        """
+        own = replace(self.price(key), tiers=(Tier(math.inf, usd),), source=source, date="", confidence="U", note="")
+        return replace(self, by_key={**self.by_key, key: own})
+
+
+def prices(region: str) -> Prices:
+    """Return the list prices of one region, checked.
+
+    Parameters
+    ----------
+    region : AWS region code
+
+    Raises
+    ------
+    PriceMissingError
+        If there is no price file of this region; the text names those that exist.
+    ConfigError
+        If the file breaks a rule that `Price` and `Prices` hold.
+
+    Examples
+    --------
+    >>> prices("us-east-1").price("sqs-standard-requests").free_pool
+    'sqs-requests'
+    """
+    table = data.prices(region)
+    return Prices(region, table["checked"], {key: from_entry(key, entry) for key, entry in table["prices"].items()})
+
+
+def from_entry(key: str, entry: Mapping[str, Any]) -> Price:
+    """Return the price that one entry of a price file describes.
+
+    Raises
+    ------
+    ConfigError
+        If a field is missing or unknown, or a value is refused.
+
+    Examples
+    --------
+    >>> from_entry("gold", {"unit": "ounce"})  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    chainkit.errors.ConfigError: price 'gold': its fields are unit ...
+    """
+    expected = {each.name for each in fields(Price)} - {"key"}
+    tiers = entry.get("tiers", [])
+    if set(entry) != expected or any(set(tier) != {"up_to", "usd"} for tier in tiers):
+        raise ConfigError(
+            f"price {key!r}: its fields are {', '.join(sorted(entry))}; allowed are exactly"
+            f" {', '.join(sorted(expected))}, and in a tier up_to, usd",
+            fix="write the entry after its neighbours in data/prices/",
+        )
+    rising = tuple(Tier(math.inf if tier["up_to"] is None else tier["up_to"], tier["usd"]) for tier in tiers)
+    return Price(key=key, **{**entry, "tiers": rising})
+
+
+def _is_amount(value: Any) -> bool:
+    """Tell whether `value` is a finite number, 0 or more."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
