@@ -89,7 +89,7 @@ class Service(ABC):
         return []
 
     def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
-        """Return the zip of the code that runs here: that below `root`, or a stand-in that makes `calls`; b"" for none."""
+        """Return the zip of what runs here: code below `root`, or a stand-in that makes `calls`; b"" for no code."""
         return b""
 
     def link_resources(self, link: Any, target: "Service") -> tuple["Resource", ...]:

@@ -456,7 +456,7 @@ class Rule(Delivery):
         if queue is not None:
             to["DeadLetterConfig"] = {"Arn": queue.arn()}
         properties = {
-            "Name": f"{source.name}-{target.name}",
+            "Name": self._id(source, target),
             "EventBusName": {"Ref": source.id},
             "EventPattern": self.event_pattern or {"source": [{"prefix": ""}]},
             "State": "ENABLED",

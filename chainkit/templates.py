@@ -1,0 +1,345 @@
+"""What a chain becomes on AWS: the resources of its services and links, as records and as a CloudFormation template.
+
+`resources` is the one list that everything deploys from: the template is its CloudFormation form, the direct applier
+of deployment/ carries it out by API calls. Roles hold exactly the actions that the links need.
+
+One pseudo property: `Zip`, the bytes of a function's code. In the template it is an object in the bucket that the
+parameter CodeBucket names, called by the hash of its content.
+"""
+
+import hashlib
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import networkx as nx
+
+from chainkit.chain import Chain
+from chainkit.errors import TemplateError
+from chainkit.records import Api, Call, Grant, Properties, Resource
+from chainkit.service import Service, Surroundings, as_text, logical_id
+from chainkit.wiring import Caller, Link
+
+
+def template(chain: Chain) -> dict[str, Any]:
+    """Return the CloudFormation template of a chain.
+
+    Raises
+    ------
+    ConfigError, WiringError
+        The chain's first error, if it has any, or code that cannot be packed.
+    TemplateError
+        If it has no CloudFormation form: two names that make one logical id, or resources in a circle.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("orders")
+    >>> jobs = chain.add(ck.SqsQueue("jobs"))
+    >>> template(chain)["Resources"]["Jobs"]["Type"]
+    'AWS::SQS::Queue'
+    """
+    made = resources(chain)
+    document: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{chain.name}, by chainkit"}
+    if any("Zip" in resource.properties for resource in made):
+        about = "Bucket with the functions' code, each zip under the hash of its content"
+        document["Parameters"] = {"CodeBucket": {"Type": "String", "Description": about}}
+    document["Resources"] = {resource.id: _entry(resource) for resource in made}
+    document["Outputs"] = {name: {"Value": value} for name, value in outputs(chain).items()}
+    return document
+
+
+def resources(chain: Chain) -> list[Resource]:
+    """Return the resources of a chain, each after those that it refers to.
+
+    Raises
+    ------
+    ConfigError, WiringError, TemplateError
+        As `template`.
+    """
+    chain.require_valid()
+    needs = _needs(chain)
+    made: list[Resource] = []
+    for service in chain.services.values():
+        made += service.resources(_surroundings(chain, service, needs))
+        if principals := needs.admissions[service.name]:
+            made += service.admission(tuple(principals))
+    made += needs.links
+    used = {name for resource in made for name in references(resource.properties)}
+    for service in chain.services.values():
+        if _role_id(service) in used:
+            made.append(_role(chain, service, needs.grants[service.name]))
+    return _in_order(chain, made)
+
+
+def outputs(chain: Chain) -> dict[str, Any]:
+    """Return name -> value of what a stack tells of itself: where each service is that can be called."""
+    handles = {service.name: service.handle() for service in chain.services.values()}
+    return {
+        logical_id(name, *handle.suffix.lower().split("_")): handle.value
+        for name, handle in handles.items()
+        if handle.suffix
+    }
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield the logical ids that a property refers to by Ref, Fn::GetAtt or Fn::Sub.
+
+    >>> list(references([{"Ref": "Jobs"}, {"Fn::Sub": "${AWS::Region}/${Api}"}, {"Fn::GetAtt": ["Pay", "Arn"]}]))
+    ['Jobs', 'Api', 'Pay']
+    """
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+            found = [name]
+        case {"Fn::Sub": str(text)}:
+            found = re.findall(r"\$\{(?!!)([^}.]+)", text)
+        case Mapping():
+            found = [name for inner in value.values() for name in references(inner)]
+        case list() | tuple():
+            found = [name for inner in value for name in references(inner)]
+        case _:
+            found = []
+    yield from (name for name in found if not name.startswith("AWS::"))
+
+
+# --- what the links ask of the services ---
+
+
+@dataclass
+class _Needs:
+    """What all links together ask for, by service; and their own resources."""
+
+    grants: dict[str, list[Grant]] = field(default_factory=lambda: defaultdict(list))
+    admissions: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    attached: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    environment: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    links: list[Resource] = field(default_factory=list)
+
+
+def _needs(chain: Chain) -> _Needs:
+    """Return what the links of a chain ask for."""
+    needs = _Needs()
+    for key, link in chain.links.items():
+        source, target = chain.service(link.source), chain.service(link.target)
+        queue = chain.service(link.dead_letters) if link.dead_letters else None
+        own = link.resources(source, target, queue)
+        ids = {resource.id: resource.id + key.partition("#")[2] for resource in own}  # a>b and a>b#2 are two of a kind
+        needs.links += [_renamed(resource, ids) for resource in own]
+        for name, grant in link.grants(source, target):
+            if grant not in needs.grants[name]:
+                needs.grants[name].append(grant)
+        for name, principal, arn in link.admissions(source, target):
+            if (admitted := (principal, _with_ids(arn, ids))) not in needs.admissions[name]:
+                needs.admissions[name].append(admitted)
+        for name, setting, value in link.attachments(source, target):
+            if setting in needs.attached[name]:
+                raise TemplateError(
+                    f"{name!r} has two links of kind {setting}; AWS takes one", fix="remove one of them"
+                )
+            needs.attached[name][setting] = value
+        needs.environment[source.name] |= _variables(link, target)
+    return needs
+
+
+def _variables(link: Link, target: Service) -> dict[str, Any]:
+    """Return the environment variables that a link gives to its caller's code."""
+    handle = link.handle(target)
+    if handle is None:
+        return {}
+    variables = {_variable(target, handle.suffix): handle.value}
+    if (kind := getattr(link, "invocation_type", None)) is not None:
+        variables[_variable(target, "INVOCATION_TYPE")] = kind
+    return variables
+
+
+def _variable(target: Service, suffix: str) -> str:
+    """Return the name of an environment variable about a service."""
+    return f"{target.name.upper().replace('-', '_')}_{suffix}"
+
+
+def _renamed(resource: Resource, ids: Mapping[str, str]) -> Resource:
+    """Return a resource with other logical ids, in what it refers to as well."""
+    return replace(
+        resource,
+        id=ids[resource.id],
+        properties=_with_ids(resource.properties, ids),
+        depends_on=tuple(ids.get(name, name) for name in resource.depends_on),
+    )
+
+
+def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:
+    """Return a property with other logical ids: names made of one change with it."""
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, Mapping):
+        return {key: _with_ids(inner, ids) for key, inner in value.items()}
+    return [_with_ids(inner, ids) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _surroundings(chain: Chain, service: Service, needs: _Needs) -> Surroundings:
+    """Return what a service may know of the chain around it."""
+    callers = [link for _, link in chain.outgoing(service.name) if isinstance(link, Caller)]
+    reports = any(getattr(link, "report_batch_item_failures", False) for _, link in chain.incoming(service.name))
+    root = chain.path.parent if chain.path is not None else None
+    return Surroundings(
+        chain=chain.name,
+        role=_role_id(service),
+        environment=needs.environment[service.name],
+        substitutions={name: other.address() for name, other in chain.services.items()},
+        package=service.package(root, _calls(chain, callers), reports=reports),
+        attached=needs.attached[service.name],
+    )
+
+
+def _calls(chain: Chain, links: Iterable[Caller]) -> list[dict[str, Any]]:
+    """Return the links that code travels as a stand-in makes them, in the order of their steps (see standin.py)."""
+    ordered = sorted(links, key=lambda link: link.step)
+    steps = list(dict.fromkeys(link.step for link in ordered))
+    calls = []
+    for link in ordered:
+        evenly = (steps.index(link.step) + 1) / (len(steps) + 1)
+        stated = [
+            other.after_fraction for other in ordered if other.step == link.step and other.after_fraction is not None
+        ]
+        target = chain.service(link.target)
+        call = {
+            "do": link.word,
+            "variable": _variable(target, target.handle().suffix),
+            "step": link.step,
+            "after": stated[0] if stated else evenly,
+            "bytes": link.message_bytes,
+        }
+        plain = link.to_plain()
+        calls.append(call | {key: plain[key] for key in _CALL_SETTINGS if key in plain})
+        if (retry := getattr(link, "retry", None)) is not None:
+            calls[-1]["retry"] = {name: getattr(retry, name) for name in _RETRY_SETTINGS}
+    return calls
+
+
+_CALL_SETTINGS = ("probability", "case", "count", "on_error", "client_timeout_s")
+_RETRY_SETTINGS = ("max_attempts", "interval_s", "backoff_rate", "max_delay_s", "has_full_jitter")
+
+
+# --- roles ---
+
+
+def _role_id(service: Service) -> str:
+    """Return the logical id of a service's role, "" for one that never has any."""
+    return logical_id(service.name, "role") if service.principal else ""
+
+
+def _role(chain: Chain, service: Service, grants: Iterable[Grant]) -> Resource:
+    """Return the role of a service: who may assume it, and exactly what its links need."""
+    around = Surroundings(chain=chain.name, role=_role_id(service))
+    allowed = [*service.own_grants(around), *grants]
+    trust = {"Effect": "Allow", "Principal": {"Service": service.principal}, "Action": "sts:AssumeRole"}
+    statements = [{"Effect": "Allow", "Action": list(grant.actions), "Resource": grant.resource} for grant in allowed]
+    properties: dict[str, Any] = {
+        "RoleName": _short(f"{chain.name}-{service.name}-{chain.region}", 64),
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+    }
+    if statements:
+        document = {"Version": "2012-10-17", "Statement": statements}
+        properties["Policies"] = [{"PolicyName": "chainkit", "PolicyDocument": document}]
+    return Resource(id=_role_id(service), type="AWS::IAM::Role", properties=properties, api=ROLE)
+
+
+def _short(name: str, limit: int) -> str:
+    """Return a name of at most `limit` characters: the rest of a longer one becomes its checksum."""
+    return name if len(name) <= limit else f"{name[: limit - 9]}-{zlib.crc32(name.encode()):08x}"
+
+
+# --- order and form ---
+
+
+def _in_order(chain: Chain, made: list[Resource]) -> list[Resource]:
+    """Return resources so that each stands after those that it needs."""
+    by_id: dict[str, Resource] = {}
+    for resource in made:
+        if resource.id in by_id:
+            raise TemplateError(
+                f"chain {chain.name!r}: two resources get the logical id {resource.id!r}: "
+                f"{by_id[resource.id].type} and {resource.type}",
+                fix="rename a service: names that differ in - and _ only are the same to CloudFormation",
+            )
+        by_id[resource.id] = resource
+    place = {name: k for k, name in enumerate(by_id)}
+    needed: nx.DiGraph[str] = nx.DiGraph()
+    needed.add_nodes_from(by_id)
+    for resource in made:
+        before = (*resource.depends_on, *references(resource.properties))
+        needed.add_edges_from((name, resource.id) for name in before if name in by_id)
+    if not nx.is_directed_acyclic_graph(needed):
+        circle = [name for name, _ in nx.find_cycle(needed)]
+        raise TemplateError(
+            f"chain {chain.name!r}: resources need each other in a circle: {' > '.join([*circle, circle[0]])}",
+            fix="let one of the calls between them go through a queue, or remove it",
+        )
+    return [by_id[name] for name in nx.lexicographical_topological_sort(needed, key=place.__getitem__)]
+
+
+def _entry(resource: Resource) -> dict[str, Any]:
+    """Return a resource as CloudFormation has it."""
+    properties = dict(resource.properties)
+    if "Zip" in properties:
+        digest = hashlib.sha256(properties.pop("Zip")).hexdigest()
+        properties["Code"] = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": f"{digest}.zip"}
+    entry: dict[str, Any] = {"Type": resource.type, "Properties": properties}
+    implied = set(references(properties))
+    if stated := [name for name in resource.depends_on if name not in implied]:
+        entry["DependsOn"] = stated
+    return entry
+
+
+# --- a role by direct calls ---
+
+
+def _role_name(p: Properties) -> dict[str, Any]:
+    return {"RoleName": p["RoleName"]}
+
+
+def _trust(p: Properties) -> str:
+    return as_text(p["AssumeRolePolicyDocument"])
+
+
+def _policy_name(p: Properties) -> dict[str, Any]:
+    """Return what names a role's one inline policy, or nothing where it has none."""
+    return {"RoleName": p["RoleName"], "PolicyName": p["Policies"][0]["PolicyName"]} if "Policies" in p else {}
+
+
+def _policy(p: Properties) -> dict[str, Any]:
+    """Return PutRolePolicy's parameters, or none where there is no policy."""
+    if "Policies" not in p:
+        return {}
+    return {**_policy_name(p), "PolicyDocument": as_text(p["Policies"][0]["PolicyDocument"])}
+
+
+def _policies(answer: Mapping[str, Any], _: Properties) -> Any:
+    """Return the inline policy in the form of the property."""
+    return [{"PolicyName": answer["PolicyName"], "PolicyDocument": answer["PolicyDocument"]}]
+
+
+ROLE = Api(
+    client="iam",
+    create=(
+        Call("create_role", lambda p: {**_role_name(p), "AssumeRolePolicyDocument": _trust(p)}),
+        Call("put_role_policy", _policy),
+    ),
+    read=(Call("get_role", _role_name), Call("get_role_policy", _policy_name)),
+    update=(
+        Call("update_assume_role_policy", lambda p: {**_role_name(p), "PolicyDocument": _trust(p)}),
+        Call("put_role_policy", _policy),
+    ),
+    delete=(Call("delete_role_policy", _policy_name), Call("delete_role", _role_name)),
+    ref="Role.RoleName",
+    attributes={"Arn": "Role.Arn"},
+    settings={
+        "RoleName": "Role.RoleName",
+        "AssumeRolePolicyDocument": "Role.AssumeRolePolicyDocument",
+        "Policies": _policies,
+    },
+    missing=("NoSuchEntity",),
+)

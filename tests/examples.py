@@ -1,0 +1,42 @@
+"""Chains that several tests build, lint and deploy: together they hold every link once."""
+
+import chainkit as ck
+
+
+def orders() -> ck.Chain:
+    """API -> function -> queue -> function, with a dead-letter queue."""
+    chain = ck.Chain("orders")
+    chain.add(ck.HttpApi("api"))
+    chain.add(ck.LambdaFunction("validate", timeout_s=10, duration=0.01))
+    chain.add(ck.SqsQueue("jobs", visibility_timeout_s=60))
+    chain.add(ck.LambdaFunction("pay", timeout_s=10, duration=0.01))
+    chain.add(ck.SqsQueue("dead"))
+    chain.connect("api", "validate", route="POST /orders")
+    chain.connect("validate", "jobs")
+    chain.connect("jobs", "pay", batch_size=5, report_batch_item_failures=True, maximum_concurrency=5)
+    chain.connect("jobs", "dead", link="redrive", max_receive_count=3)
+    return chain
+
+
+def calls() -> ck.Chain:
+    """Functions that call functions, both ways, with destinations and an API that also sends to a queue."""
+    chain = ck.Chain("calls")
+    chain.add(ck.HttpApi("api"))
+    chain.add(ck.LambdaFunction("order", timeout_s=20, duration=0.01, reserved_concurrency=5))
+    chain.add(ck.LambdaFunction("pay", timeout_s=10, duration=0.01, runtime="nodejs22.x"))
+    chain.add(ck.LambdaFunction("mail", duration=0.01, maximum_retry_attempts=1, environment={"SHOP": "chainkit"}))
+    chain.add(ck.SqsQueue("audit"))
+    chain.add(ck.SqsQueue("failed"))
+    chain.add(ck.SqsQueue("done"))
+    chain.connect("api", "order", route="POST /orders", probability=0.5)
+    chain.connect("api", "order", route="PUT /orders", probability=0.25)
+    chain.connect("api", "audit", route="POST /audit", probability=0.25)
+    chain.connect("order", "pay", step=1, retry=ck.Retry(max_attempts=2))
+    chain.connect("order", "mail", step=2, link="async")
+    chain.connect("order", "audit", step=2)
+    chain.connect("mail", "failed", link="on_failure")
+    chain.connect("mail", "done", link="on_success")
+    return chain
+
+
+EXAMPLES = (orders, calls)
