@@ -97,9 +97,9 @@ class Environment:
         with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
             port = listener.getsockname()[1]
             self._process = self._spawn(variables, code, layers, f"{port}:{token}")
+            self.pid = self._process.pid
             threading.Thread(target=self._pump, name="logs", daemon=True).start()
             self._socket = self._accept(listener, token)
-        self.pid = self._process.pid
 
     def _spawn(
         self, variables: dict[str, str], code: Path, layers: list[Path], address: str
@@ -146,7 +146,8 @@ class Environment:
                     if secrets.compare_digest(_receive(connection).get("token", ""), token):
                         return connection
                 connection.close()
-        raise WorkerGoneError(f"worker of {self.spec.name} ended before it began")
+        self.end()
+        raise WorkerGoneError(f"worker of {self.spec.name} ended before it began: {' '.join(self._lines)}")
 
     def initialise(self) -> tuple[float, dict[str, Any] | None]:
         """Wait until the handler is imported; return (seconds since the start, error or None)."""

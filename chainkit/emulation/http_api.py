@@ -141,7 +141,9 @@ class Gateway:
             function = lambda_backend(ACCOUNT_ID, self._host.region).get_function(arn)
         except UnknownFunctionException:
             return message(500, "Internal Server Error")
-        outcome = self._host.invoker.invoke(function, json.dumps(event_of(call, self._host.region)))
+        outcome = self._host.invoker.invoke(
+            function, json.dumps(event_of(call, self._host.region, self._host.clock.now_s()))
+        )
         if outcome.status == "throttled":
             return message(503, "Service Unavailable")
         return response_of(outcome)
@@ -199,7 +201,7 @@ def _pattern(template: str) -> str:
 # --- payload format 2.0 ---
 
 
-def event_of(call: Call, region: str) -> dict[str, Any]:
+def event_of(call: Call, region: str, now_s: float) -> dict[str, Any]:
     """Return the event that a function gets."""
     text, is_base64 = _body_text(call)
     query: dict[str, str] = {}
@@ -207,7 +209,6 @@ def event_of(call: Call, region: str) -> dict[str, Any]:
         query[name] = f"{query[name]},{value}" if name in query else value
     headers = {name: value for name, value in call.headers.items() if name != "cookie"}
     domain = f"{call.api_id}.execute-api.{region}.amazonaws.com"
-    now_s = time.time()
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": call.route_key,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import json
 import threading
 import time
 from contextvars import ContextVar
@@ -178,7 +179,7 @@ def _install_waits(host: Host) -> None:
 
 
 def _install_clients(host: Host) -> None:
-    """The interpreter calls services by boto3, at localhost and with a new client for each call."""
+    """Let the interpreter call services with our clients, not with a new one at localhost for each call."""
 
     def client(*, service_name: str, region_name: str, **_: Any) -> Any:
         return host.clients.get(service_name, region_name)
@@ -198,6 +199,14 @@ def _install_jsonata() -> None:
     def declare(bindings: dict[str, Any]) -> str:
         return "".join(f"{name}:={evaluator.to_json_str(value)};" for name, value in bindings.items())
 
+    def text_of(parser_rule_context: Any) -> str | None:
+        text: str = parser_rule_context.getText()
+        if text.startswith('"'):
+            return str(json.loads(text))
+        return None if text == "null" else text
+
+    parser = _module("asl.parse.preprocessor").Preprocessor
+    replace(parser, "_inner_string_of", staticmethod(text_of), parameters="parser_rule_context")
     swap(evaluator, "_eval_jsonata", evaluate, expected=None)
     original = evaluator.encode_jsonata_variable_declarations
     for name in ("asl.eval.states", "asl.eval.variable_store"):

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
+from moto.core import responses as core_responses
 
 from chainkit.emulation.environments import Environment, Outcome, Pool, Spec, WorkerGoneError
 from chainkit.emulation.patching import replace
@@ -44,7 +45,7 @@ class Invoker:
         self._pool = pool
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
-        self._logs_lock = threading.Lock()
+        self._logs_lock = threading.RLock()  # a log group's subscription may invoke from inside
 
     def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1) -> Outcome:
         """Run `function` once, for the requests that this thread works for, and return how it went."""
@@ -245,14 +246,22 @@ def install(host: Host) -> None:
         function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
     ) -> bytes:
         # moto's own triggers (streams, S3, log subscriptions) come this way
-        status, headers, payload = _respond(host, function, _text(body) or "{}", "RequestResponse", tail=False)
+        _, headers, payload = _respond(host, function, _text(body) or "{}", "RequestResponse", tail=False)
         response_headers.update(headers)
         return payload.encode()
 
     replace(LambdaResponse, "invoke", invoke_api, parameters="self")
     replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
+    replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
     _install_dead_letter_config()
     _install_event_invoke_config()
+
+
+def _keep_request_id(headerdict: dict[str, Any] | None = None) -> str:
+    """Return the id of an answer: the invocation's own, which stands in its logs, if it has one."""
+    headers = {} if headerdict is None else headerdict
+    request_id: str = headers.setdefault("x-amzn-requestid", str(uuid.uuid4()))
+    return request_id
 
 
 def _text(body: str | bytes) -> str:
@@ -273,13 +282,13 @@ def _respond(
         return _refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
     if kind == "Event":
         request_id = host.asynchronous.submit(function, payload or "{}")
-        return 202, {"status": "202", "x-amzn-RequestId": request_id}, ""
+        return 202, {"status": "202", "x-amzn-requestid": request_id}, ""
     outcome = host.invoker.invoke(function, payload or "{}")
     if outcome.status == "throttled":
         return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
     headers = {
         "content-type": "application/json",
-        "x-amzn-RequestId": outcome.request_id,
+        "x-amzn-requestid": outcome.request_id,
         "X-Amz-Executed-Version": str(function.version),
     }
     if outcome.status != "ok":
@@ -318,7 +327,7 @@ def _install_dead_letter_config() -> None:
 
 
 def _install_event_invoke_config() -> None:
-    """A second PutFunctionEventInvokeConfig replaces the first, an update changes it; moto appends and never looks."""
+    """Let a second PutFunctionEventInvokeConfig replace the first, and an update change it; moto appends."""
 
     def put(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
         backend.get_function(function_name).event_invoke_config.clear()

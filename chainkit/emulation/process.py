@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
@@ -16,9 +17,10 @@ from chainkit.emulation import story
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-_PACKAGES = Path(__file__).resolve().parents[2]
+_PACKAGES = str(Path(__file__).resolve().parents[2])
 
 
 class Emulator:
@@ -51,6 +53,7 @@ class Emulator:
         self.clock = clock
         self.endpoint_url = ""
         self._process: subprocess.Popen[str] | None = None
+        self._end: Callable[[], object] = lambda: None
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def start(self) -> Self:
@@ -59,6 +62,7 @@ class Emulator:
             return self
         with tempfile.TemporaryFile() as errors:
             self._process = _spawn({"region": self.region, "clock": self.clock}, errors)
+            self._end = weakref.finalize(self, _end, self._process)  # also if nobody calls stop
             assert self._process.stdout is not None
             line = self._process.stdout.readline()
             greeting = json.loads(line) if line.startswith("{") else {}
@@ -70,14 +74,8 @@ class Emulator:
 
     def stop(self) -> None:
         """End the child, its workers and their files. Doing it twice does no harm."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with process:  # closes stdin, at which the child ends, and waits
-            try:
-                process.communicate(timeout=10.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        self._process = None
+        self._end()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -135,7 +133,7 @@ def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]
         if not name.upper().startswith(refused) and not name.upper().endswith("_PROXY")
     }
     own = {
-        "PYTHONPATH": str(_PACKAGES),
+        "PYTHONPATH": _PACKAGES,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": settings["region"],
@@ -154,6 +152,14 @@ def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]
         text=True,
         start_new_session=True,
     )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with process:
+        try:
+            process.communicate(timeout=10.0)  # closes stdin, at which the child ends
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _start_error(greeting: dict[str, str], errors: IO[bytes]) -> Exception:

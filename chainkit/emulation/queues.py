@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_backends
+from moto.core.utils import unix_time_millis
 from moto.events.models import EventPattern
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
@@ -63,7 +64,7 @@ class Pollers:
             return any(
                 root in roots_of(message)
                 for mapping in _mappings()
-                if mapping.enabled and (queue := _queue(mapping.event_source_arn))
+                if is_polling(mapping) and (queue := _queue(mapping.event_source_arn))
                 for message in queue._messages
             )
 
@@ -76,16 +77,15 @@ class Pollers:
     def _look(self, mapping: EventSourceMapping) -> None:
         """Take the batches that are due, and set a timer for what comes next."""
         with LOCK:
-            queue = _queue(mapping.event_source_arn)
-            if queue is None or not mapping.enabled or mapping.uuid not in _by_uuid():
+            queue, function = _queue(mapping.event_source_arn), _function(mapping)
+            if queue is None or function is None or not is_polling(mapping):
                 return
             limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
             while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
-                function = _function(mapping)
                 messages = self._receive(queue, size, _visibility_s(mapping, queue, function))
-                if not messages:
-                    break
                 self._window_ends_s.pop(mapping.uuid, None)
+                if not messages:  # all visible ones belong to groups that are at work
+                    break
                 self._start(mapping, queue, function, messages)
             self._set_timer(mapping, queue)
 
@@ -110,8 +110,8 @@ class Pollers:
         now_s = self._clock.now_s()
         hidden = [max(message.visible_at, message.delayed_until) / 1000 for message in queue._messages]
         due = [visible_s + 0.001 for visible_s in hidden if visible_s >= now_s]  # moto hides to the millisecond
-        if mapping.uuid in self._window_ends_s:
-            due.append(self._window_ends_s[mapping.uuid])
+        if (ends_s := self._window_ends_s.get(mapping.uuid, now_s)) > now_s:
+            due.append(ends_s)
         if old := self._timers.pop(mapping.uuid, None):
             self._clock.cancel(old)
         if due:
@@ -122,7 +122,7 @@ class Pollers:
         return receive(self._story, backend, queue, size, visibility_s, is_outside=False)
 
     def _keep_outside_visibility(self, span_s: float) -> None:
-        """A message that an outside client holds stays hidden as long by the wall as it was promised."""
+        """Keep what an outside client holds hidden for as long by the wall as it was promised."""
         now_ms = self._clock.now_s() * 1000
         for backends in sqs_backends.values():
             for backend in backends.values():
@@ -134,7 +134,7 @@ class Pollers:
     # --- one batch ---
 
     def _start(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None, messages: list[Message]
+        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
     ) -> None:
         roots = tuple(dict.fromkeys(root for message in messages for root in roots_of(message)))
         self._at_work[mapping.uuid] += 1
@@ -150,10 +150,10 @@ class Pollers:
         self._clock.start(self._story.carried(work, roots), name="batch")
 
     def _run(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None, messages: list[Message]
+        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
     ) -> None:
         wanted = self._filtered(mapping, queue, messages)
-        if not wanted or function is None:
+        if not wanted:
             return
         payload = json.dumps({"Records": [record_of(message, queue) for message in wanted]})
         attempt = max(message.approximate_receive_count for message in wanted)
@@ -287,8 +287,10 @@ def _mappings() -> Iterable[EventSourceMapping]:
     ]
 
 
-def _by_uuid() -> set[str]:
-    return {mapping.uuid for mapping in _mappings()}
+def is_polling(mapping: EventSourceMapping) -> bool:
+    """Return whether anything takes messages for this mapping."""
+    standing = lambda_backends[mapping.account_id][mapping.region]._event_source_mappings
+    return mapping.uuid in standing and bool(mapping.enabled) and _function(mapping) is not None
 
 
 def _queue(arn: str) -> Queue | None:
@@ -304,9 +306,9 @@ def _function(mapping: EventSourceMapping) -> LambdaFunction | None:
         return None
 
 
-def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction | None) -> float:
+def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction) -> float:
     """Return the visibility timeout of a batch [aws-semantics 2, "window + timeout + 30 s"]."""
-    window_s, timeout_s = mapping.max_batch_window or 0, function.timeout if function else 0
+    window_s, timeout_s = mapping.max_batch_window or 0, function.timeout
     given_s = float(queue.visibility_timeout)  # type: ignore[attr-defined]
     if window_s and window_s + timeout_s > given_s:
         return window_s + timeout_s + 30.0
@@ -325,6 +327,7 @@ def receive(
 ) -> list[Message]:
     """Receive up to `count` messages at once, and move those received too often to the dead-letter queue."""
     with LOCK:
+        _drop_expired(story, queue)
         _redrive(story, queue)
         received = _receive(backend, queue.name, count, 0, visibility_s, names or ["All"])
         ids = {message.id for message in received}
@@ -344,6 +347,19 @@ def receive(
 
 
 _receive = SQSBackend.receive_message
+
+
+def _drop_expired(story: Story, queue: Queue) -> None:
+    """Remove what is older than the queue keeps; moto lets it block the queue."""
+    oldest_ms = unix_time_millis() - queue.message_retention_period * 1000  # type: ignore[attr-defined]
+    for message in queue.messages:
+        if message.sent_timestamp is not None and message.sent_timestamp < oldest_ms:
+            queue._messages.remove(message)
+            queue.pending_messages.discard(message)
+            reason = "older than the queue keeps messages"
+            story.tell(
+                "dropped", queue.queue_arn, status="error", reason=reason, ids=[message.id], roots=roots_of(message)
+            )
 
 
 def _redrive(story: Story, queue: Queue) -> None:

@@ -146,7 +146,7 @@ def main() -> None:
         print(json.dumps({"problem": error.problem, "fix": error.fix}), file=out, flush=True)
         return
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: os.close(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     print(json.dumps({"endpoint_url": host.endpoint_url}), file=out, flush=True)
     try:
         while os.read(0, 1):

@@ -1,5 +1,6 @@
 """An emulator for the tests, and the few boto3 calls that every route test begins with."""
 
+import contextlib
 import io
 import json
 import urllib.error
@@ -18,12 +19,22 @@ from chainkit.emulation import Emulator
 ROLE = "arn:aws:iam::123456789012:role/chainkit-test"
 
 REPORTER = """
-import boto3, json, os
+import http.client, json, os
 
 def report(value):
-    boto3.client("sqs").send_message(QueueUrl=os.environ["REPORT_URL"], MessageBody=json.dumps(value))
+    connection = http.client.HTTPConnection(os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"))
+    message = {"QueueUrl": os.environ["REPORT_URL"], "MessageBody": json.dumps(value)}
+    headers = {
+        "X-Amz-Target": "AmazonSQS.SendMessage",
+        "Content-Type": "application/x-amz-json-1.0",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/sqs/aws4_request",
+        "X-Amzn-Trace-Id": os.environ["_X_AMZN_TRACE_ID"],
+    }
+    connection.request("POST", "/", json.dumps(message), headers)
+    connection.getresponse().read()
+    connection.close()
 """
-"""A module that every function gets: its handler reports what it saw to a queue of its own."""
+"""A module that every function gets: its handler reports what it saw to a queue. boto3 would take 0.4 s to import."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +75,8 @@ class Aws:
 
     def role(self):
         iam = self.client("iam")
-        try:
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName="chainkit-test", AssumeRolePolicyDocument="{}")
-        except iam.exceptions.EntityAlreadyExistsException:
-            pass
         return ROLE
 
     def queue(self, **attributes):

@@ -3,6 +3,7 @@
 import json
 import time
 
+import psutil
 import pytest
 
 BODIES = "def handler(event, context):\n    report([r['body'] for r in event['Records']])"
@@ -215,11 +216,19 @@ def test_what_an_outside_client_holds_stays_hidden_by_the_wall_while_the_clock_j
     assert time.monotonic() - began_s >= 2.5
 
 
+SENDING = """
+import boto3, os
+sqs = boto3.client("sqs")
+
+def send(body):
+    sqs.send_message(QueueUrl=os.environ["REPORT_URL"], MessageBody=body)
+"""
+
+
 def test_calls_of_a_batch_belong_to_the_request_whose_record_is_at_hand(aws):
     url, queue = aws.queue()
-    _, function, _ = aws.reporting(
-        "def handler(event, context):\n    for record in event['Records']:\n        report(record['body'])\n"
-    )
+    code = SENDING + "def handler(event, context):\n    for record in event['Records']:\n        send(record['body'])"
+    _, function, _ = aws.reporting(code)
     roots = [aws.emulator.root_id() for _ in range(3)]
     for root in roots:
         send(aws, url, root, root)
@@ -228,9 +237,52 @@ def test_calls_of_a_batch_belong_to_the_request_whose_record_is_at_hand(aws):
         aws.emulator.settle(root)
 
     for root in roots:
-        sends = events_of(aws, root, "send")
-        assert len(sends) == 2, "its own message and its own report"
+        assert len(events_of(aws, root, "send")) == 2, "its own message and what was sent for it"
         assert len(events_of(aws, root, "invocation")) == 1, "the batch stands in each story"
+
+
+def test_calls_of_a_batch_from_other_threads_belong_to_all_its_requests(aws):
+    url, queue = aws.queue()
+    code = SENDING + (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def handler(event, context):\n"
+        "    with ThreadPoolExecutor() as threads:\n"
+        "        list(threads.map(lambda record: send(record['body']), event['Records']))"
+    )
+    _, function, _ = aws.reporting(code)
+    roots = [aws.emulator.root_id() for _ in range(2)]
+    for root in roots:
+        send(aws, url, root, root)
+    aws.map_queue(queue, function, BatchSize=10)
+    for root in roots:
+        aws.emulator.settle(root)
+
+    assert all(len(events_of(aws, root, "send")) == 3 for root in roots)
+
+
+def test_messages_of_a_busy_group_wait_without_a_busy_loop(aws, root):
+    url, queue = aws.queue(FifoQueue="true", ContentBasedDeduplication="true")
+    _, function = aws.function("import time\ndef handler(event, context):\n    time.sleep(1)")
+    aws.map_queue(queue, function, BatchSize=1)
+    send(aws, url, root, "1", "2", MessageGroupId="g")
+    server = psutil.Process(aws.emulator._process.pid)
+    before_s = sum(server.cpu_times()[:2])
+    time.sleep(0.8)
+    spent_s = sum(server.cpu_times()[:2]) - before_s
+    aws.emulator.settle(root)
+
+    assert spent_s < 0.4
+
+
+def test_a_mapping_without_its_function_rests(aws, root):
+    url, queue = aws.queue()
+    name, function = aws.function("def handler(event, context):\n    return 1")
+    aws.map_queue(queue, function)
+    aws.client("lambda").delete_function(FunctionName=name)
+    send(aws, url, root, "a")
+
+    assert aws.emulator.settle(root, timeout_s=5)
+    assert aws.whats(root) == ["send"]
 
 
 def test_calls_of_a_batch_outside_the_loop_belong_to_all_its_requests(aws):

@@ -1,0 +1,122 @@
+"""SNS -> function and queue: the real event, filters, raw delivery, FIFO, dead letters."""
+
+import json
+import uuid
+
+import pytest
+
+
+@pytest.fixture
+def topic(aws):
+    return aws.client("sns").create_topic(Name=f"t-{uuid.uuid4().hex[:8]}")["TopicArn"]
+
+
+def subscribe(aws, topic, protocol, endpoint, **attributes):
+    return aws.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)[
+        "SubscriptionArn"
+    ]
+
+
+def publish(aws, topic, root, message="hi", **options):
+    aws.traced("sns", root).publish(TopicArn=topic, Message=message, **options)
+    assert aws.emulator.settle(root)
+
+
+def kind(value):
+    return {"MessageAttributes": {"kind": {"DataType": "String", "StringValue": value}}}
+
+
+def test_a_function_gets_the_real_event(aws, topic, root):
+    _, function, reports = aws.reporting("def handler(event, context):\n    report(event)")
+    arn = subscribe(aws, topic, "lambda", function)
+    publish(aws, topic, root, Subject="news", **kind("x"))
+    record = aws.bodies(reports)[0]["Records"][0]
+
+    assert record["EventSource"] == "aws:sns"
+    assert record["EventSubscriptionArn"] == arn
+    assert record["Sns"]["TopicArn"] == topic
+    assert (record["Sns"]["Message"], record["Sns"]["Subject"]) == ("hi", "news")
+    assert record["Sns"]["MessageAttributes"] == {"kind": {"Type": "String", "Value": "x"}}
+
+
+def test_a_failing_subscriber_is_retried_as_an_asynchronous_invocation(aws, topic, root):
+    _, function = aws.function("def handler(event, context):\n    raise ValueError('no')")
+    subscribe(aws, topic, "lambda", function)
+    publish(aws, topic, root)
+
+    assert aws.whats(root).count("invocation") == 3
+    assert aws.whats(root).count("publish") == 1
+
+
+def test_a_queue_gets_the_envelope_or_the_raw_message(aws, topic, root):
+    url, queue = aws.queue()
+    raw_url, raw = aws.queue()
+    subscribe(aws, topic, "sqs", queue, RawMessageDelivery="false")
+    subscribe(aws, topic, "sqs", raw, RawMessageDelivery="true")
+    publish(aws, topic, root, **kind("x"))
+    envelope = aws.bodies(url)[0]
+    (message,) = aws.messages(raw_url)
+
+    assert (envelope["Message"], envelope["TopicArn"]) == ("hi", topic)
+    assert message["Body"] == "hi"
+    assert message["MessageAttributes"]["kind"]["StringValue"] == "x"
+
+
+def test_filter_policies_select_by_attribute_and_by_body(aws, topic, root):
+    by_attribute, queue_1 = aws.queue()
+    by_body, queue_2 = aws.queue()
+    subscribe(aws, topic, "sqs", queue_1, FilterPolicy='{"kind": ["paid"]}', RawMessageDelivery="true")
+    subscribe(
+        aws,
+        topic,
+        "sqs",
+        queue_2,
+        FilterPolicyScope="MessageBody",
+        FilterPolicy='{"usd": [{"numeric": [">", 10]}]}',
+        RawMessageDelivery="true",
+    )
+    publish(aws, topic, root, '{"usd": 5}', **kind("paid"))
+    publish(aws, topic, root, '{"usd": 20}', **kind("open"))
+
+    assert aws.bodies(by_attribute, 2, wait_s=0) == [{"usd": 5}]
+    assert aws.bodies(by_body, 2, wait_s=0) == [{"usd": 20}]
+    assert aws.whats(root).count("filtered") == 2
+
+
+def test_equal_messages_of_a_fifo_topic_are_delivered_once(aws, root):
+    topic = aws.client("sns").create_topic(
+        Name=f"t-{uuid.uuid4().hex[:8]}.fifo", Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    )["TopicArn"]
+    url, queue = aws.queue(FifoQueue="true")
+    subscribe(aws, topic, "sqs", queue, RawMessageDelivery="true")
+    publish(aws, topic, root, MessageGroupId="g")
+    publish(aws, topic, root, MessageGroupId="g")
+
+    assert [message["Body"] for message in aws.messages(url, 2, wait_s=0)] == ["hi"]
+
+
+@pytest.mark.parametrize("protocol", ["sqs", "lambda"])
+def test_a_target_that_is_gone_is_a_dead_letter(aws, topic, root, protocol):
+    dead_url, dead = aws.queue()
+    url, queue = aws.queue()
+    name, function = aws.function("def handler(event, context):\n    return 1")
+    endpoint = {"sqs": queue, "lambda": function}[protocol]
+    subscribe(aws, topic, protocol, endpoint, RedrivePolicy=json.dumps({"deadLetterTargetArn": dead}))
+    aws.client("sqs").delete_queue(QueueUrl=url)
+    aws.client("lambda").delete_function(FunctionName=name)
+    publish(aws, topic, root)
+
+    assert aws.bodies(dead_url)[0]["Message"] == "hi"
+    assert "dead letter" in aws.whats(root)
+
+
+def test_a_target_that_is_gone_does_not_stop_the_others(aws, topic, root):
+    gone_url, gone = aws.queue()
+    url, queue = aws.queue()
+    subscribe(aws, topic, "sqs", gone)
+    subscribe(aws, topic, "sqs", queue)
+    aws.client("sqs").delete_queue(QueueUrl=gone_url)
+    publish(aws, topic, root)
+
+    assert len(aws.bodies(url)) == 1
+    assert "dropped" in aws.whats(root)
