@@ -1,0 +1,399 @@
+"""AWS Step Functions state machine.
+
+Model    A flow: each execution goes from state to state, calls the chain's services in its tasks, retries and catches.
+Ignored  Data: paths, JSONata, variables and sizes, so a Choice goes by its figures. Quotas, the 5 minutes of an Express
+         execution and the 25,000 events of a Standard one; logging, tracing, versions; permissions for what lies
+         outside the chain. Refused by the simulation, for now: Map, callbacks, .sync, activities, TimeoutSeconds.
+Sources  [1] The language and what AWS refuses: chainkit/asl.py
+         [2] AWS agent toolkit, orchestration.md (2026): Standard against Express
+         [3] Overheads of executions and tasks, measured 2021-22 (data/latency.json)
+         [4] Step Functions pricing: transitions, retries included; Express by 100 ms and 64 MB (data/)
+         [5] CreateStateMachine: at most 1,048,576 characters (API model in botocore, 2026)
+         [6] Roles for nested executions, docs.aws.amazon.com step-functions/latest/dg/stepfunctions-iam.html (2026)
+Checked  2026-11-23
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from chainkit import asl, data
+from chainkit.distributions import Duration, from_plain
+from chainkit.errors import ConfigError, SimulationError, WiringError, nearest
+from chainkit.records import Api, Call, Catcher, Flow, Grant, Meter, Port, Properties, Resource, Retrier, Step
+from chainkit.service import Service, Surroundings, service
+from chainkit.units import GB_MB, MB
+
+# --- what cannot be simulated: (what, fix) ---
+
+
+def _not_simulated(state: asl.State) -> Iterator[tuple[str, str]]:
+    """Yield what of a state the simulator would get wrong."""
+    if state.Type == "Map":
+        yield "Map", "put the work of all its items into one Task to simulate the rest"
+    if times := state.present("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"):
+        yield times[0], "take it out, and give the called function its timeout_s"
+    if state.Type == "Wait" and (not isinstance(state.Seconds, int | float) or isinstance(state.Seconds, bool)):
+        yield "a Wait whose end is computed or a date", 'write a typical wait as a number: "Seconds": 30'
+    if state.Type == "Fail" and (state.ErrorPath is not None or state.Error.startswith("{%")):
+        yield "a Fail whose Error is computed", 'write its usual name: "Error": "OrderRefused"'
+    if state.Type != "Task":
+        return
+    calls = asl.calls(state)
+    if ":activity:" in state.Resource:
+        yield "an activity", "let the task call a function"
+    elif calls.pattern:
+        yield f"a task that waits ({calls.pattern})", f"take .{calls.pattern} off its Resource to simulate the rest"
+    elif len(calls.services) != 1 or calls.action not in asl.ACTIONS:
+        outside = f"a task outside the chain ({state.Resource})"
+        yield outside, 'add what it calls to the chain and name it, for instance "FunctionName": "${pay}"'
+    elif calls.messages > 1:
+        yield f"a task that puts {calls.messages} events", "give each event a state of its own"
+
+
+def _stuck(steps: tuple[Step, ...]) -> str | None:
+    """Return a step from which no end can be reached, if there is one."""
+    end = ""
+    back: dict[str, list[str]] = defaultdict(list)
+    for step in steps:
+        ahead = [way for way, probability in step.ways if probability > 0] + [c.goto for c in step.catchers]
+        for target in ahead if step.kind == "choice" else [*ahead, step.goto or end]:
+            back[target].append(step.name)
+    ends = asl.reached(end, back)
+    return next((step.name for step in steps if step.name not in ends), None)
+
+
+# --- the service ---
+
+_PAYLOAD_BYTES = 1024  # an assumption, as every link's message_bytes
+
+
+@service
+class StateMachine(Service):
+    """A state machine: its ASL says which services of the chain an execution calls, and in what order.
+
+    In the definition, ``${name}`` stands for the service of that name: its URL for a queue, its ARN for any other.
+    Task links are read from it and never made by `connect`.
+
+    Examples
+    --------
+    >>> task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    >>> task["Arguments"] = {"FunctionName": "${pay}"}
+    >>> machine = StateMachine("flow", definition={"StartAt": "Pay", "States": {"Pay": task}})
+    >>> machine.tasks()
+    [('Pay', 'pay', 'arn:aws:states:::lambda:invoke', 'RequestResponse')]
+    >>> [step.kind for step in machine.behaviour().steps]
+    ['task']
+    """
+
+    definition: Annotated[dict[str, Any] | str, BeforeValidator(asl.read)] = Field(
+        default_factory=lambda: {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    )
+    """Amazon States Language, JSONPath or JSONata, as a dictionary or JSON text; kept as a dictionary."""
+    workflow: Literal["STANDARD", "EXPRESS"] = "STANDARD"
+    """AWS's StateMachineType: Standard is billed by transition, Express by run time and may answer its caller."""
+    choices: dict[str, list[float]] = Field(default_factory=dict)
+    """Choice -> how often each way is taken, in the order of the rules, Default last; adds to 1."""
+    start_overhead: Duration | None = None
+    """From the start until the first state is entered; None: the measured law."""
+    task_overhead: Duration | None = None
+    """What a task takes beyond the work it calls; None: the measured law of this workflow type."""
+
+    port: ClassVar[Port] = Port(emits=("task",), accepts=("call", "start"))
+    colour: ClassVar[str] = "#E7157B"
+    label: ClassVar[str] = "State machine"
+    principal: ClassVar[str] = "states.amazonaws.com"
+    grants: ClassVar[dict[str, tuple[str, ...]]] = {
+        "call": ("states:StartExecution", "states:StartSyncExecution"),
+        "start": ("states:StartExecution",),
+    }
+    handle_suffix: ClassVar[str] = "STATE_MACHINE_ARN"
+
+    @field_validator("choices")
+    @classmethod
+    def _figures(cls, choices: dict[str, list[float]], info: ValidationInfo) -> dict[str, list[float]]:
+        """Refuse figures that fit no Choice of the definition."""
+        if "definition" not in info.data:  # refused itself
+            return choices
+        scope = asl.parsed(info.data["definition"])
+        ways = {name: state.ways for name, state in asl.states(scope) if state.Type == "Choice"}
+        for name, figures in choices.items():
+            if name not in ways:
+                problem = f"{name!r} is no Choice of the definition{nearest(name, ways)}"
+                raise ConfigError(problem, fix=f"its Choices: {', '.join(ways) or 'none'}")
+            if len(figures) != len(ways[name]) or not all(f >= 0 for f in figures) or abs(sum(figures) - 1) > 1e-9:
+                raise ConfigError(
+                    f"{name!r}={figures} does not fit its {len(ways[name])} ways",
+                    fix=f"give each way its share, adding to 1, in this order: {', '.join(ways[name])}",
+                )
+        return choices
+
+    @cached_property
+    def _text(self) -> str:
+        """The definition as JSON text."""
+        return json.dumps(self.definition, separators=(",", ":"), ensure_ascii=False)
+
+    @cached_property
+    def _scope(self) -> asl.Scope:
+        """The definition as chainkit reads it."""
+        return asl.parsed(self.definition)
+
+    def answers(self) -> bool:
+        """Tell whether a caller can wait for the answer: a Standard workflow is only ever started."""
+        return self.workflow == "EXPRESS"
+
+    def tasks(self) -> list[tuple[str, str, str, str]]:
+        """Return (state, service, resource, invocation type) for each service that a task names, in order of states."""
+        tasks = [(name, state, asl.calls(state)) for name, state in asl.states(self._scope) if state.Type == "Task"]
+        return [
+            (name, called, state.Resource, "Event" if calls.is_event else "RequestResponse")
+            for name, state, calls in tasks
+            for called in calls.services
+        ]
+
+    # --- the simulation ---
+
+    def behaviour(self) -> Flow:
+        """Return the flow of one execution.
+
+        Raises
+        ------
+        ConfigError
+            If AWS would refuse the definition.
+        SimulationError
+            If a Choice has no figures, or a state is of a kind that is not simulated.
+        """
+        for error in self._language_problems():
+            raise error
+        if self._scope.TimeoutSeconds is not None:
+            raise self._cannot("TimeoutSeconds of the machine", "take it out, and give the called functions timeout_s")
+        hops = data.latency()["hops"]
+        start, task = (hops[f"stepfunctions_{key}"]["law"] for key in ("start", f"task_{self.workflow.lower()}"))
+        return Flow(
+            steps=self._steps(self._scope),
+            answers=self.answers(),
+            start=from_plain(start) if self.start_overhead is None else self.start_overhead,
+            task_overhead=from_plain(task) if self.task_overhead is None else self.task_overhead,
+        )
+
+    def _cannot(self, what: str, fix: str, state: str = "") -> SimulationError:
+        """Return the error for what is not simulated."""
+        return SimulationError(f"{self._who(state)}: {what} is not simulated", fix=fix)
+
+    def _who(self, state: str = "") -> str:
+        """Return the start of every error: this machine, and the state if there is one."""
+        return f"StateMachine {self.name!r}" + (f": state {state!r}" if state else "")
+
+    def _steps(self, scope: asl.Scope) -> tuple[Step, ...]:
+        """Return the states of one scope as steps, the first one first."""
+        names = sorted(scope.States, key=lambda name: name != scope.StartAt)
+        steps = tuple(self._step(name, scope.States[name]) for name in names)
+        if stuck := _stuck(steps):
+            raise SimulationError(
+                f"{self._who(stuck)}: no end can be reached from here; a request would run in a circle forever",
+                fix="lead a Choice out of the circle, with a figure above 0",
+            )
+        return steps
+
+    def _step(self, name: str, state: asl.State) -> Step:
+        """Return one state as a step."""
+        for what, fix in _not_simulated(state):
+            raise self._cannot(what, fix, name)
+        if state.Type == "Choice" and name not in self.choices:
+            shares = ", ".join(["..."] * len(state.ways))
+            raise SimulationError(
+                f"{self._who(name)}: nothing says how often each of its {len(state.ways)} ways is taken",
+                fix=f'give choices={{"{name}": [{shares}]}}, adding to 1, in this order: {", ".join(state.ways)}',
+            )
+        kind: Any = state.Type.lower()
+        return Step(
+            name=name,
+            kind=kind,
+            goto=state.Next,
+            link=name if kind == "task" else "",
+            ways=tuple(zip(state.ways, self.choices[name], strict=True)) if kind == "choice" else (),
+            branches=tuple(self._steps(branch) for branch in state.Branches),
+            wait_s=float(state.Seconds) if kind == "wait" else 0.0,
+            error=state.Error,
+            retriers=tuple(
+                Retrier(
+                    errors=r.ErrorEquals,
+                    interval_s=float(r.IntervalSeconds),
+                    max_attempts=r.MaxAttempts,
+                    backoff_rate=r.BackoffRate,
+                    max_delay_s=r.MaxDelaySeconds,
+                    has_full_jitter=r.JitterStrategy == "FULL",
+                )
+                for r in state.Retry
+            ),
+            catchers=tuple(Catcher(errors=c.ErrorEquals, goto=c.Next) for c in state.Catch),
+        )
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return transitions, or requests and run time by memory; [4]."""
+        if self.workflow == "STANDARD":
+            why = "states entered, retries included"
+            return (Meter(price="stepfunctions-transitions", counter="transitions", why=why),)
+        quota = data.quotas()["stepfunctions"]
+        branches = sum(len(state.scopes) for _, state in asl.states(self._scope))
+        used_mb = quota["express_memory_base"]["value"] + (len(self._text.encode()) + _PAYLOAD_BYTES * branches) / MB
+        unit_mb = quota["express_memory_unit"]["value"]
+        memory_mb = math.ceil(used_mb / unit_mb) * unit_mb
+        gb_s = quota["express_duration_unit"]["value"] * memory_mb / GB_MB
+        why = f"run time at {memory_mb} MB, by 100 ms"
+        return (
+            Meter(price="stepfunctions-express-requests", counter="executions", why="executions started"),
+            Meter(price="stepfunctions-express-gb-s", counter="express_100ms", factor=gb_s, why=why),
+        )
+
+    # --- what cannot be built ---
+
+    def problems(self, names: Mapping[str, Service]) -> list[ConfigError]:
+        """Return what AWS would refuse about the definition, and services that it names but the chain does not fit."""
+        return [*self._language_problems(), *self._service_problems(names)]
+
+    def _language_problems(self) -> list[ConfigError]:
+        """Return what is wrong with the definition by itself."""
+        found = [*asl.complaints(self._scope, is_express=self.workflow == "EXPRESS")]
+        if len(self._text) > 1_048_576:  # [5]
+            size = f"definition has {len(self._text)} characters; AWS takes 1048576"
+            found.append(("", size, "move parts into machines of their own"))
+        return [ConfigError(f"{self._who(state)}: {problem}", fix=fix) for state, problem, fix in found]
+
+    def _service_problems(self, names: Mapping[str, Service]) -> list[ConfigError]:
+        """Return services that are not there, or not of the kind that the task calls."""
+        found = [
+            ConfigError(
+                f"{self._who(state)}: ${{{name}}} is not a service of the chain{nearest(name, names)}",
+                fix=f"add it, or name one that is there: {', '.join(n for n in names if n != self.name) or 'none yet'}",
+            )
+            for state, name in dict.fromkeys(asl.named(self.definition))
+            if name not in names
+        ]
+        waits = "sfn:startSyncExecution"
+        for name, state in asl.states(self._scope):
+            calls = asl.calls(state)
+            for target in (names[called] for called in calls.services if called in names):
+                if not asl.ACTIONS[calls.action].words <= set(target.port.accepts):
+                    fitting = [a for a, action in asl.ACTIONS.items() if a and action.words <= set(target.port.accepts)]
+                    problem = f"{state.Resource} does not fit {target.name!r}, a {type(target).__name__}"
+                    fix = f"name another service, or call one of {', '.join(fitting) or 'nothing: tasks cannot use it'}"
+                    found.append(ConfigError(f"{self._who(name)}: {problem}", fix=fix))
+                elif calls.action == waits and isinstance(target, StateMachine) and not target.answers():
+                    problem = f"{state.Resource} does not fit {target.name!r}, a STANDARD workflow"
+                    found.append(ConfigError(f"{self._who(name)}: {problem}", fix='set its workflow to "EXPRESS"'))
+        return found
+
+    # --- what it becomes ---
+
+    def grant(self, word: str) -> Grant | None:
+        """Return what a role needs to use this machine; a Standard workflow is only ever started."""
+        return super().grant("start" if word == "call" and not self.answers() else word)
+
+    def own_grants(self, around: Surroundings) -> list[Grant]:
+        """Return what tasks need that wait for another machine: to watch and stop its executions; [6]."""
+        here = "${AWS::Region}:${AWS::AccountId}"
+        tasks = [asl.calls(state) for _, state in asl.states(self._scope)]
+        waiting = [calls for calls in tasks if calls.action == "states:startExecution" and "sync" in calls.pattern]
+        found = [
+            Grant(
+                ("states:DescribeExecution", "states:StopExecution"),
+                {"Fn::Sub": f"arn:aws:states:{here}:execution:{around.chain}-{name}:*"},
+            )
+            for name in dict.fromkeys(name for calls in waiting for name in calls.services)
+        ]
+        if found:
+            rule = {"Fn::Sub": f"arn:aws:events:{here}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"}
+            found.append(Grant(("events:PutTargets", "events:PutRule", "events:DescribeRule"), rule))
+        return found
+
+    def resources(self, around: Surroundings) -> tuple[Resource, ...]:
+        """Return the machine."""
+        properties: dict[str, Any] = {
+            "StateMachineName": f"{around.chain}-{self.name}",
+            "StateMachineType": self.workflow,
+            "RoleArn": {"Fn::GetAtt": [around.role, "Arn"]},
+            "DefinitionString": self._text,
+        }
+        if names := dict.fromkeys(name for _, name in asl.named(self.definition)):
+            properties["DefinitionSubstitutions"] = {name: around.substitutions[name] for name in names}
+        kind = "AWS::StepFunctions::StateMachine"
+        return (Resource(id=self.id, type=kind, properties=properties, api=STATE_MACHINE),)
+
+    def integration(self, is_sync: bool) -> Properties:
+        """Return the service integration that starts an execution with the request's body.
+
+        Raises
+        ------
+        WiringError
+            If the API would wait for a Standard workflow.
+        """
+        if is_sync and not self.answers():
+            raise WiringError(
+                f"{self._who()}: a STANDARD workflow gives its caller no answer to wait for",
+                fix='connect with link="async", or set workflow to "EXPRESS"',
+            )
+        return {
+            "IntegrationType": "AWS_PROXY",
+            "IntegrationSubtype": f"StepFunctions-{'StartSyncExecution' if is_sync else 'StartExecution'}",
+            "PayloadFormatVersion": "1.0",
+            "RequestParameters": {"StateMachineArn": {"Ref": self.id}, "Input": "$request.body"},
+        }
+
+    def entry(self) -> tuple[str, Call]:
+        """Return StartSyncExecution of an Express workflow, StartExecution of a Standard one."""
+        operation = "start_sync_execution" if self.answers() else "start_execution"
+        return "stepfunctions", Call(operation, lambda p: {"stateMachineArn": p["Ref"], "input": p["Event"]})
+
+
+# --- the same resource by direct calls ---
+
+
+def _definition(p: Properties) -> str:
+    """Return the definition with every ${name} replaced, as CloudFormation does it."""
+    names = p.get("DefinitionSubstitutions", {})
+    return asl.NAMED.sub(lambda m: str(names.get(m[1], m[0])), p["DefinitionString"])
+
+
+def _same_definition(answer: Mapping[str, Any], p: Properties) -> Any:
+    """Return the property as it was asked for if the machine there has it, else what it has."""
+    is_same = json.loads(answer["definition"]) == json.loads(_definition(p))
+    return p["DefinitionString"] if is_same else answer["definition"]
+
+
+STATE_MACHINE = Api(
+    client="stepfunctions",
+    create=(
+        Call(
+            "create_state_machine",
+            lambda p: {
+                "name": p["StateMachineName"],
+                "type": p["StateMachineType"],
+                "roleArn": p["RoleArn"],
+                "definition": _definition(p),
+            },
+        ),
+    ),
+    read=(Call("describe_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),),
+    update=(
+        Call(
+            "update_state_machine",
+            lambda p: {"stateMachineArn": p["Ref"], "roleArn": p["RoleArn"], "definition": _definition(p)},
+        ),
+    ),
+    delete=(Call("delete_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),),
+    ref="stateMachineArn",
+    attributes={"Arn": "stateMachineArn"},
+    settings={
+        "StateMachineName": "name",
+        "StateMachineType": "type",
+        "RoleArn": "roleArn",
+        "DefinitionString": _same_definition,
+    },
+    missing=("StateMachineDoesNotExist",),
+)
