@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ruamel.yaml import YAML
 
 import chainkit as ck
 from chainkit import asl
-from chainkit.records import Catcher, Flow, Resource, Retrier, Step
+from chainkit.records import Catcher, Resource, Retrier, Step
 from chainkit.service import Service, Surroundings
 
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -167,29 +166,45 @@ def test_only_an_express_workflow_answers() -> None:
 # --- transitions, by hand ---
 
 FIVE = ["Validate", "Reserve", "Pay", "Ship", "Confirm"]
+STRAIGHT = {
+    name: {**PAY, "Next": after} if after else {**PAY, **END}
+    for name, after in zip(FIVE, [*FIVE[1:], None], strict=True)
+}
 
 
-def five_tasks() -> Flow:
-    states = {
-        name: {**PAY, "Next": after} if after else {**PAY, **END}
-        for name, after in zip(FIVE, [*FIVE[1:], None], strict=True)
+def with_a_broken_payment(**retry: Any) -> dict[str, Any]:
+    """Return five tasks of which the third always fails, and leads to a Fail."""
+    broken = {
+        **PAY,
+        "Parameters": {"FunctionName": "${broken}"},
+        "Next": "Ship",
+        "Retry": [{"ErrorEquals": ["Busy"], **retry}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "No"}],
     }
-    return machine(states).behaviour()
+    return {**STRAIGHT, "Pay": broken, "No": {"Type": "Fail", "Error": "Refused"}}
 
 
-def entered(flow: Flow) -> Iterator[str]:
-    """Yield the states that an execution without errors or choices enters."""
-    steps = {step.name: step for step in flow.steps}
-    name: str | None = flow.steps[0].name
-    while name is not None:
-        yield name
-        name = steps[name].goto
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (STRAIGHT, 5),
+        (with_a_broken_payment(MaxAttempts=0), 4),  # Validate, Reserve, Pay, No
+        (with_a_broken_payment(), 7),  # three retries
+        (with_a_broken_payment(ErrorEquals=["Other"]), 4),
+    ],
+)
+def test_every_state_entered_and_every_retry_is_a_transition(states: dict[str, Any], expected: int) -> None:
+    broken = ck.LambdaFunction("broken", error_rate=1.0, error_name="Busy")
+    chain = chain_of(machine(states), ck.LambdaFunction("pay"), broken)
+    run = ck.simulate(chain, ck.Poisson(rate_per_s=1), requests=100, seed=1, at="flow")
+
+    (transitions,) = (line.quantity for line in run.usage.lines if line.node == "flow")
+    assert transitions == expected * 100
 
 
-def test_an_execution_of_five_tasks_takes_five_transitions() -> None:
+def test_a_standard_workflow_is_billed_by_transitions() -> None:
     (meter,) = machine({"One": DONE}).meters()
 
-    assert list(entered(five_tasks())) == FIVE
     assert (meter.counter, meter.factor, meter.price) == ("transitions", 1.0, "stepfunctions-transitions")
 
 
