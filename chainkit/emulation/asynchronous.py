@@ -18,7 +18,7 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 
 from chainkit.emulation.delivery import Delivery, TargetGoneError
-from chainkit.emulation.invoke import reserved_concurrency
+from chainkit.emulation.invoke import dead_letter_config, reserved_concurrency
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class AsyncQueue:
         self, event: Event, function: LambdaFunction, outcome: Outcome | None, condition: str
     ) -> bool:
         """Send the event itself to the function's DeadLetterConfig, if it has one."""
-        target = function.dead_letter_config.get("TargetArn")
+        target = dead_letter_config(function).get("TargetArn")
         if not target:
             return False
         attributes = {

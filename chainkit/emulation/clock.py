@@ -46,7 +46,7 @@ class _Waiter:
     """One thread that waits on an event."""
 
     def __init__(self, lock: threading.RLock, *, counts: bool) -> None:
-        self.condition = threading.Condition(lock)  # type: ignore[arg-type]  # typeshed knows no RLock class
+        self.condition = threading.Condition(lock)
         self.counts = counts
         self.is_awake = False
         self.by_event = False

@@ -168,9 +168,9 @@ class Environment:
 
     def take_logs(self, request_id: str, *, is_ended: bool) -> list[str]:
         """Return the lines printed since the last call, once all of `request_id` have come."""
-        ended = self._ended.pop(request_id, None)
-        if ended is not None and is_ended:
-            ended.wait(1.0)
+        if is_ended and request_id in self._ended:
+            self._ended[request_id].wait(1.0)
+        self._ended.pop(request_id, None)
         lines, self._lines = self._lines, []
         return lines
 

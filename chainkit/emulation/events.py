@@ -44,7 +44,7 @@ def install(host: Host) -> None:
             )
         return entries
 
-    def send(rule: Rule, original_event: dict[str, Any], transform_input: bool = True) -> None:
+    def send(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
         if rule.state == "DISABLED" or not rule.event_pattern.matches_event(original_event):
             return
         for target in list(rule.targets):

@@ -235,7 +235,7 @@ def _install_states(host: Host) -> None:
             story.tell("state", state.machine, attempt=attempt, began=state.began, span_s=span_s, ids=[state.name])
         elif state is not None and kind in ("TaskFailed", "LambdaFunctionFailed", "TaskTimedOut"):
             state.failures += 1
-            details = next(iter((event_details or {}).values()), {})
+            details: dict[str, str] = next(iter((event_details or {}).values()), {})
             reason = f"{details.get('error', '')}: {details.get('cause', '')}"
             status = "timeout" if kind == "TaskTimedOut" else "error"
             story.tell("state", state.machine, status=status, attempt=state.failures, reason=reason, ids=[state.name])

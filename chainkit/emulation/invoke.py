@@ -36,6 +36,10 @@ ASYNC_LIMIT_BYTES = 2**20
 """[aws-semantics 1, "async 1 MB"]"""
 
 
+_DEAD_LETTERS = "_chainkit_dead_letter_config"
+"""What we write on moto's functions: moto forgets their DeadLetterConfig."""
+
+
 class Invoker:
     """Runs functions, one environment each, within their reserved concurrency."""
 
@@ -182,7 +186,7 @@ def spec_of(function: LambdaFunction) -> Spec:
         arn=unqualified(function),
         name=function.function_name,
         version=str(function.version),
-        handler=function.handler,
+        handler=function.handler or "",
         runtime=function.run_time or "",
         timeout_s=float(function.timeout),
         memory_mb=int(function.memory_size),
@@ -203,6 +207,12 @@ def reserved_concurrency(function: LambdaFunction) -> int | None:
     """Return the reserved concurrency of the function, whichever version is invoked."""
     latest = get_backend(function.account_id, function.region).get_function(function.function_name)
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
+
+
+def dead_letter_config(function: LambdaFunction) -> dict[str, str]:
+    """Return the function's DeadLetterConfig."""
+    config: dict[str, str] = getattr(function, _DEAD_LETTERS)
+    return config
 
 
 def runtime_notes(function: LambdaFunction) -> list[str]:
@@ -308,17 +318,17 @@ def _install_dead_letter_config() -> None:
 
     def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
         original_create(function, account_id, spec, region, version)
-        function.dead_letter_config = spec.get("DeadLetterConfig") or {}
+        setattr(function, _DEAD_LETTERS, spec.get("DeadLetterConfig") or {})
 
     def update(function: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
         if "DeadLetterConfig" in config_updates:
-            function.dead_letter_config = config_updates["DeadLetterConfig"] or {}
+            setattr(function, _DEAD_LETTERS, config_updates["DeadLetterConfig"] or {})
         return dict(original_update(function, config_updates))
 
     def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
         configuration = dict(original_read(function, on_create))
-        if function.dead_letter_config:
-            configuration["DeadLetterConfig"] = function.dead_letter_config
+        if config := dead_letter_config(function):
+            configuration["DeadLetterConfig"] = config
         return configuration
 
     original_create = replace(LambdaFunction, "__init__", create, parameters="self account_id spec region version")

@@ -149,12 +149,13 @@ def _deliver(
 
 def send_dead_letter(host: Host, target: str | None, send: Callable[[], object], source: str, ids: list[str]) -> None:
     """Tell of a dead letter that `send` sends to `target`, or of the loss if there is no target."""
+    if not target:
+        host.story.tell("dropped", source, status="error", reason="no dead-letter queue", ids=ids)
+        return
     try:
-        if not target:
-            raise TargetGoneError("no dead-letter queue")
         send()
     except TargetGoneError as error:
-        host.story.tell("dropped", target or source, status="error", reason=str(error), ids=ids)
+        host.story.tell("dropped", target, status="error", reason=str(error), ids=ids)
     else:
         host.story.tell("dead letter", target, reason=f"not delivered by {source}", ids=ids)
 
@@ -162,7 +163,7 @@ def send_dead_letter(host: Host, target: str | None, send: Callable[[], object],
 def event_of(subscription: Subscription, notification: dict[str, Any]) -> dict[str, Any]:
     """Return the event that a function gets."""
     renamed = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
-    sns = {"Subject": None, "MessageAttributes": {}}
+    sns: dict[str, Any] = {"Subject": None, "MessageAttributes": {}}
     sns |= {renamed.get(name, name): value for name, value in notification.items()}
     record = {
         "EventVersion": "1.0",

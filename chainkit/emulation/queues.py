@@ -39,6 +39,9 @@ CONCURRENT_BATCHES = 5
 PAYLOAD_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 2, "window, size, 6 MB payload"]"""
 
+_ROOTS, _IS_OUTSIDE = "_chainkit_roots", "_chainkit_is_outside"
+"""What we write on moto's messages: the requests of a message, and whether an outside client holds it."""
+
 LOCK = threading.RLock()
 """Guards all queues: moto's own lists are not safe between threads, and a message must never be in two places."""
 
@@ -117,7 +120,7 @@ class Pollers:
         if due:
             self._timers[mapping.uuid] = self._clock.call_at(min(due), lambda: self._look(mapping))
 
-    def _receive(self, queue: Queue, size: int, visibility_s: float) -> list[Message]:
+    def _receive(self, queue: Queue, size: int, visibility_s: int) -> list[Message]:
         backend = sqs_backends[queue.account_id][queue.region]
         return receive(self._story, backend, queue, size, visibility_s, is_outside=False)
 
@@ -128,7 +131,7 @@ class Pollers:
             for backend in backends.values():
                 for queue in list(backend.queues.values()):
                     for message in queue._messages:
-                        if getattr(message, "is_outside", False) and message.visible_at > now_ms - span_s * 1000:
+                        if getattr(message, _IS_OUTSIDE, False) and message.visible_at > now_ms - span_s * 1000:
                             message.visible_at += span_s * 1000
 
     # --- one batch ---
@@ -189,7 +192,8 @@ class Pollers:
             return messages
         wanted = []
         for message in messages:
-            if any(pattern.matches_event({"body": _json_or_text(message.body)}) for pattern in patterns):
+            content: Any = {"body": _json_or_text(message.body)}
+            if any(pattern.matches_event(content) for pattern in patterns):
                 wanted.append(message)
             else:
                 delete(queue, message)
@@ -202,7 +206,7 @@ class Pollers:
 
 def roots_of(message: Message) -> tuple[str, ...]:
     """Return the requests that a message belongs to."""
-    roots: tuple[str, ...] = getattr(message, "roots", ())
+    roots: tuple[str, ...] = getattr(message, _ROOTS, ())
     return roots
 
 
@@ -306,13 +310,11 @@ def _function(mapping: EventSourceMapping) -> LambdaFunction | None:
         return None
 
 
-def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction) -> float:
+def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction) -> int:
     """Return the visibility timeout of a batch [aws-semantics 2, "window + timeout + 30 s"]."""
     window_s, timeout_s = mapping.max_batch_window or 0, function.timeout
-    given_s = float(queue.visibility_timeout)  # type: ignore[attr-defined]
-    if window_s and window_s + timeout_s > given_s:
-        return window_s + timeout_s + 30.0
-    return given_s
+    given_s = int(queue.visibility_timeout)  # type: ignore[attr-defined]
+    return int(window_s + timeout_s + 30) if window_s and window_s + timeout_s > given_s else given_s
 
 
 def receive(
@@ -320,7 +322,7 @@ def receive(
     backend: SQSBackend,
     queue: Queue,
     count: int,
-    visibility_s: float,
+    visibility_s: int,
     names: list[str] | None = None,
     *,
     is_outside: bool,
@@ -333,7 +335,7 @@ def receive(
         ids = {message.id for message in received}
         for message in queue._messages:
             if message.id in ids:
-                message.is_outside = is_outside
+                setattr(message, _IS_OUTSIDE, is_outside)
     for message in received:
         story.tell(
             "receive",
@@ -363,7 +365,7 @@ def _drop_expired(story: Story, queue: Queue) -> None:
 
 
 def _redrive(story: Story, queue: Queue) -> None:
-    limit = (queue.redrive_policy or {}).get("maxReceiveCount")  # type: ignore[attr-defined]
+    limit = (queue.redrive_policy or {}).get("maxReceiveCount")
     target = queue.dead_letter_queue
     if limit is None or target is None:
         return
@@ -397,11 +399,12 @@ def install(host: Host) -> None:
         return message
 
     def add(queue: Queue, message: Message) -> None:
-        if not hasattr(message, "roots"):
+        if not hasattr(message, _ROOTS):
             given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
-            message.roots = story.roots_of(given) or ROOTS.get()
-            if message.roots and not given:
-                header = {"DataType": "String", "StringValue": story.header_for(message.roots)}
+            roots = story.roots_of(given) or ROOTS.get()
+            setattr(message, _ROOTS, roots)
+            if roots and not given:
+                header = {"DataType": "String", "StringValue": story.header_for(roots)}
                 message.system_attributes["AWSTraceHeader"] = header
         with LOCK:
             original_add(queue, message)

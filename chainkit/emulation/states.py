@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 def install(host: Host) -> None:
     """Repair the interpreter when somebody first asks for it, and answer StartSyncExecution."""
-    lock, is_ready = threading.Lock(), []
+    lock = threading.Lock()
+    is_ready: list[bool] = []
 
     def get_backend(account: str, region: str) -> Any:
         with lock:
@@ -41,13 +42,13 @@ def install(host: Host) -> None:
         return ActionResult(run_sync(host, arn, name, response._get_param("input", if_none="{}")))
 
     original = replace(responses, "get_backend", get_backend, parameters="account region")
-    StepFunctionResponse.start_sync_execution = start_sync_execution
+    StepFunctionResponse.start_sync_execution = start_sync_execution  # type: ignore[attr-defined]  # moto has none
 
 
 def run_sync(host: Host, arn: str, name: str | None, text: str) -> dict[str, Any]:
     """Run an Express state machine in this thread and return AWS's answer."""
     backend = responses.get_backend(*arn.split(":")[4:2:-1])
-    from moto.stepfunctions.parser.api import StateMachineTypeNotSupported
+    from moto.stepfunctions.parser.api import StateMachineType, StateMachineTypeNotSupported
     from moto.stepfunctions.parser.backend.execution import SyncExecution
 
     machine = backend.describe_state_machine(arn)
@@ -56,7 +57,7 @@ def run_sync(host: Host, arn: str, name: str | None, text: str) -> dict[str, Any
     name = name or str(uuid.uuid4())
     execution = SyncExecution(
         name=name,
-        sm_type=machine.type,
+        sm_type=StateMachineType.EXPRESS,
         role_arn=machine.roleArn,
         exec_arn=arn.replace(":stateMachine:", ":express:") + f":{name}:{uuid.uuid4()}",
         account_id=backend.account_id,

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 import zipfile
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +16,8 @@ import pytest
 from botocore.config import Config
 
 from chainkit.emulation import Emulator
+
+ROOT = ContextVar("root", default="")
 
 ROLE = "arn:aws:iam::123456789012:role/chainkit-test"
 
@@ -48,11 +51,7 @@ class Aws:
 
     def traced(self, service, root):
         """Return a client whose calls belong to the request `root`."""
-        client = boto3.client(service, **_settings(self.emulator.endpoint_url))
-        client.meta.events.register(
-            "before-call", lambda params, **_: params["headers"].update({"X-Amzn-Trace-Id": f"Root={root}"})
-        )
-        return client
+        return Traced(self.client(service), root)
 
     def function(self, code, **options):
         """Create a function from the source of its module; return (name, ARN)."""
@@ -161,7 +160,32 @@ def _settings(endpoint_url):
 
 @cache
 def _client(service, endpoint_url):
-    return boto3.client(service, **_settings(endpoint_url))
+    client = boto3.client(service, **_settings(endpoint_url))
+    client.meta.events.register("before-call", _stamp)
+    return client
+
+
+def _stamp(params, **_):
+    if ROOT.get():
+        params["headers"]["X-Amzn-Trace-Id"] = f"Root={ROOT.get()}"
+
+
+class Traced:
+    """A client whose calls belong to one request. Making a client for each would be slow."""
+
+    def __init__(self, client, root):
+        self._client = client
+        self._root = root
+
+    def __getattr__(self, name):
+        def call(**arguments):
+            token = ROOT.set(self._root)
+            try:
+                return getattr(self._client, name)(**arguments)
+            finally:
+                ROOT.reset(token)
+
+        return call
 
 
 @pytest.fixture(scope="session")

@@ -126,10 +126,10 @@ def test_a_throttled_event_waits_longer_each_time_until_it_is_too_old(aws, root)
     client = aws.client("lambda")
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     configure(aws, name, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": queue}})
-    # One event holds the only environment for four seconds; the other one's backoff runs with the wall meanwhile.
+    # One event holds the only environment for two seconds; the other one's backoff runs with the wall meanwhile.
     other = aws.emulator.root_id()
     client = aws.traced("lambda", other)
-    client.invoke(FunctionName=name, InvocationType="Event", Payload='{"s": 4}')
+    client.invoke(FunctionName=name, InvocationType="Event", Payload='{"s": 2}')
     time.sleep(0.5)
     send(aws, name, root)
     waits = [event["span_s"] for event in events_of(aws, root, "retry wait")]

@@ -144,17 +144,14 @@ def test_an_interrupt_of_the_terminal_does_not_reach_the_child():
 
 
 def test_two_hundred_asynchronous_messages_are_all_accounted_for(aws):
-    url, queue = aws.queue()
     dead_url, dead = aws.queue()
-    name, _ = aws.function(
-        "import boto3, os\n"
-        "sqs = boto3.client('sqs')\n"
+    name, _, jobs = aws.reporting(
         "def handler(event, context):\n"
         "    if event['n'] % 10 == 0:\n"
         "        raise ValueError('tenth')\n"
-        "    sqs.send_message(QueueUrl=os.environ['NEXT_URL'], MessageBody=str(event['n']))",
-        Environment={"Variables": {"NEXT_URL": url}},
+        "    report(event['n'])"
     )
+    queue = aws.client("sqs").get_queue_attributes(QueueUrl=jobs, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     worker, _, reports = aws.reporting(
         "def handler(event, context):\n    [report(int(r['body'])) for r in event['Records']]"
     )
@@ -165,8 +162,7 @@ def test_two_hundred_asynchronous_messages_are_all_accounted_for(aws):
     roots = [aws.emulator.root_id() for _ in range(200)]
 
     def send(n):
-        client = aws.traced("lambda", roots[n])
-        client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps({"n": n}))
+        aws.traced("lambda", roots[n]).invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps({"n": n}))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(send, range(200)))

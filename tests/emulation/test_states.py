@@ -191,7 +191,7 @@ def test_executions_without_names_do_not_collide(aws, root):
 
 
 def test_a_state_timeout_ends_a_task_that_runs_too_long(aws, root):
-    _, slow = aws.function("import time\ndef handler(event, context):\n    time.sleep(5)")
+    _, slow = aws.function("import time\ndef handler(event, context):\n    time.sleep(2)")
     done = execute(aws, machine(aws, {"Slow": task(slow, TimeoutSeconds=1)}), root)
 
     assert (done["status"], done["error"]) == ("FAILED", "States.Timeout")
