@@ -65,6 +65,8 @@ class Relay:
 
     timeout_s: float
     overhead: Law | None = None
+    """What it takes itself; None: the hop law of that name."""
+    overhead_hop: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +139,11 @@ class Flow:
     answers: bool = False
     """Whether a caller can wait for the end (a synchronous Express execution)."""
     start: Law | None = None
-    """Before the first state is entered."""
+    """Before the first state is entered; None: the hop law of that name."""
+    start_hop: str = ""
     task_overhead: Law | None = None
-    """What a task takes beyond the work it calls."""
+    """What a task takes beyond the work it calls; None: the hop law of that name."""
+    task_hop: str = ""
 
 
 Behaviour = Pool | Relay | Buffer | FanOut | Flow
@@ -198,6 +202,10 @@ class Call:
     parameters: Callable[[Properties], dict[str, Any]]
 
 
+Look = str | Callable[[Mapping[str, Any], Properties], Any]
+"""Where something stands in the answers of API calls: a JMESPath, or a function of the answers and the properties."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """How to create, read, change and delete a resource by direct calls, without CloudFormation."""
@@ -210,12 +218,16 @@ class Api:
     update: tuple[Call, ...] = ()
     """Empty: a change replaces the resource."""
     delete: tuple[Call, ...]
-    ref: str
-    """JMESPath in the merged answers: what {"Ref": id} stands for."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    """Name for Fn::GetAtt -> JMESPath in the merged answers."""
-    settings: Mapping[str, str | Callable[[Mapping[str, Any], Properties], Any]] = field(default_factory=dict)
-    """Property -> JMESPath, or function of the answers and the properties: what is read back and compared."""
+    ref: Look
+    """What {"Ref": id} stands for; nothing where the resource is not there."""
+    attributes: Mapping[str, Look] = field(default_factory=dict)
+    """Name for Fn::GetAtt -> its value."""
+    settings: Mapping[str, Look] = field(default_factory=dict)
+    """Property -> what is read back and compared."""
+    fixed: tuple[str, ...] = ()
+    """Properties that no update changes: another value replaces the resource."""
+    unset: Mapping[str, Any] = field(default_factory=dict)
+    """Property -> what an update says to take it away; one that is not here cannot be, and replaces the resource."""
     missing: tuple[str, ...] = ()
     """Error codes that mean "not there"."""
 
@@ -286,7 +298,7 @@ class Trace:
 
     def __str__(self) -> str:
         """Return the story as text, one line per span, in order of start."""
-        from chainkit.units import seconds  # noqa: PLC0415
+        from chainkit.units import seconds
 
         head = f"{self.request}: {self.outcome}"
         if self.response_s == self.response_s:

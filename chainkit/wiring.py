@@ -37,13 +37,13 @@ Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "r
 class Retry:
     """How a caller tries a synchronous call again: SDK retries, or the code's own loop."""
 
-    max_attempts: int = Field(3, ge=1, le=100)
+    max_attempts: int = Field(default=3, ge=1, le=100)
     """Tries in all, the first included."""
-    interval_s: float = Field(1.0, ge=0, le=900)
+    interval_s: float = Field(default=1.0, ge=0, le=900)
     """Wait before the second try, seconds."""
-    backoff_rate: float = Field(2.0, ge=1, le=100)
+    backoff_rate: float = Field(default=2.0, ge=1, le=100)
     """Each further wait is this many times longer."""
-    max_delay_s: float = Field(20.0, ge=0, le=900)
+    max_delay_s: float = Field(default=20.0, ge=0, le=900)
     """No wait is longer, seconds."""
     has_full_jitter: bool = False
     """Wait uniformly between 0 and that instead."""
@@ -130,17 +130,21 @@ class Link:
 class Caller(Link):
     """A link that its source's own code (or an API's route) travels: once, or several times, per request."""
 
-    step: int = Field(1, ge=1, le=100)
+    step: int = Field(default=1, ge=1, le=100)
     """Links of equal step start together; of k steps, step i begins after i/(k+1) of the own work."""
-    after_fraction: float | None = Field(None, ge=0, le=1)
+    after_fraction: float | None = Field(default=None, ge=0, le=1)
     """Share of the own work after which the step begins; None: evenly."""
-    probability: float = Field(1.0, ge=0, le=1)
+    probability: float = Field(default=1.0, ge=0, le=1)
     """Chance that a request takes this link."""
+    filter_policy: dict[str, list[Any]] | None = None
+    """Attribute -> values for which the caller's code takes this link (matchers as in a subscription); None: always."""
     case: str | None = None
     """Links sharing a case exclude each other; their probabilities add to at most 1."""
-    count: int = Field(1, ge=1, le=1_000)
+    count: int = Field(default=1, ge=1, le=1_000)
     """Messages a call sends."""
-    message_bytes: int = Field(1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"})
+    message_bytes: int = Field(
+        default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
+    )
     """Size of each, bytes."""
     needs_answer: bool | None = None
     """Whether the caller uses the answer; None: yes for synchronous calls, no for others."""
@@ -194,11 +198,13 @@ class Invocation(Caller):
     """RequestResponse waits for the answer; Event hands over and goes on."""
     retry: Annotated[Retry | None, BeforeValidator(_as_retry)] = None
     """How the caller tries a failed synchronous call again; None: not at all (Lambda itself never does)."""
-    client_timeout_s: float | None = Field(None, gt=0, le=900)
+    client_timeout_s: float | None = Field(default=None, gt=0, le=900)
     """The caller gives up waiting after this long; the callee runs on. None: as long as the caller lives."""
     on_error: Literal["fail", "continue"] = "fail"
     """Whether a failed call fails the caller at that instant or is taken as an answer."""
-    response_bytes: int = Field(1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"})
+    response_bytes: int = Field(
+        default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
+    )
     """Size of the answer, bytes."""
 
     emits: ClassVar[tuple[str, ...]] = ("call", "integration")
@@ -275,11 +281,13 @@ class PutEvents(Caller):
 class EventSourceMapping(Link):
     """Lambda's poller: takes batches off a queue and invokes the function with each, synchronously."""
 
-    batch_size: int = Field(10, ge=1, le=10_000, json_schema_extra={"source": "SQS mapping, 2026"})
+    batch_size: int = Field(default=10, ge=1, le=10_000, json_schema_extra={"source": "SQS mapping, 2026"})
     """Most messages in a batch."""
-    maximum_batching_window_s: int = Field(0, ge=0, le=300, json_schema_extra={"source": "SQS mapping, 2026"})
+    maximum_batching_window_s: int = Field(default=0, ge=0, le=300, json_schema_extra={"source": "SQS mapping, 2026"})
     """How long to gather a batch, seconds; a batch over 10 needs at least 1."""
-    maximum_concurrency: int | None = Field(None, ge=2, le=1_000, json_schema_extra={"source": "SQS mapping, 2026"})
+    maximum_concurrency: int | None = Field(
+        default=None, ge=2, le=1_000, json_schema_extra={"source": "SQS mapping, 2026"}
+    )
     """Most batches running at once; None: 5 at first, 300 more a minute, at most 1,250."""
     report_batch_item_failures: bool = False
     """Whether the function reports which messages failed; else one failure fails its batch."""
@@ -348,7 +356,7 @@ class EventSourceMapping(Link):
 class Delivery(Link):
     """What a topic or bus does by itself: hand each message that passes to a target."""
 
-    match_fraction: float | None = Field(None, ge=0, le=1)
+    match_fraction: float | None = Field(default=None, ge=0, le=1)
     """Share of the messages that pass, where the traffic does not state the attributes; None: by the attributes."""
     dead_letter_queue: str | None = None
     """Name of the queue that gets what could not be delivered."""
@@ -408,9 +416,13 @@ class Rule(Delivery):
 
     event_pattern: dict[str, Any] | None = None
     """EventBridge pattern, {"detail": {"status": ["charged"]}}; None: everything on the bus."""
-    maximum_retry_attempts: int = Field(185, ge=0, le=185, json_schema_extra={"source": "API_RetryPolicy, 2026"})
+    maximum_retry_attempts: int = Field(
+        default=185, ge=0, le=185, json_schema_extra={"source": "API_RetryPolicy, 2026"}
+    )
     """How often a delivery that the target's service refuses is tried again."""
-    maximum_event_age_s: int = Field(86_400, ge=60, le=86_400, json_schema_extra={"source": "API_RetryPolicy, 2026"})
+    maximum_event_age_s: int = Field(
+        default=86_400, ge=60, le=86_400, json_schema_extra={"source": "API_RetryPolicy, 2026"}
+    )
     """How long such a delivery is tried, seconds."""
 
     emits: ClassVar[tuple[str, ...]] = ("event",)
@@ -541,7 +553,9 @@ class Destination(Link):
 class Redrive(Link):
     """A queue's dead-letter queue: where a message goes that was received too often."""
 
-    max_receive_count: int = Field(5, ge=1, le=1_000, json_schema_extra={"source": "SQS; at least 5 is advised"})
+    max_receive_count: int = Field(
+        default=5, ge=1, le=1_000, json_schema_extra={"source": "SQS; at least 5 is advised"}
+    )
     """Receives after which a message that comes back is moved."""
 
     emits: ClassVar[tuple[str, ...]] = ("redrive",)
@@ -645,7 +659,13 @@ MAPPING = Api(
     update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
     delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
     ref="UUID",
-    settings={"EventSourceArn": "EventSourceArn", **{name: name for name in _MAPPING}},
+    settings={
+        "EventSourceArn": "EventSourceArn",
+        "FunctionName": lambda answer, _: answer["FunctionArn"].rpartition(":")[2],
+        **{name: name for name in _MAPPING},
+    },
+    fixed=("EventSourceArn",),
+    unset={"FunctionResponseTypes": [], "ScalingConfig": {}},
     missing=("ResourceNotFoundException",),
 )
 

@@ -49,7 +49,7 @@ class EventBus(Service):
         """Return the bus's name, which PutEvents takes."""
         return Handle(self.handle_suffix, {"Ref": self.id})
 
-    def integration(self, is_sync: bool) -> Properties:  # noqa: ARG002
+    def integration(self, is_sync: bool) -> Properties:
         """Return the service integration that puts the request's body on the bus."""
         return {
             "IntegrationType": "AWS_PROXY",

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from chainkit import data
-from chainkit.distributions import Duration, from_plain
+from chainkit.distributions import Duration
 from chainkit.records import Api, Call, Handle, Meter, Port, Properties, Relay, Resource
 from chainkit.service import Service, Surroundings, given, logical_id, service
 
@@ -29,7 +28,9 @@ class HttpApi(Service):
     30.0
     """
 
-    integration_timeout_s: float = Field(30.0, ge=0.05, le=30, json_schema_extra={"source": "HTTP API quotas, 2026"})
+    integration_timeout_s: float = Field(
+        default=30.0, ge=0.05, le=30, json_schema_extra={"source": "HTTP API quotas, 2026"}
+    )
     """After this long the caller gets 503, seconds."""
     overhead: Duration | None = None
     """What the API itself takes; None: the law in data/latency.json (an assumption)."""
@@ -42,10 +43,7 @@ class HttpApi(Service):
 
     def behaviour(self) -> Relay:
         """Return the relay."""
-        law = self.overhead
-        if law is None:
-            law = from_plain(data.latency()["hops"]["http_api"]["law"])
-        return Relay(timeout_s=self.integration_timeout_s, overhead=law)
+        return Relay(timeout_s=self.integration_timeout_s, overhead=self.overhead, overhead_hop="http_api")
 
     def meters(self) -> tuple[Meter, ...]:
         """Return requests; [2]."""
@@ -107,8 +105,19 @@ class HttpApi(Service):
         return Handle(self.handle_suffix, {"Fn::GetAtt": [self.id, "ApiEndpoint"]})
 
     def entry(self) -> tuple[str, Call]:
-        """Return a POST: no boto3 client sends it, the deploy target's own HTTP does."""
-        return "http", Call("post", lambda p: {"api_id": p["Ref"], "path": "/", "body": p["Event"]})
+        """Return an HTTP request by the route of a link: no boto3 client sends it, the deploy target itself does."""
+
+        def request(p: Properties) -> dict[str, Any]:
+            method, _, path = p["Route"].rpartition(" ")
+            is_any = method in ("", "ANY")  # "$default" has neither method nor path
+            return {
+                "api_id": p["Ref"],
+                "method": "POST" if is_any else method,
+                "path": path if path.startswith("/") else "/",
+                "body": p["Event"],
+            }
+
+        return "http", Call("request", request)
 
 
 # --- the same resources by direct calls ---
@@ -128,6 +137,7 @@ HTTP_API = Api(
     ref="ApiId",
     attributes={"ApiEndpoint": "ApiEndpoint"},
     settings={"Name": "Name", "ProtocolType": "ProtocolType"},
+    fixed=("ProtocolType",),
     missing=("NotFoundException",),
 )
 

@@ -10,7 +10,9 @@ Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
 Checked  2026-11-23
 """
 
+import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
@@ -40,9 +42,9 @@ class LambdaFunction(Service):
     3.0
     """
 
-    memory_mb: int = Field(128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
+    memory_mb: int = Field(default=128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
     """Memory, MB; CPU is in proportion."""
-    timeout_s: int = Field(3, ge=1, le=900, json_schema_extra={"source": "Lambda quotas, 2026"})
+    timeout_s: int = Field(default=3, ge=1, le=900, json_schema_extra={"source": "Lambda quotas, 2026"})
     """After this long an invocation is cut, seconds."""
     duration: Duration = Constant(0.1)
     """Work for one request or one message, as measured at `measured_memory_mb`, without its calls; a law or seconds."""
@@ -52,24 +54,35 @@ class LambdaFunction(Service):
     """Replaces `duration` for the first unit after an init; None: no difference."""
     init: Duration | None = None
     """Init of a new environment; None: the measured law of a small function on this runtime."""
-    cpu_fraction: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "T = io + cpu / min(memory, 1769)"})
+    cpu_fraction: float = Field(
+        default=0.0, ge=0, le=1, json_schema_extra={"source": "T = io + cpu / min(memory, 1769)"}
+    )
     """Share of duration and overhead that is CPU work and so scales with memory."""
-    measured_memory_mb: int | None = Field(None, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
+    measured_memory_mb: int | None = Field(
+        default=None, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"}
+    )
     """Memory at which the laws were measured; None: at `memory_mb`."""
-    error_rate: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    error_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Chance that an attempt fails at the end of its own work."""
     error_name: str = "Exception"
     """Name of the error it then raises, as Retry and Catch see it."""
-    poison_fraction: float = Field(0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    poison_fraction: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Share of the requests that fail here on every attempt."""
-    reserved_concurrency: int | None = Field(None, ge=0, le=10_000, json_schema_extra={"source": "Lambda quotas, 2026"})
+    reserved_concurrency: int | None = Field(
+        default=None, ge=0, le=10_000, json_schema_extra={"source": "Lambda quotas, 2026"}
+    )
     """Most environments at once, taken from the account's; 0 switches off; None: no reservation."""
-    maximum_retry_attempts: int = Field(2, ge=0, le=2, json_schema_extra={"source": "EventInvokeConfig, 2026"})
+    maximum_retry_attempts: int = Field(default=2, ge=0, le=2, json_schema_extra={"source": "EventInvokeConfig, 2026"})
     """How often an asynchronous event is tried again after an error, one and two minutes later."""
-    maximum_event_age_s: int = Field(21_600, ge=60, le=21_600, json_schema_extra={"source": "EventInvokeConfig, 2026"})
+    maximum_event_age_s: int = Field(
+        default=21_600, ge=60, le=21_600, json_schema_extra={"source": "EventInvokeConfig, 2026"}
+    )
     """How long an asynchronous event lives, seconds."""
     keep_alive_s: float = Field(
-        600.0, ge=0, le=86_400, json_schema_extra={"source": "measured 2020: 636 s longest survivor; not documented"}
+        default=600.0,
+        ge=0,
+        le=86_400,
+        json_schema_extra={"source": "measured 2020: 636 s longest survivor; not documented"},
     )
     """How long an idle environment lives, seconds (an assumption: AWS does not say)."""
     runtime: Runtime = "python3.12"
@@ -137,7 +150,7 @@ class LambdaFunction(Service):
             Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
         )
 
-    def problems(self, names: Any) -> list[ConfigError]:  # noqa: ARG002
+    def problems(self, names: Any) -> list[ConfigError]:
         """Return what Lambda would refuse beyond single settings."""
         path = PurePosixPath(self.code) if self.code is not None else None
         if path is not None and (path.is_absolute() or ".." in path.parts):
@@ -278,29 +291,41 @@ def _create(p: Properties) -> dict[str, Any]:
 
 def _concurrency(p: Properties) -> dict[str, Any]:
     """Return PutFunctionConcurrency's parameters, or none where nothing is reserved."""
-    return given(p, "FunctionName", "ReservedConcurrentExecutions") if "ReservedConcurrentExecutions" in p else {}
+    return given(p, "FunctionName", "ReservedConcurrentExecutions") if _reserved(p) is not None else {}
 
+
+def _no_concurrency(p: Properties) -> dict[str, Any]:
+    """Return DeleteFunctionConcurrency's parameters, or none where something is, or never was, reserved."""
+    return given(p, "FunctionName") if "ReservedConcurrentExecutions" in p and _reserved(p) is None else {}
+
+
+def _reserved(p: Properties) -> Any:
+    return p.get("ReservedConcurrentExecutions")
+
+
+def _log_group(answer: Mapping[str, Any], p: Properties) -> Any:
+    """Return the group of exactly that name: the API finds by prefix."""
+    return next((group for group in answer["logGroups"] if group["logGroupName"] == p["LogGroupName"]), {})
+
+
+_RETENTION = Call(
+    "put_retention_policy",
+    lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
+)
 
 LOG_GROUP = Api(
     client="logs",
-    create=(
-        Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),
-        Call(
-            "put_retention_policy",
-            lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
-        ),
-    ),
+    create=(Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"]}), _RETENTION),
     read=(Call("describe_log_groups", lambda p: {"logGroupNamePrefix": p["LogGroupName"]}),),
-    update=(
-        Call(
-            "put_retention_policy",
-            lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
-        ),
-    ),
-    delete=(Call("delete_log_group", lambda p: {"logGroupName": p["Ref"]}),),
-    ref="logGroups[0].logGroupName",
-    attributes={"Arn": "logGroups[0].arn"},
-    settings={"LogGroupName": "logGroups[0].logGroupName", "RetentionInDays": "logGroups[0].retentionInDays"},
+    update=(_RETENTION,),
+    delete=(Call("delete_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),),
+    ref=lambda answer, p: _log_group(answer, p).get("logGroupName"),
+    attributes={"Arn": lambda answer, p: _log_group(answer, p)["arn"]},
+    settings={
+        "LogGroupName": lambda answer, p: _log_group(answer, p)["logGroupName"],
+        "RetentionInDays": lambda answer, p: _log_group(answer, p).get("retentionInDays"),
+    },
+    fixed=("LogGroupName",),
     missing=("ResourceNotFoundException",),
 )
 
@@ -310,55 +335,52 @@ FUNCTION = Api(
         Call("create_function", _create),
         Call("put_function_concurrency", _concurrency),
     ),
-    read=(Call("get_function", lambda p: {"FunctionName": p["FunctionName"]}),),
+    read=(Call("get_function", lambda p: given(p, "FunctionName")),),
     update=(
-        Call("update_function_code", lambda p: {"FunctionName": p["FunctionName"], "ZipFile": p["Zip"]}),
+        Call("update_function_code", lambda p: {**given(p, "FunctionName", "Architectures"), "ZipFile": p["Zip"]}),
         Call("update_function_configuration", lambda p: given(p, *_SETTINGS)),
         Call("put_function_concurrency", _concurrency),
+        Call("delete_function_concurrency", _no_concurrency),
     ),
-    delete=(Call("delete_function", lambda p: {"FunctionName": p["Ref"]}),),
+    delete=(Call("delete_function", lambda p: given(p, "FunctionName")),),
     ref="Configuration.FunctionName",
     attributes={"Arn": "Configuration.FunctionArn"},
     settings={
-        "FunctionName": "Configuration.FunctionName",
-        "Role": "Configuration.Role",
-        "Runtime": "Configuration.Runtime",
-        "Handler": "Configuration.Handler",
-        "Architectures": "Configuration.Architectures",
-        "MemorySize": "Configuration.MemorySize",
-        "Timeout": "Configuration.Timeout",
-        "Environment": "Configuration.Environment",
+        **{name: f"Configuration.{name}" for name in (*_SETTINGS, "Architectures")},
         "Zip": "Configuration.CodeSha256",
         "ReservedConcurrentExecutions": "Concurrency.ReservedConcurrentExecutions",
     },
+    fixed=("FunctionName",),
+    unset={"ReservedConcurrentExecutions": None},
     missing=("ResourceNotFoundException",),
 )
+
+_EVENT_SETTINGS = ("FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+_PUT_EVENT_SETTINGS = Call("put_function_event_invoke_config", lambda p: given(p, *_EVENT_SETTINGS))
 
 EVENT_SETTINGS = Api(
     client="lambda",
-    create=(
-        Call(
-            "put_function_event_invoke_config",
-            lambda p: given(
-                p, "FunctionName", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"
-            ),
-        ),
-    ),
-    read=(Call("get_function_event_invoke_config", lambda p: given(p, "FunctionName")),),
-    delete=(Call("delete_function_event_invoke_config", lambda p: given(p, "FunctionName")),),
+    create=(_PUT_EVENT_SETTINGS,),
+    read=(Call("get_function_event_invoke_config", lambda p: given(p, "FunctionName", "Qualifier")),),
+    update=(_PUT_EVENT_SETTINGS,),  # it replaces what was there, so what is left out is taken away
+    delete=(Call("delete_function_event_invoke_config", lambda p: given(p, "FunctionName", "Qualifier")),),
     ref="FunctionArn",
-    settings={
-        "MaximumRetryAttempts": "MaximumRetryAttempts",
-        "MaximumEventAgeInSeconds": "MaximumEventAgeInSeconds",
-        "DestinationConfig": "DestinationConfig",
-    },
+    settings={name: name for name in _EVENT_SETTINGS[2:]},
+    fixed=("FunctionName", "Qualifier"),
+    unset={"DestinationConfig": {}},
     missing=("ResourceNotFoundException",),
 )
 
 
-def _statement(p: Properties) -> str:
+def _statement_id(p: Properties) -> str:
     """Return a permission's statement id, made from whom it lets in."""
     return "chainkit-" + format(zlib.crc32(str((p["Principal"], p["SourceArn"])).encode()), "08x")
+
+
+def _statement(answer: Mapping[str, Any], p: Properties) -> Any:
+    """Return the statement of a function's policy that is this permission."""
+    statements = json.loads(answer["Policy"])["Statement"] if "Policy" in answer else []
+    return next((statement for statement in statements if statement["Sid"] == _statement_id(p)), {})
 
 
 PERMISSION = Api(
@@ -366,14 +388,18 @@ PERMISSION = Api(
     create=(
         Call(
             "add_permission",
-            lambda p: {**given(p, "FunctionName", "Action", "Principal", "SourceArn"), "StatementId": _statement(p)},
+            lambda p: {**given(p, "FunctionName", "Action", "Principal", "SourceArn"), "StatementId": _statement_id(p)},
         ),
     ),
     read=(Call("get_policy", lambda p: given(p, "FunctionName")),),
     delete=(
-        Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement(p)}),
+        Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement_id(p)}),
     ),
-    ref="Policy",
-    settings={"SourceArn": lambda answer, p: p["SourceArn"] if p["SourceArn"] in answer["Policy"] else None},
+    ref=lambda answer, p: _statement(answer, p).get("Sid"),
+    settings={
+        "Action": lambda answer, p: _statement(answer, p)["Action"],
+        "Principal": lambda answer, p: _statement(answer, p)["Principal"]["Service"],
+        "SourceArn": lambda answer, p: _statement(answer, p)["Condition"]["ArnLike"]["AWS:SourceArn"],
+    },
     missing=("ResourceNotFoundException",),
 )

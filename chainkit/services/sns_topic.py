@@ -83,7 +83,7 @@ TOPIC = Api(
     delete=(Call("delete_topic", lambda p: {"TopicArn": p["Ref"]}),),
     ref="TopicArn || Attributes.TopicArn",
     attributes={"TopicName": "Attributes.TopicArn"},
-    settings={"TopicName": lambda answer, p: answer["Attributes"]["TopicArn"].rsplit(":", 1)[1]},  # noqa: ARG005
+    settings={"TopicName": lambda answer, p: answer["Attributes"]["TopicArn"].rsplit(":", 1)[1]},
     missing=("NotFoundException", "NotFound"),
 )
 

@@ -27,11 +27,11 @@ class SqsQueue(Service):
     Buffer(visibility_timeout_s=60.0, delay_s=0.0)
     """
 
-    visibility_timeout_s: int = Field(30, ge=0, le=43_200, json_schema_extra={"source": "SQS quotas, 2026"})
+    visibility_timeout_s: int = Field(default=30, ge=0, le=43_200, json_schema_extra={"source": "SQS quotas, 2026"})
     """How long a received message stays hidden, seconds."""
-    delay_s: int = Field(0, ge=0, le=900, json_schema_extra={"source": "SQS quotas, 2026"})
+    delay_s: int = Field(default=0, ge=0, le=900, json_schema_extra={"source": "SQS quotas, 2026"})
     """How long a new message stays hidden, seconds."""
-    retention_s: int = Field(345_600, ge=60, le=1_209_600, json_schema_extra={"source": "SQS quotas, 2026"})
+    retention_s: int = Field(default=345_600, ge=60, le=1_209_600, json_schema_extra={"source": "SQS quotas, 2026"})
     """How long a message that nobody deletes is kept, seconds."""
 
     port: ClassVar[Port] = Port(emits=("batch", "redrive"), accepts=("message", "delivery", "redrive"))
@@ -93,7 +93,7 @@ class SqsQueue(Service):
             ),
         )
 
-    def integration(self, is_sync: bool) -> Properties:  # noqa: ARG002
+    def integration(self, is_sync: bool) -> Properties:
         """Return the service integration that sends the request's body."""
         return {
             "IntegrationType": "AWS_PROXY",
@@ -126,13 +126,18 @@ QUEUE = Api(
     create=(Call("create_queue", lambda p: {"QueueName": p["QueueName"], "Attributes": _attributes(p)}),),
     read=(
         Call("get_queue_url", lambda p: {"QueueName": p["QueueName"]}),
-        Call("get_queue_attributes", lambda p: {"QueueUrl": p["QueueUrl"], "AttributeNames": ["All"]}),
+        Call("get_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "AttributeNames": ["All"]}),
     ),
     update=(Call("set_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "Attributes": _attributes(p)}),),
     delete=(Call("delete_queue", lambda p: {"QueueUrl": p["Ref"]}),),
     ref="QueueUrl",
     attributes={"Arn": "Attributes.QueueArn"},
-    settings={name: f"Attributes.{name}" for name in _ATTRIBUTES},
+    settings={
+        "QueueName": lambda answer, _: answer["Attributes"]["QueueArn"].rpartition(":")[2],
+        **{name: f"Attributes.{name}" for name in _ATTRIBUTES},
+    },
+    fixed=("QueueName",),
+    unset={"RedrivePolicy": ""},
     missing=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
 )
 

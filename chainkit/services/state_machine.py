@@ -172,13 +172,13 @@ class StateMachine(Service):
             raise error
         if self._scope.TimeoutSeconds is not None:
             raise self._cannot("TimeoutSeconds of the machine", "take it out, and give the called functions timeout_s")
-        hops = data.latency()["hops"]
-        start, task = (hops[f"stepfunctions_{key}"]["law"] for key in ("start", f"task_{self.workflow.lower()}"))
         return Flow(
             steps=self._steps(self._scope),
             answers=self.answers(),
-            start=from_plain(start) if self.start_overhead is None else self.start_overhead,
-            task_overhead=from_plain(task) if self.task_overhead is None else self.task_overhead,
+            start=self.start_overhead,
+            start_hop="stepfunctions_start",
+            task_overhead=self.task_overhead,
+            task_hop=f"stepfunctions_task_{self.workflow.lower()}",
         )
 
     def _cannot(self, what: str, fix: str, state: str = "") -> SimulationError:

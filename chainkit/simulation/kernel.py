@@ -7,7 +7,6 @@ ARCHITECTURE.md. Kernels never raise: `run` returns why it stopped, and the call
 
 import numpy as np
 from numba import njit
-from numba import types as nt
 
 from chainkit.simulation.primitives import *  # noqa: F403 - the memory layout: some 90 names that belong to this loop
 
@@ -35,7 +34,14 @@ TRACE_WORDS = 8
 def run(
     code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_, trace_
 ):  # fmt: skip
-    code, sites, table, pools, ring, queues = ints(code_), ints(sites_), floats(table_), ints(pools_), floats(ring_), ints(queues_)
+    code, sites, table, pools, ring, queues = (
+        ints(code_),
+        ints(sites_),
+        floats(table_),
+        ints(pools_),
+        floats(ring_),
+        ints(queues_),
+    )
     frames, heap, arrival, g, histograms = ints(frames_), ints(heap_), floats(arrivals_), ints(g_), ints(histograms_)
     sums, kept, out, trace = floats(sums_), floats(kept_), ints(out_), ints(trace_)
     code_f, sites_f, pools_f, queues_f = floats(code_), floats(sites_), floats(pools_), floats(queues_)
@@ -98,7 +104,12 @@ def run(
                     queues_f[q + WAITED_F] += t - frames_f[e + START]
                     if frames[e + REQUEST] == traced and traces < trace_room:
                         k = traces * TRACE_WORDS
-                        trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = t, queues[q + BATCH_PC], m, frames[e + STATE]
+                        trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = (
+                            t,
+                            queues[q + BATCH_PC],
+                            m,
+                            frames[e + STATE],
+                        )
                         trace[k + 4], trace_f[k + 5], trace[k + 6] = frames[e + SALT], frames_f[e + START], b2
                         traces += 1
                     m = frames[e + LINK] & SLOT
@@ -216,7 +227,10 @@ def run(
                     pools_f[p + IDLE_F] += keep
                 pools[p + HEAD] = h
                 if h == tl and not refused:
-                    tokens = min(pools_f[p + BURST_F], pools_f[p + TOKENS_F] + (t - pools_f[p + TOKENS_AT_F]) * pools_f[p + REFILL_F])
+                    tokens = min(
+                        pools_f[p + BURST_F],
+                        pools_f[p + TOKENS_F] + (t - pools_f[p + TOKENS_AT_F]) * pools_f[p + REFILL_F],
+                    )
                     pools_f[p + TOKENS_AT_F] = t
                     if tokens < 1.0:
                         refused = True
@@ -251,7 +265,9 @@ def run(
                 frames_f[b + START] = t
                 frames_f[b + LINK] = t + extra + pools_f[p + TIMEOUT_F]
                 if pools[p + OVERHEAD_SITE] >= 0:
-                    extra += draw(sites, sites_f, table, pools[p + OVERHEAD_SITE], frames[b + REQUEST], frames[b + SALT])
+                    extra += draw(
+                        sites, sites_f, table, pools[p + OVERHEAD_SITE], frames[b + REQUEST], frames[b + SALT]
+                    )
                 cut = code[c + 3]
                 klass = END
                 fraction = code_f[c + 7]
@@ -309,7 +325,9 @@ def run(
                     continue
                 out[OUT_BRANCHES + (COMPLETED if status == OK else FAILED_)] += 1
                 op = -1
-            if op == END_FLOW or op == -1:  # a outcome, -1: by status, 6: none; the root's last one completes the request
+            if (
+                op == END_FLOW or op == -1
+            ):  # a outcome, -1: by status, 6: none; the root's last one completes the request
                 r = frames[b + ROOT] & SLOT
                 e = r << 3
                 worst = (frames[e + ROOT] >> 24) & 15
@@ -343,19 +361,23 @@ def run(
                                 sums[SUM_SLOWEST + COMPLETIONS] = t - frames_f[e + PARENT]
                                 out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
                     if is_kept:
-                        kept[2 * (frames[e + REQUEST] - numbered) + 1] = np.inf if worst >= DEAD_LETTERED else t - frames_f[e + PARENT]
+                        kept[2 * (frames[e + REQUEST] - numbered) + 1] = (
+                            np.inf if worst >= DEAD_LETTERED else t - frames_f[e + PARENT]
+                        )
                     frames[e + STATE] = ((frames[e + STATE] >> 40) + 1 & GENERATIONS) << 40
                     frames[e + LINK] = free
                     free = r
                     free_count += 1
                 break
-            elif op == WORK:  # a first site, b site, c leave, g fraction: more work of the same invocation
+            if op == WORK:  # a first site, b site, c leave, g fraction: more work of the same invocation
                 site = code[c + 1] if frames[b + STATE] & COLD else code[c + 2]
                 cut = code[c + 3]
                 klass = END
                 fraction = code_f[c + 7]
                 break
-            elif op == CALL:  # a target, b hop site, c place (-1: same salt), d leave where the caller's deadline cuts, -1: none
+            if (
+                op == CALL
+            ):  # a target, b hop site, c place (-1: same salt), d leave where the caller's deadline cuts, -1: none
                 frames[b + PC] = pc + 1
                 k = free & SLOT
                 e = k << 3
@@ -392,7 +414,7 @@ def run(
                     cut = -2
                     break
                 continue
-            elif op == RESPOND:  # the caller has its answer
+            if op == RESPOND:  # the caller has its answer
                 x = t - frames_f[((frames[b + ROOT] & SLOT) << 3) + PARENT]
                 out[OUT_ANSWERS + min(frames[b + STATE] & STATUS, 4)] += 1
                 if frames[b + REQUEST] >= warm:
@@ -404,7 +426,9 @@ def run(
                     kept[2 * (frames[b + REQUEST] - numbered)] = x
                 pc += 1
                 continue
-            elif op == SPAWN:  # a target, b hop site, c place (-1: same salt), d 0: a flow of its own, 1: a branch, 2: the first branch
+            if (
+                op == SPAWN
+            ):  # a target, b hop site, c place (-1: same salt), d 0: a flow of its own, 1: a branch, 2: the first branch
                 k = free & SLOT
                 e = k << 3
                 free = frames[e + LINK]
@@ -437,7 +461,7 @@ def run(
                     ready_last = k
                 pc += 1
                 continue
-            elif op == WAIT:  # for the branches, a leave where the deadline cuts, -1: none
+            if op == WAIT:  # for the branches, a leave where the deadline cuts, -1: none
                 frames[b + PC] = pc + 1
                 frames[b + STATE] |= FORKED
                 if code[c + 1] >= 0 and frames[b + STATE] & WATCHED == 0:
@@ -456,13 +480,17 @@ def run(
                     is_hole = False
                     frames[b + STATE] |= WATCHED
                 break
-            elif op == JOIN:  # a branch came back; c: where to go on the first failure, the others go on as flows of their own
+            if (
+                op == JOIN
+            ):  # a branch came back; c: where to go on the first failure, the others go on as flows of their own
                 status = frames[b + STATE] & STATUS
                 if status != OK:
                     others = ((frames[b + STATE] & COUNT) >> COUNT_SHIFT) - 1
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += others * LIVE
                     kept_flags = frames[b + STATE] & (COLD | RECEIVES)
-                    frames[b + STATE] = ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | status | kept_flags
+                    frames[b + STATE] = (
+                        ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | status | kept_flags
+                    )
                     pc = code[c + 3]
                     continue
                 frames[b + STATE] -= ONE
@@ -471,39 +499,47 @@ def run(
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
                 pc += 1
                 continue
-            elif op == ALIVE:  # a: a RET; a branch whose parallel state has failed stops at its next state
+            if op == ALIVE:  # a: a RET; a branch whose parallel state has failed stops at its next state
                 parent = frames[b + PARENT]
-                pc = pc + 1 if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24 else code[c + 1]
+                pc = (
+                    pc + 1
+                    if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24
+                    else code[c + 1]
+                )
                 continue
-            elif op == DELAY:  # b site
+            if op == DELAY:  # b site
                 site = code[c + 2]
                 cut = -1
                 break
-            elif op == CHANCE:  # b site, c target of a hit
+            if op == CHANCE:  # b site, c target of a hit
                 pc = code[c + 3] if hit(sites, code[c + 2], frames[b + REQUEST], frames[b + SALT]) else pc + 1
                 continue
-            elif op == MATCH:  # a values that pass (bits), b site, c target of a miss, d table offset, e values: an attribute filter
+            if (
+                op == MATCH
+            ):  # a values that pass (bits), b site, c target of a miss, d table offset, e values: an attribute filter
                 k = 0
                 h2 = word(sites[((code[c + 2] & PAGE) << 3) + 1], frames[b + REQUEST], 0)
                 while k < code[c + 5] - 1 and not below(h2, sites[((code[c + 4] + k & PAGE) << 3) + 2]):
                     k += 1
                 pc = pc + 1 if (code[c + 1] >> k) & 1 else code[c + 3]
                 continue
-            elif op == FAIL:  # a status, b site, c target, d 1: keyed by the request alone
+            if op == FAIL:  # a status, b site, c target, d 1: keyed by the request alone
                 if hit(sites, code[c + 2], frames[b + REQUEST], 0 if code[c + 4] == 1 else frames[b + SALT]):
                     frames[b + STATE] |= code[c + 1]
                     pc = code[c + 3]
                 else:
                     pc += 1
                 continue
-            elif op == DOOM:  # a status, c target: a batch in which a unit has failed as a whole
+            if op == DOOM:  # a status, c target: a batch in which a unit has failed as a whole
                 if frames[b + STATE] & DOOMED:
                     frames[b + STATE] |= code[c + 1]
                     pc = code[c + 3]
                 else:
                     pc += 1
                 continue
-            elif op == RETRY:  # a mask | counter << 16 | jitter << 19 | most << 24, b age limit + 1 | jitter site + 1 << 32, c back, d exhausted
+            if (
+                op == RETRY
+            ):  # a mask | counter << 16 | jitter << 19 | most << 24, b age limit + 1 | jitter site + 1 << 32, c back, d exhausted
                 status = frames[b + STATE] & STATUS
                 s = 8 * ((code[c + 1] >> 16) & 7)
                 k = (frames[b + LINK] >> s) & 0xFF
@@ -529,14 +565,14 @@ def run(
                 at = t + x
                 frames[b + PC] = code[c + 3]
                 break
-            elif op == STATUS_:  # a status, c target
+            if op == STATUS_:  # a status, c target
                 frames[b + STATE] = (frames[b + STATE] & ~STATUS) | code[c + 1]
                 pc = code[c + 3]
                 continue
-            elif op == JUMP:  # c target by status, where bit a of it is set; else on
+            if op == JUMP:  # c target by status, where bit a of it is set; else on
                 pc = code[c + 3] if (code[c + 1] >> (frames[b + STATE] & STATUS)) & 1 else pc + 1
                 continue
-            elif op == ENQUEUE:  # a queue: the frame is the message
+            if op == ENQUEUE:  # a queue: the frame is the message
                 q = (code[c + 1] & PAGE) << 5
                 frames[b + PC] = pc
                 frames_f[b + START] = t
@@ -550,7 +586,7 @@ def run(
                     queues[q + PEAK_WAITING] = queues[q + WAITING_NOW]
                 form = q >> 5
                 break
-            elif op == AGAIN:  # a queue: the visibility of a message is over
+            if op == AGAIN:  # a queue: the visibility of a message is over
                 q = (code[c + 1] & PAGE) << 5
                 frames[b + STATE] &= ~FAILED
                 if (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT >= queues[q + MAX_RECEIVES]:
@@ -560,19 +596,19 @@ def run(
                     frames[b + SALT] = retried(frames[b + SALT])
                     pc = code[c + 3]
                 continue
-            elif op == TICK:  # a queue: the window of its oldest message may be over
+            if op == TICK:  # a queue: the window of its oldest message may be over
                 q = (code[c + 1] & PAGE) << 5
                 queues[q + ARMED] = 0
                 form = q >> 5
                 break
-            elif op == RAMP:  # a queue: one more batch at once, as long as all are busy
+            if op == RAMP:  # a queue: one more batch at once, as long as all are busy
                 q = (code[c + 1] & PAGE) << 5
                 queues[q + RAMPING] = 0
                 if queues[q + WAITING_NOW] > 0 and queues[q + BATCHES_NOW] >= queues[q + MOST]:
                     queues[q + MOST] += 1
                     form = q >> 5
                 break
-            elif op == UNIT:  # c: where to go after the last; the batch's next message
+            if op == UNIT:  # c: where to go after the last; the batch's next message
                 k = (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT  # of a batch: units begun
                 n = (frames[b + PARENT] >> 48) & BATCH_COUNT
                 if k == n:
@@ -590,7 +626,7 @@ def run(
                 frames[b + SALT] = frames[e + SALT]
                 pc += 1
                 continue
-            elif op == UNIT_FAILED:  # a 1: fails its batch, b next unit, c leave
+            if op == UNIT_FAILED:  # a 1: fails its batch, b next unit, c leave
                 frames[(((frames[b + PARENT] >> 24) & SLOT) << 3) + STATE] |= FAILED
                 if code[c + 1] == 1:
                     pc = code[c + 3]
@@ -598,7 +634,7 @@ def run(
                     frames[b + STATE] &= ~STATUS
                     pc = code[c + 2]
                 continue
-            elif op == SETTLE:  # a queue: the batch is over
+            if op == SETTLE:  # a queue: the batch is over
                 q = (code[c + 1] & PAGE) << 5
                 status = frames[b + STATE] & STATUS
                 m = frames[b + PARENT] & SLOT
@@ -641,7 +677,7 @@ def run(
                 elif queues[q + BATCHES_NOW] < queues[q + START_MOST]:
                     queues[q + MOST] = queues[q + START_MOST]
                 break
-            elif op == WATCH:  # the caller named by this frame may have timed out while it waits
+            if op == WATCH:  # the caller named by this frame may have timed out while it waits
                 parent = frames[b + PARENT]
                 e = (parent & SLOT) << 3
                 state = frames[e + STATE]
@@ -662,27 +698,27 @@ def run(
                 free = f
                 free_count += 1
                 break
-            elif op == PATIENCE:  # g seconds: this frame's deadline
+            if op == PATIENCE:  # g seconds: this frame's deadline
                 frames_f[b + LINK] = t + code_f[c + 7]
                 pc += 1
                 continue
-            elif op == METER:  # a place, b amount
+            if op == METER:  # a place, b amount
                 out[code[c + 1]] += code[c + 2]
                 pc += 1
                 continue
-            elif op == STAMP:  # this frame's start
+            if op == STAMP:  # this frame's start
                 frames_f[b + START] = t
                 pc += 1
                 continue
-            elif op == ELAPSED:  # a place, g units per second: counts the time since the start, rounded up
+            if op == ELAPSED:  # a place, g units per second: counts the time since the start, rounded up
                 out[code[c + 1]] += np.int64(np.ceil((t - frames_f[b + START]) * code_f[c + 7] - 1e-6))
                 pc += 1
                 continue
-            elif op == DESCEND:  # a place: the visit goes on below it
+            if op == DESCEND:  # a place: the visit goes on below it
                 frames[b + SALT] = descended(frames[b + SALT], code[c + 1])
                 pc += 1
                 continue
-            elif op == RESET:  # a state is left: its retries are forgotten
+            if op == RESET:  # a state is left: its retries are forgotten
                 k = frames[b + LINK]
                 while k > 0:
                     frames[b + SALT] = unretried(frames[b + SALT], k & 0xFF)
@@ -707,7 +743,12 @@ def run(
             frames[b + PC] = pc
         if at >= 0.0:
             size = schedule(
-                heap, frames, size, is_hole, at, (klass << CLASS_SHIFT) | (frames[((f & SLOT) << 3) + REQUEST] << 24) | f
+                heap,
+                frames,
+                size,
+                is_hole,
+                at,
+                (klass << CLASS_SHIFT) | (frames[((f & SLOT) << 3) + REQUEST] << 24) | f,
             )
             is_hole = False
     if is_hole:

@@ -68,9 +68,7 @@ def _entry(chain: Chain, at: str | None) -> str:
 class _Lowering:
     """One chain on its way to a program."""
 
-    def __init__(
-        self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]]
-    ) -> None:
+    def __init__(self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]]) -> None:
         self.a = Assembler()
         self.chain = chain
         self.latency = latency
@@ -168,7 +166,9 @@ class _Lowering:
         """Return a status for each error name that some Retry or Catch tells apart."""
         told = {name for b in self.behaviours.values() if isinstance(b, Flow) for name in _error_names(b.steps)}
         raised = {b.error_name for b in self.behaviours.values() if isinstance(b, Pool)}
-        raised |= {s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in _all_steps(b.steps) if s.error}
+        raised |= {
+            s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in _all_steps(b.steps) if s.error
+        }
         names = sorted(told & raised)
         if len(names) > 12:
             raise SimulationError(
@@ -212,6 +212,16 @@ class _Lowering:
         law = self.latency.get(name) if name else None
         return -1 if law is None or law == Constant(0.0) else self.a.law(f"{key}.hop", law)
 
+    def _law(self, own: Law | None, hop: str) -> Law | None:
+        """Return a service's own law, or the hop's; None for no time at all."""
+        law = own if own is not None else self.latency.get(hop)
+        return None if law == Constant(0.0) else law
+
+    def _delay(self, site: str, law: Law | None) -> None:
+        """Write a delay, if there is one."""
+        if law is not None:
+            self.a.emit(k.DELAY, 0, self.a.law(site, law))
+
     def _answers(self, name: str) -> bool:
         """Tell whether a caller of a node waits for what it does."""
         behaviour = self.behaviours[name]
@@ -227,8 +237,7 @@ class _Lowering:
         match behaviour:
             case Relay():
                 a.emit(k.METER, a.counter("requests"), -(-max(1, self._bytes_into(entry)) // HTTP_BYTES))
-                if behaviour.overhead is not None and "http_api" in self.latency:
-                    a.emit(k.DELAY, 0, a.law(f"{entry}.start", behaviour.overhead))
+                self._delay(f"{entry}.start", self._law(behaviour.overhead, behaviour.overhead_hop))
                 a.emit(k.PATIENCE, g=float(behaviour.timeout_s))
                 watched = self._calls_s(entry, (entry,)) > behaviour.timeout_s
                 self._steps(entry, _Ends(leave="entry.answer", failed="entry.answer", watched=watched))
@@ -322,7 +331,9 @@ class _Lowering:
         errors = NOT_OK & ~(1 << m.THROTTLED)
         a.label(f"{name}.event.try")
         a.emit(k.CALL, f"{name}.run", -1, -1, -1)
-        self._retry(errors, 0, pool.event_retries, first_s, second_s / first_s, second_s, "event", name, pool.event_age_s)
+        self._retry(
+            errors, 0, pool.event_retries, first_s, second_s / first_s, second_s, "event", name, pool.event_age_s
+        )
         backoff_s, cap_s = rules["async_backoff_first"]["value"], rules["async_backoff_max"]["value"]
         self._retry(1 << m.THROTTLED, 1, NEVER >> 8, backoff_s, 2.0, cap_s, "event", name, pool.event_age_s)
         self._destinations(name, "OnSuccess")
@@ -338,7 +349,16 @@ class _Lowering:
         a.emit(k.END_FLOW, k.EXPIRED)
 
     def _retry(
-        self, mask: int, counter: int, most: int, interval_s: float, rate: float, cap_s: float, what: str, name: str, age_s: float
+        self,
+        mask: int,
+        counter: int,
+        most: int,
+        interval_s: float,
+        rate: float,
+        cap_s: float,
+        what: str,
+        name: str,
+        age_s: float,
     ) -> None:
         """Write one retry policy of a node's events."""
         word = mask | (counter << 16) | (most << 24)
@@ -414,6 +434,12 @@ class _Lowering:
 
     def _only_if(self, name: str, key: str, link: Caller, label: str) -> str | None:
         """Write the test whether a request takes a link; return the label to put after it."""
+        is_filtered = not self._filter(key, link, f"{label}.skip")
+        skip = self._by_chance(name, key, link, label)
+        return f"{label}.skip" if is_filtered else skip
+
+    def _by_chance(self, name: str, key: str, link: Caller, label: str) -> str | None:
+        """Write the part of that test which is drawn."""
         a = self.a
         if self._is_exclusive(name, link):
             group = [
@@ -530,9 +556,7 @@ class _Lowering:
             return float("inf")
         hop = link.hop(self.chain.service(link.target))
         tight = self._tight_s(link.target, target, 1, above)
-        return (
-            self.a.greatest_s(self.latency.get(hop)) + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
-        )
+        return self.a.greatest_s(self.latency.get(hop)) + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
 
     # --- buffers ---
 
@@ -627,13 +651,14 @@ class _Lowering:
         a.emit(k.END_FLOW, k.NO_OUTCOME)
 
     def _filter(self, key: str, link: Any, skip: str) -> bool:
-        """Write a delivery's filter; return whether there is none."""
+        """Write a filter on the request's attributes; return whether there is none."""
         a, policy = self.a, link.filter_policy
         known = {field: rules for field, rules in (policy or {}).items() if field in self.attributes}
-        if link.match_fraction is not None and (not policy or len(known) < len(policy)):
-            if link.match_fraction >= 1:
+        fraction = getattr(link, "match_fraction", None)
+        if fraction is not None and (not policy or len(known) < len(policy)):
+            if fraction >= 1:
                 return True
-            a.emit(k.CHANCE, 0, a.chance(f"{key}.chance", link.match_fraction), f"{key}.do")
+            a.emit(k.CHANCE, 0, a.chance(f"{key}.chance", fraction), f"{key}.do")
             a.emit(k.JUMP, ALWAYS, 0, skip)
             a.label(f"{key}.do")
             return False
@@ -661,18 +686,29 @@ class _Lowering:
         a = self.a
         a.label(f"{name}.event")
         a.emit(k.CALL, f"{name}.run", -1, -1, -1)
-        a.emit(k.END_FLOW, -1)
+        a.emit(k.JUMP, NOT_OK, 0, f"{name}.lost")
+        a.emit(k.END_FLOW, k.COMPLETED)
+        a.label(f"{name}.lost")
+        a.emit(k.END_FLOW, k.DEAD_LETTERED if self._buries(name, flow) else k.DROPPED)
         a.label(f"{name}.run")
         a.emit(k.STAMP)
         a.emit(k.METER, a.counter("executions"), 1)
-        if flow.start is not None and "stepfunctions_start" in self.latency:
-            a.emit(k.DELAY, 0, a.law(f"{name}.start", flow.start))
-        overhead = flow.task_overhead if "stepfunctions_start" in self.latency else None
+        self._delay(f"{name}.start", self._law(flow.start, flow.start_hop))
+        overhead = self._law(flow.task_overhead, flow.task_hop)
         self._states(name, flow.steps, f"{name}.end", overhead, is_branch=False)
         a.label(f"{name}.end")
         a.emit(k.ELAPSED, a.counter("express_100ms"), g=10.0)
         a.label(f"{name}.return")
         a.emit(k.RET)
+
+    def _buries(self, name: str, flow: Flow) -> bool:
+        """Tell whether a flow's failures are kept: a catcher leads to a task that sends to a queue nobody polls."""
+        kept = {
+            link.state
+            for _, link in self._out(name, Task)
+            if isinstance(self.behaviours[link.target], Buffer) and self._mapping(link.target) is None
+        }
+        return any(catcher.goto in kept for step in _all_steps(flow.steps) for catcher in step.catchers)
 
     def _states(self, name: str, steps: Sequence[Step], end: str, overhead: Law | None, *, is_branch: bool) -> None:
         """Write the states of a machine, or of one branch."""
@@ -692,8 +728,7 @@ class _Lowering:
         a, at = self.a, f"{name}:{step.name}"
         match step.kind:
             case "task":
-                if overhead is not None:
-                    a.emit(k.DELAY, 0, a.law(f"{name}.{step.name}.overhead", overhead))
+                self._delay(f"{name}.{step.name}.overhead", overhead)
                 self._task(name, step)
             case "parallel":
                 self._parallel(name, step, overhead)
@@ -823,8 +858,8 @@ def _all_steps(steps: Sequence[Step]) -> list[Step]:
 
 def _error_names(steps: Sequence[Step]) -> set[str]:
     """Return the error names that a flow's retriers and catchers tell apart."""
-    rules = [rule for step in _all_steps(steps) for rule in (*step.retriers, *step.catchers)]
-    return {name for rule in rules for name in rule.errors if not name.startswith("States.")}
+    lists = [rule.errors for step in _all_steps(steps) for rule in (*step.retriers, *step.catchers)]
+    return {name for errors in lists for name in errors if not name.startswith("States.")}
 
 
 def hop_laws(latency: Mapping[str, Any] | None) -> dict[str, Law]:

@@ -122,7 +122,9 @@ class _Gaps:
 class _Memory:
     """Everything the kernel works on, and how it grows."""
 
-    def __init__(self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int) -> None:
+    def __init__(
+        self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int
+    ) -> None:
         self.code, self.table = program.code, program.table
         self.sites = program.keyed_sites(seed, replication).ravel()
         self.pools, self.queues = program.pools.copy(), program.queues.copy()

@@ -66,7 +66,8 @@ class Run:
         """Return one column of the per-request figures."""
         if self.options["keep"] != "requests":
             raise SimulationError(
-                "this run kept no figures by request", fix='simulate(..., keep="requests") keeps response_s and completion_s'
+                "this run kept no figures by request",
+                fix='simulate(..., keep="requests") keeps response_s and completion_s',
             )
         return np.concatenate([tally.kept[:, column] for tally in self.tallies])
 
@@ -82,7 +83,7 @@ class Run:
 
     def _outcomes(self, counts: list[npt.NDArray[np.int64]], total: int | None) -> "pd.Series[int]":
         """Return counts by outcome, with what the end of the run cut."""
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         by_name = dict(zip(OUTCOMES, np.sum(counts, axis=0).tolist(), strict=True))
         live = sum(tally.live_branches for tally in self.tallies)
@@ -94,7 +95,7 @@ class Run:
 
         Intervals are Student's t over the replications, whose arrivals are independent.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         rows = {}
         for what, which in (("response", 0), ("completion", 1)):
@@ -123,7 +124,7 @@ class Run:
     @property
     def nodes(self) -> "pd.DataFrame":
         """One row per service: what it did and how busy it was; NaN where a figure means nothing."""
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         rows: dict[str, dict[str, float]] = {name: {} for name in self.chain.services}
         span_s = sum(tally.span_s for tally in self.tallies)
@@ -214,7 +215,7 @@ class Run:
         ConfigError
             If there is no request of that number.
         """
-        from chainkit.simulation import machine, stories  # noqa: PLC0415
+        from chainkit.simulation import machine, stories
 
         if not 0 <= request < self.requests:
             raise ConfigError(
@@ -272,7 +273,7 @@ def simulate(
     >>> float(run.summary().loc["response_p50_s", "value"].round(3)), int(run.ledger["completed"])
     (0.25, 100)
     """
-    from chainkit.simulation import lower, machine  # noqa: PLC0415
+    from chainkit.simulation import lower, machine
 
     _check(requests, replications, warmup_fraction, drain_s, keep)
     program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
@@ -324,6 +325,6 @@ def student_t(degrees: int) -> float:
     >>> round(student_t(9), 4)
     2.2622
     """
-    from scipy.special import stdtrit  # noqa: PLC0415
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.975))
