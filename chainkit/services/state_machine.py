@@ -23,7 +23,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from chainkit import asl, data
-from chainkit.distributions import Duration, from_plain
+from chainkit.distributions import Duration
 from chainkit.errors import ConfigError, SimulationError, WiringError, nearest
 from chainkit.records import Api, Call, Catcher, Flow, Grant, Meter, Port, Properties, Resource, Retrier, Step
 from chainkit.service import Service, Surroundings, service
