@@ -3,7 +3,6 @@
 Services and links are frozen; the chain is not. `chain.graph` is a networkx MultiDiGraph built from both.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -303,24 +302,23 @@ class Chain:
         return found
 
     def _cycle_problems(self) -> list[ChainkitError]:
-        """Return the cycles of synchronous calls that no request can leave."""
+        """Return the cycles of synchronous calls that no request can leave, each from its first service on."""
         waits: nx.DiGraph[str] = nx.DiGraph()
         for link in self._links.values():
-            if isinstance(link, Caller) and link.kind == "sync":
-                chance = max(link.probability, waits.get_edge_data(link.source, link.target, {"p": 0.0})["p"])
-                waits.add_edge(link.source, link.target, p=chance)
-        found: list[ChainkitError] = []
-        for cycle in nx.simple_cycles(waits):
-            steps = list(zip(cycle, cycle[1:] + cycle[:1], strict=True))
-            if math.prod(waits.edges[step]["p"] for step in steps) >= 1:
-                way = " > ".join([*cycle, cycle[0]])
-                found.append(
-                    WiringError(
-                        f"synchronous calls in a circle: {way}; every request would wait for itself",
-                        fix="give one of its links a probability below 1, make one asynchronous, or remove it",
-                    )
-                )
-        return found
+            if isinstance(link, Caller) and link.kind == "sync" and link.probability == 1:
+                waits.add_edge(link.source, link.target)
+        place = {name: k for k, name in enumerate(self._services)}
+        cycles = []
+        for cycle in nx.simple_cycles(waits):  # in an order that differs from process to process
+            first = cycle.index(min(cycle, key=place.__getitem__))
+            cycles.append([*cycle[first:], *cycle[:first]])
+        return [
+            WiringError(
+                f"synchronous calls in a circle: {' > '.join([*cycle, cycle[0]])}; every request would wait for itself",
+                fix="give one of its links a probability below 1, make one asynchronous, or remove it",
+            )
+            for cycle in sorted(cycles, key=lambda cycle: [place[name] for name in cycle])
+        ]
 
     # --- the design file ---
 

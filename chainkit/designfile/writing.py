@@ -5,6 +5,7 @@ without a file is written whole. So the change of one setting is one line of a d
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -158,7 +159,7 @@ class _Editor:
             return
         for name, (key, value) in held.items():
             if name not in new:
-                self.edits.append((self.line_start(key), self.line_end(value), ""))
+                self.edits.append((self.line_start(key), self.line_end(value, key), ""))
             elif old[name] != new[name]:
                 self.value(node, key, value, old[name], new[name], levels(name))
         if added:
@@ -202,7 +203,7 @@ class _Editor:
         if self.inside(node, old, new, levels):
             return
         text = f" {_inline(new)}" if parent.flow_style else _entry(new, parent.start_mark.column + 2, levels)
-        start, end = node.start_mark.index, self.end(node)
+        start, end = node.start_mark.index, self.end(node, key)
         is_block = isinstance(node, CollectionNode) and not node.flow_style
         is_short = start < end and not is_block and "\n" not in text
         self.edits.append((start, end, text[1:]) if is_short else (key.end_mark.index, end, f":{text}"))
@@ -232,14 +233,16 @@ class _Editor:
         """Return where the line begins on which a node begins."""
         return self.text.rfind("\n", 0, node.start_mark.index) + 1
 
-    def line_end(self, node: Node) -> int:
+    def line_end(self, node: Node, key: Node | None = None) -> int:
         """Return where the line after a node's last one begins."""
-        return self.text.find("\n", self.end(node)) + 1 or len(self.text)
+        return self.text.find("\n", self.end(node, key)) + 1 or len(self.text)
 
-    def end(self, node: Node) -> int:
-        """Return where a node's own text ends: ruamel counts blank lines and comments after a block to it."""
+    def end(self, node: Node, key: Node | None = None) -> int:
+        """Return where a node's own text ends; ruamel.yaml counts comments after a block, or before nothing, to it."""
         while isinstance(node, CollectionNode) and node.value and not node.flow_style:
-            node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
+            key, node = node.value[-1] if isinstance(node, MappingNode) else (None, node.value[-1])
+        if key is not None and node.start_mark.index == node.end_mark.index:  # a key without a value
+            return self.text.index(":", key.end_mark.index) + 1
         return len(self.text[: node.end_mark.index].rstrip())
 
 
@@ -281,6 +284,9 @@ def _inline(value: Any) -> str:
     return stream.getvalue().strip()[1:-1]
 
 
+_BARE = re.compile(r"[A-Za-z_$]([A-Za-z0-9_./$ -]*[A-Za-z0-9_./$-])?")
+
+
 class _Representer(SafeRepresenter):
     """Writes values one by one, on one line each."""
 
@@ -289,8 +295,11 @@ class _Representer(SafeRepresenter):
         return True
 
     def represent_str(self, data: str) -> Any:
-        """Write text of several lines in quotes, its line ends escaped."""
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if "\n" in data else None)
+        """Write text in quotes, line ends escaped, unless it is of the plainest kind.
+
+        Not all that ruamel.yaml writes without quotes can it read within braces: {?0: 1}.
+        """
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if _BARE.fullmatch(data) else '"')
 
 
 _Representer.add_representer(str, _Representer.represent_str)
