@@ -1,0 +1,258 @@
+"""A chain as a picture: cards and wires in pixels, for whoever draws them, and the SVG drawn here.
+
+The picture says everything twice: a card has the colour of its family and its kind in words, a wire its colour, its
+dashes and its `link=` word. Colours of wires are Okabe and Ito's, which colour-blind readers tell apart.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from chainkit.chain import Chain
+from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Layout, Point, arrange
+
+INK, GREY, PAPER = "#1B1F24", "#57606A", "#FFFFFF"
+BLUE, GREEN, PURPLE, VERMILION = "#0072B2", "#00795C", "#8E4585", "#D55E00"
+FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
+BAND = 8.0
+"""Width of the stripe in the colour of the service, pixels."""
+MARGIN = 24.0
+
+
+@dataclass(frozen=True)
+class Style:
+    """How wires of one kind look."""
+
+    colour: str
+    dash: tuple[float, ...] = ()
+    """Lengths of ink and gap, pixels; empty for a solid line."""
+    width: float = 1.8
+
+
+STYLES: Mapping[str, Style] = {
+    "sync": Style(INK, width=2.4),
+    "task": Style(PURPLE, width=2.4),
+    "async": Style(BLUE, (10, 4)),
+    "send": Style(BLUE),
+    "poll": Style(GREEN, (2, 3), 2.4),
+    "deliver": Style(PURPLE, (10, 3, 2, 3)),
+    "outcome": Style(VERMILION, (5, 4)),
+    "redrive": Style(VERMILION, (5, 4)),
+    "dead_letter": Style(VERMILION, (5, 4)),
+}
+"""Kind of link -> style. Who waits is drawn thick, what was given up dashed."""
+OTHER = Style(GREY)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A service in a picture."""
+
+    name: str
+    label: str
+    colour: str
+    x: float
+    y: float
+    """Of its middle, pixels."""
+    note: str = ""
+    """A third line: what a run said of it."""
+
+    @property
+    def title(self) -> str:
+        """The name, as much of it as the card holds."""
+        return self.name if len(self.name) <= 17 else f"{self.name[:16]}…"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A link in a picture: a chain of cubic Bézier curves."""
+
+    key: str
+    source: str
+    target: str
+    kind: str
+    text: str
+    points: tuple[Point, ...]
+    """Start, then three points per curve: two controls and the end."""
+
+    @property
+    def style(self) -> Style:
+        """How it looks."""
+        return STYLES.get(self.kind, OTHER)
+
+    @property
+    def middle(self) -> Point:
+        """Where its text stands: in the middle of its first curve, or above it where that is level."""
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.points[:4]
+        above = 9.0 if abs(dy - ay) < 12 and by == ay else 0.0
+        return (ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8 - above
+
+    def arrow(self, length: float = 11.0) -> tuple[Point, Point, Point]:
+        """Return the corners of its head: the tip first."""
+        (cx, cy), (x, y) = self.points[-2:]
+        away = math.hypot(x - cx, y - cy) or 1.0
+        ux, uy = (x - cx) / away, (y - cy) / away
+        bx, by, half = x - length * ux, y - length * uy, length * 0.42
+        return (x, y), (bx - half * uy, by + half * ux), (bx + half * uy, by - half * ux)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn of a chain."""
+
+    cards: tuple[Card, ...]
+    wires: tuple[Wire, ...]
+    box: tuple[float, float, float, float]
+    """Left, top, width and height, pixels."""
+
+
+def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
+    """Return the cards and wires of a chain.
+
+    Parameters
+    ----------
+    chain : with or without errors
+    notes : service -> a few words for the third line of its card
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("one")
+    >>> _ = chain.add(ck.SqsQueue("jobs"))
+    >>> [(card.name, card.label) for card in picture(chain).cards]
+    [('jobs', 'SQS queue')]
+    """
+    layout, notes = arrange(chain), notes or {}
+    cards = tuple(
+        Card(name, chain.service(name).label, chain.service(name).colour, x, y, notes.get(name, ""))
+        for name, (x, y) in layout.places.items()
+    )
+    wires = _wires(chain, layout)
+    left, top, right, bottom = layout.bounds()
+    for wire in wires:
+        left, right = min(left, *(x for x, _ in wire.points)), max(right, *(x for x, _ in wire.points))
+        top, bottom = min(top, *(y for _, y in wire.points)), max(bottom, *(y for _, y in wire.points))
+    box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
+    return Picture(cards, wires, box)
+
+
+def _wires(chain: Chain, layout: Layout) -> tuple[Wire, ...]:
+    """Return the wires, parallel ones side by side."""
+    edges = [(a, b, key, edge) for a, b, key, edge in chain.graph.edges(keys=True, data=True)]
+    total, seen = Counter((a, b) for a, b, *_ in edges), Counter[tuple[str, str]]()
+    wires = []
+    for a, b, key, edge in edges:
+        shift = 18.0 * (seen[a, b] - (total[a, b] - 1) / 2)
+        seen[a, b] += 1
+        word = "dead letters" if edge["kind"] == "dead_letter" else edge["link"].word.replace("_", " ")
+        points = _path(layout.places[a], layout.places[b], layout.lanes.get((a, b), ()), shift)
+        wires.append(Wire(key, a, b, edge["kind"], word, points))
+    return tuple(wires)
+
+
+def _path(source: Point, target: Point, lane: Sequence[Point], shift: float) -> tuple[Point, ...]:
+    """Return the curves from card to card; `shift` moves them aside, pixels."""
+    (ax, ay), (bx, by) = source, target
+    half_width, half_height = CARD_WIDTH / 2, CARD_HEIGHT / 2
+    if source == target:
+        top = ay - half_height
+        return (ax + 30, top), (ax + 45, top - 45 - shift), (ax - 45, top - 45 - shift), (ax - 30, top)
+    if bx - ax >= CARD_WIDTH + 20:
+        points = [(ax + half_width, ay + shift)]
+        for x, y in lane:
+            points += [*_level(points[-1], (x - half_width, y + shift)), (x, y + shift), (x, y + shift)]
+            points.append((x + half_width, y + shift))
+        return *points, *_level(points[-1], (bx - half_width, by + shift))
+    if abs(by - ay) >= CARD_HEIGHT + 20 and abs(bx - ax) < CARD_WIDTH:
+        way = math.copysign(half_height, by - ay)
+        middle = (ay + by) / 2
+        start, end = (ax + shift, ay + way), (bx + shift, by - way)
+        return start, (start[0], middle), (end[0], middle), end
+    below = max(ay, by) + half_height + 60 + shift
+    return (ax, ay + half_height), (ax, below), (bx, below), (bx, by + half_height)
+
+
+def _level(start: Point, end: Point) -> tuple[Point, Point, Point]:
+    """Return one curve that leaves and arrives level."""
+    middle = (start[0] + end[0]) / 2
+    return (middle, start[1]), (middle, end[1]), end
+
+
+# --- SVG ---
+
+
+def svg(chain: Chain, notes: Mapping[str, str] | None = None) -> str:
+    """Return a chain as SVG: the same text for the same chain, with no script, style sheet, font file or id.
+
+    Parameters
+    ----------
+    chain : with or without errors
+    notes : service -> a few words for the third line of its card
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("one")
+    >>> _ = chain.add(ck.SqsQueue("jobs"))
+    >>> svg(chain)[:4], "SQS queue" in svg(chain)
+    ('<svg', True)
+    """
+    drawn = picture(chain, notes)
+    left, top, width, height = drawn.box
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
+            f' viewBox="{left:g} {top:g} {width:g} {height:g}" role="img" font-family="{FONT}"'
+            f' style="max-width: 100%; height: auto; background: {PAPER}">',
+            f"<title>{escape(chain.name)}</title>",
+            f"<desc>{escape(str(chain))}</desc>",
+            *map(_wire_svg, drawn.wires),
+            *map(_wire_text_svg, drawn.wires),
+            *map(_card_svg, drawn.cards),
+            "</svg>",
+        ]
+    )
+
+
+def _wire_svg(wire: Wire) -> str:
+    """Return a wire's line and head."""
+    start, *rest = (f"{x:g} {y:g}" for x, y in wire.points)
+    style = wire.style
+    dash = f' stroke-dasharray="{" ".join(f"{length:g}" for length in style.dash)}"' if style.dash else ""
+    head = " ".join(f"{x:.4g},{y:.4g}" for x, y in wire.arrow())
+    return (
+        f'<path d="M {start} C {" ".join(rest)}" fill="none" stroke="{style.colour}"'
+        f' stroke-width="{style.width:g}"{dash}/><polygon points="{head}" fill="{style.colour}"/>'
+    )
+
+
+def _wire_text_svg(wire: Wire) -> str:
+    """Return a wire's word, on a halo of paper."""
+    x, y = wire.middle
+    return (
+        f'<text x="{x:g}" y="{y + 4:g}" font-size="11" text-anchor="middle" fill="{wire.style.colour}"'
+        f' stroke="{PAPER}" stroke-width="4" stroke-linejoin="round" paint-order="stroke">{escape(wire.text)}</text>'
+    )
+
+
+def _card_svg(card: Card) -> str:
+    """Return a card: stripe, name, kind and note."""
+    left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
+    first = top + (18 if card.note else 24)
+    lines = [
+        f'<text x="{left + 18:g}" y="{first:g}" font-size="14" font-weight="600" fill="{INK}">'
+        f"{escape(card.title)}</text>",
+        f'<text x="{left + 18:g}" y="{first + 16:g}" font-size="12" fill="{GREY}">{escape(card.label)}</text>',
+    ]
+    if card.note:
+        lines.append(
+            f'<text x="{left + 18:g}" y="{first + 31:g}" font-size="11" fill="{INK}">{escape(card.note)}</text>'
+        )
+    frame = f'x="{left:g}" y="{top:g}" height="{CARD_HEIGHT:g}"'
+    return (
+        f"<g><title>{escape(f'{card.name}: {card.label}')}</title>"
+        f'<rect {frame} width="{CARD_WIDTH:g}" rx="6" fill="{PAPER}" stroke="{card.colour}" stroke-width="1.5"/>'
+        f'<rect {frame} width="{BAND:g}" rx="3" fill="{card.colour}"/>{"".join(lines)}</g>'
+    )

@@ -1,0 +1,139 @@
+"""Layout: layers from left to right, no card on another, and small edits that change little."""
+
+from itertools import combinations
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainkit as ck
+from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, COLUMN, arrange
+from tests.examples import EXAMPLES
+
+
+def functions(count, links=()):
+    """Return a chain of functions f0, f1 ... with asynchronous links between them."""
+    chain = ck.Chain("drawn")
+    for k in range(count):
+        chain.add(ck.LambdaFunction(f"f{k}"))
+    for a, b in links:
+        chain.connect(f"f{a}", f"f{b}", link="async")
+    return chain
+
+
+def overlaps(places):
+    """Return the pairs of cards that touch."""
+    return [
+        (a, b)
+        for (a, (ax, ay)), (b, (bx, by)) in combinations(places.items(), 2)
+        if abs(ax - bx) < CARD_WIDTH and abs(ay - by) < CARD_HEIGHT
+    ]
+
+
+graphs = st.integers(1, 12).flatmap(
+    lambda n: st.builds(
+        functions, st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=24)
+    )
+)
+
+
+@given(chain=graphs)
+def test_no_card_touches_another(chain):
+    assert overlaps(arrange(chain).places) == []
+
+
+@given(chain=graphs)
+def test_in_a_chain_without_circles_every_link_leads_to_the_right(chain):
+    places = arrange(chain).places
+
+    if nx.is_directed_acyclic_graph(chain.graph):
+        assert all(places[a][0] + COLUMN <= places[b][0] for a, b in chain.graph.edges())
+
+
+@given(chain=graphs)
+def test_the_same_chain_has_the_same_layout(chain):
+    assert arrange(chain) == arrange(chain.copy())
+
+
+@given(chain=graphs)
+def test_a_link_over_several_layers_passes_no_card(chain):
+    layout = arrange(chain)
+    touched = [
+        (pair, name)
+        for pair, points in layout.lanes.items()
+        for px, py in points
+        for name, (x, y) in layout.places.items()
+        if abs(px - x) < CARD_WIDTH and abs(py - y) < CARD_HEIGHT / 2
+    ]
+
+    assert touched == []
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_the_example_chains_have_no_card_on_another(make):
+    assert overlaps(arrange(make()).places) == []
+
+
+def test_a_new_service_at_the_end_moves_nobody_to_another_layer_or_past_another():
+    chain = functions(7, [(0, 1), (0, 2), (1, 3), (2, 4), (4, 5), (2, 6)])
+    before = arrange(chain).places
+    chain.add(ck.LambdaFunction("new"))
+    chain.connect("f3", "new")
+
+    after = arrange(chain).places
+    assert {name: after[name][0] for name in before} == {name: x for name, (x, _) in before.items()}
+    for a, b in combinations(before, 2):
+        if before[a][0] == before[b][0]:
+            assert (before[a][1] < before[b][1]) == (after[a][1] < after[b][1])
+
+
+def test_few_links_cross():
+    chain = functions(6, [(0, 5), (1, 4), (2, 3)])
+    places = arrange(chain).places
+
+    left = sorted((places[f"f{k}"][1], k) for k in (0, 1, 2))
+    right = sorted((places[f"f{5 - k}"][1], k) for k in (0, 1, 2))
+    assert [k for _, k in left] == [k for _, k in right]
+
+
+def test_a_straight_chain_is_drawn_straight():
+    places = arrange(functions(4, [(0, 1), (1, 2), (2, 3)])).places
+
+    assert list(places.values()) == [(0.0, 0.0), (250.0, 0.0), (500.0, 0.0), (750.0, 0.0)]
+
+
+def test_places_that_the_chain_gives_are_kept():
+    chain = functions(3, [(0, 1), (1, 2)])
+    chain.layout = {"f0": (10.0, 20.0), "f1": (400.0, -50.0), "f2": (30.0, 300.0)}
+
+    assert arrange(chain).places == chain.layout
+
+
+def test_a_service_without_a_place_stands_free_beside_its_neighbour():
+    chain = functions(4, [(0, 1), (0, 2)])
+    chain.layout = {"f0": (0.0, 0.0), "f1": (COLUMN, 0.0)}
+    places = arrange(chain).places
+
+    assert places["f2"][0] == COLUMN
+    assert overlaps(places) == []
+
+
+def test_a_service_without_links_stands_below_the_placed_ones():
+    chain = functions(2)
+    chain.layout = {"f0": (100.0, 100.0)}
+
+    assert arrange(chain).places["f1"][1] > 100.0
+
+
+def test_an_empty_chain_has_an_empty_layout():
+    layout = arrange(ck.Chain("empty"))
+
+    assert layout.places == {}
+    assert layout.bounds() == (-80.0, -28.0, 80.0, 28.0)
+
+
+def test_two_hundred_services_are_all_placed_apart():
+    chain = functions(200, [((7 * k) % max(k, 1), k) for k in range(1, 200)] + [(k, k + 31) for k in range(0, 160, 9)])
+
+    assert overlaps(arrange(chain).places) == []

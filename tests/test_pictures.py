@@ -1,0 +1,125 @@
+"""Pictures of chains: the SVG is well formed, says everything in words, and brings nothing along."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import chainkit as ck
+from chainkit.pictures import OTHER, STYLES, picture, svg
+from tests.examples import EXAMPLES, calls, orders
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(chain, notes=None):
+    return [element.text for element in ET.fromstring(svg(chain, notes)).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_the_svg_shows_the_name_and_kind_of_every_service_and_the_word_of_every_link(make):
+    chain = make()
+    shown = texts(chain)
+
+    assert {card.title for card in picture(chain).cards} <= set(shown)
+    assert {service.label for service in chain.services.values()} <= set(shown)
+    assert {link.word.replace("_", " ") for link in chain.links.values()} <= set(shown)
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_the_svg_brings_no_script_style_sheet_image_or_id(make):
+    elements = list(ET.fromstring(svg(make())).iter())
+
+    assert {element.tag.removeprefix(SVG) for element in elements} <= {
+        "svg", "title", "desc", "g", "path", "polygon", "rect", "text",
+    }  # fmt: skip
+    assert not any({"id", "href", "class", "onload"} & element.attrib.keys() for element in elements)
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_everything_drawn_is_inside_the_box(make):
+    drawn = picture(make())
+    left, top, width, height = drawn.box
+
+    points = [point for wire in drawn.wires for point in wire.points] + [(card.x, card.y) for card in drawn.cards]
+    assert all(left <= x <= left + width and top <= y <= top + height for x, y in points)
+
+
+def test_the_same_chain_gives_the_same_svg():
+    assert svg(orders()) == svg(orders())
+
+
+def test_the_whole_chain_is_in_the_description_for_screen_readers():
+    assert ET.fromstring(svg(orders())).find(f"{SVG}desc").text == str(orders())
+
+
+@given(name=st.text(min_size=1).filter(str.isprintable))
+def test_any_name_of_a_chain_is_text_and_no_markup(name):
+    assert ET.fromstring(svg(ck.Chain(name))).find(f"{SVG}title").text == name
+
+
+def test_a_note_stands_on_its_card():
+    assert "41 ms, $2.50" in texts(orders(), {"pay": "41 ms, $2.50"})
+
+
+def test_a_long_name_is_cut_on_the_card_and_whole_in_its_title():
+    chain = ck.Chain("long")
+    chain.add(ck.SqsQueue("a" * 40))
+
+    assert "a" * 16 + "…" in texts(chain)
+    assert "a" * 40 in svg(chain)
+
+
+def test_every_kind_of_link_has_a_style_that_differs_by_more_than_colour_where_it_matters():
+    assert STYLES["redrive"].dash
+    assert STYLES["dead_letter"].dash
+    assert not STYLES["sync"].dash
+    assert len({(style.dash, style.width) for style in STYLES.values()}) >= 6
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_no_kind_of_link_is_drawn_in_the_style_for_unknown_ones(make):
+    assert OTHER not in [wire.style for wire in picture(make()).wires]
+
+
+def test_parallel_links_are_drawn_side_by_side():
+    first, second = [wire for wire in picture(calls()).wires if (wire.source, wire.target) == ("api", "order")]
+
+    assert first.points[0] != second.points[0]
+
+
+def test_a_dead_letter_queue_of_a_delivery_is_an_edge_of_its_own():
+    chain = ck.Chain("dead")
+    chain.add(ck.SnsTopic("events"))
+    chain.add(ck.LambdaFunction("mail"))
+    chain.add(ck.SqsQueue("lost"))
+    chain.connect("events", "mail", dead_letter_queue="lost")
+
+    assert [(wire.key, wire.kind, wire.text) for wire in picture(chain).wires][1] == (
+        "events>mail!", "dead_letter", "dead letters",
+    )  # fmt: skip
+
+
+def test_an_arrow_ends_where_its_wire_does():
+    for wire in picture(calls()).wires:
+        assert wire.arrow()[0] == wire.points[-1]
+
+
+def test_a_link_back_to_the_left_goes_below_both_cards():
+    chain = ck.Chain("circle")
+    a, b = chain.add(ck.LambdaFunction("a")), chain.add(ck.LambdaFunction("b"))
+    chain.connect(a, b, link="async")
+    chain.connect(b, a, link="async")
+    back = picture(chain).wires[1]
+
+    assert max(y for _, y in back.points) > 28.0
+
+
+def test_a_function_that_calls_itself_has_a_loop():
+    chain = ck.Chain("self")
+    a = chain.add(ck.LambdaFunction("a"))
+    chain.connect(a, a, link="async")
+    (loop,) = picture(chain).wires
+
+    assert loop.points[0] != loop.points[-1]
