@@ -2,7 +2,8 @@
 
 ====================  =================================================================================================
 process.py            ``Emulator``: the parent's side; starts and ends the child, asks it over loopback HTTP
-server.py             the child: moto's server with our routes; ends when its stdin closes
+server.py             the child: begins, says where it listens, ends when its stdin closes
+application.py        the child's web application: control, HTTP APIs, moto
 host.py               what all routes share
 clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits
 story.py              what happened to each request; whether anything of it is in flight

@@ -56,6 +56,7 @@ class Event:
     entered_s: float
     attempts: int = 0
     throttles: int = 0
+    is_waiting: bool = False
 
 
 class AsyncQueue:
@@ -100,16 +101,23 @@ class AsyncQueue:
                     self._at_work -= 1
                     return
                 event = self._waiting.popleft()
-            # The event's own opening ends inside, after whatever it leads to has been opened.
-            with self._story.works_for(event.roots):
-                self._attempt(event)
+            try:
+                with self._story.works_for(event.roots):
+                    event.is_waiting = False
+                    self._attempt(event)
+            except BaseException:
+                with self._lock:
+                    self._at_work -= 1
+                raise
+            finally:
+                if not event.is_waiting:
+                    self._story.close(event.roots)
 
     def _attempt(self, event: Event) -> None:
         try:
             function = get_backend(event.account_id, event.region).get_function(event.arn)
         except UnknownFunctionException:
             self._story.tell("dropped", event.arn, status="error", reason="the function is gone")
-            self._story.close(event.roots)
             return
         config = function.event_invoke_config[0].config if function.event_invoke_config else {}
         if reserved_concurrency(function) == 0:
@@ -130,7 +138,6 @@ class AsyncQueue:
         event.attempts += 1
         if outcome.status == "ok":
             self._send_record(event, function, config, outcome, "Success")
-            self._story.close(event.roots)
         elif event.attempts <= config.get("MaximumRetryAttempts", len(RETRY_WAITS_S)):
             self._retry_after(event, RETRY_WAITS_S[event.attempts - 1], outcome.reason)
         else:
@@ -139,6 +146,7 @@ class AsyncQueue:
     def _retry_after(self, event: Event, wait_s: float, reason: str) -> None:
         tries = event.attempts + event.throttles
         self._story.tell("retry wait", event.arn, attempt=tries, reason=reason, span_s=wait_s)
+        event.is_waiting = True
         self._clock.call_at(self._clock.now_s() + wait_s, lambda: self._enqueue(event))
 
     def _give_up(
@@ -148,7 +156,6 @@ class AsyncQueue:
         is_kept |= self._send_dead_letter(event, function, outcome, condition)
         if not is_kept:
             self._story.tell("dropped", event.arn, status="error", attempt=event.attempts, reason=condition)
-        self._story.close(event.roots)
 
     def _send_record(
         self, event: Event, function: LambdaFunction, config: dict[str, Any], outcome: Outcome | None, condition: str

@@ -117,6 +117,7 @@ def _repair(host: Host) -> None:
         # moto calls an execution without a name "None", and refuses the second of that name
         return original_execution(backend, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
+    _install_nested()
     original_start = replace(ExecutionWorker, "start", start, parameters="self")
     original_run = replace(ExecutionWorker, "_execution_logic", run, parameters="self")
     original_execution = replace(
@@ -124,4 +125,39 @@ def _repair(host: Host) -> None:
         "start_execution",
         start_execution,
         parameters="self state_machine_arn name execution_input trace_header",
+    )
+
+
+def _install_nested() -> None:
+    """Let a task start another state machine: moto sends and reads the API's names in the wrong case."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+        StateTaskServiceSfn,
+    )
+
+    def call(
+        task: Any, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
+    ) -> None:
+        lowered = {name[0].lower() + name[1:]: value for name, value in normalised_parameters.items()}
+        original_call(task, env, resource_runtime_part, lowered, state_credentials)
+
+    def raise_case(
+        _task: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
+    ) -> None:
+        if isinstance(response, dict):
+            for name in list(response):
+                value = response.pop(name)
+                is_time = isinstance(value, dt.datetime)
+                response[name[0].upper() + name[1:]] = int(value.timestamp() * 1000) if is_time else value
+
+    original_call = replace(
+        StateTaskServiceSfn,
+        "_eval_service_task",
+        call,
+        parameters="self env resource_runtime_part normalised_parameters state_credentials",
+    )
+    replace(
+        StateTaskServiceSfn,
+        "_normalise_response",
+        raise_case,
+        parameters="self response boto_service_name service_action_name",
     )

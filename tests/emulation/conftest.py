@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 
@@ -136,6 +138,21 @@ class Aws:
     def whats(self, root):
         """Return the kinds of hops in a request's story."""
         return [event["what"] for event in self.emulator.story(root)]
+
+
+def wait_until_gone(pids):
+    """Wait until these processes have ended; return those that have not after ten seconds."""
+    deadline_s = time.monotonic() + 10
+    while (alive := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    return alive
+
+
+def _is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def zipped(files):

@@ -1,13 +1,12 @@
 """Execution environments and their pool, without a server."""
 
-import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from chainkit.emulation.environments import Pool, Spec, WorkerGoneError
-from tests.emulation.conftest import zipped
+from tests.emulation.conftest import wait_until_gone, zipped
 
 ECHO = "def handler(event, context):\n    print('seen', event)\n    return event"
 
@@ -105,7 +104,7 @@ def test_what_a_handler_starts_ends_with_it(pool):
     pid = int(run(environment)["payload"])
     pool.discard(environment)
 
-    assert not _is_alive(pid)
+    assert wait_until_gone([pid]) == []
 
 
 def test_scratch_files_go_with_the_environment_and_all_files_with_the_pool(pool, tmp_path):
@@ -128,11 +127,3 @@ def test_code_is_laid_out_for_reading_only(pool):
     root = Path(run(environment)["payload"].strip('"'))
 
     assert oct((root / "index.py").stat().st_mode)[-3:] == "444"
-
-
-def _is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"

@@ -6,27 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from chainkit.emulation import Emulator, process
 from chainkit.errors import DeployError, MissingError
-from tests.emulation.conftest import Aws
+from tests.emulation.conftest import Aws, wait_until_gone
 
 SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event.get('s', 0))"
-
-
-def wait_until_gone(pids):
-    deadline_s = time.monotonic() + 10
-    while time.monotonic() < deadline_s:
-        alive = [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-        if not alive:
-            return []
-        time.sleep(0.05)
-    return alive
 
 
 def test_nothing_is_left_after_stop(tmp_path, monkeypatch):
@@ -141,6 +132,31 @@ def test_an_interrupt_of_the_terminal_does_not_reach_the_child():
         os.kill(emulator._process.pid, signal.SIGINT)
 
         assert emulator.workers() == []
+
+
+def test_on_the_wall_clock_waits_last():
+    with Emulator(clock="wall") as emulator:
+        aws, root = Aws(emulator), emulator.root_id()
+        url, queue = aws.queue()
+        _, function = aws.function("def handler(event, context):\n    return 1")
+        aws.map_queue(queue, function)
+        began_s = time.monotonic()
+        aws.traced("sqs", root).send_message(QueueUrl=url, MessageBody="a", DelaySeconds=1)
+
+        assert emulator.settle(root, timeout_s=0.2) is False
+        assert emulator.settle(root) is True
+        assert time.monotonic() - began_s >= 0.9
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
+def test_a_web_page_can_neither_call_services_nor_the_control(aws, headers):
+    for path in ("/", "/_chainkit/workers"):
+        request = urllib.request.Request(aws.emulator.endpoint_url + path, headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        refused.value.close()
+
+        assert refused.value.code == 403
 
 
 def test_two_hundred_asynchronous_messages_are_all_accounted_for(aws):

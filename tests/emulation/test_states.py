@@ -4,6 +4,8 @@ import json
 import time
 import uuid
 
+import pytest
+
 ECHO = "def handler(event, context):\n    return event"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
@@ -213,3 +215,23 @@ def test_a_callback_from_a_handler_ends_the_task(aws, root):
     }
 
     assert json.loads(execute(aws, machine(aws, states), root)["output"]) == {"ok": 1}
+
+
+@pytest.mark.parametrize("condition", ["", ".sync", ".sync:2"])
+def test_a_task_starts_another_machine(aws, root, condition):
+    child = machine(
+        aws, {"Wait": {"Type": "Wait", "Seconds": 5, "Next": "Say"}, "Say": {"Type": "Pass", "Result": 1, "End": True}}
+    )
+    start = {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::states:startExecution{condition}",
+        "Parameters": {"StateMachineArn": child, "Input": {"a": 1}},
+        "End": True,
+    }
+    done = execute(aws, machine(aws, {"Start": start}), root)
+    output = json.loads(done["output"])
+
+    assert done["status"] == "SUCCEEDED"
+    assert output["ExecutionArn"].startswith(child.replace(":stateMachine:", ":execution:"))
+    assert output.get("Output") == {"": None, ".sync": "1", ".sync:2": 1}[condition]
+    assert len(events_of(aws, root, "execution")) == 2
