@@ -73,7 +73,7 @@ _HOMES = {
 }  # fmt: skip
 _FILE = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_FILE)  # noqa: PLE0605 - a list of text, computed
+__all__ = sorted(_FILE)
 __version__ = "0.1.0"
 
 

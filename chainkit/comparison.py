@@ -28,8 +28,8 @@ class Comparison:
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per chain: percentiles in seconds, dollars, and what happened to the requests.
 
-        ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with an
-        error or throttled. Completion percentiles are infinite where more than that share was lost.
+        ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with
+        an error or throttled. Completion percentiles are infinite where more than that share was lost.
         """
         import pandas as pd
 
@@ -40,7 +40,7 @@ class Comparison:
             for what in ("response", "completion"):
                 for p in FIGURES:
                     key = f"{what}_{p}_s"
-                    row[key] = summary.loc[key, "value"] if key in summary.index else float("nan")
+                    row[key] = float(summary["value"].get(key, float("nan")))
             row["usd_per_million"] = self.bills[name].usd_per_million
             row["usd_per_month"] = self.bills[name].total_usd
             row["lost"] = int(ledger[list(LOST)].sum())

@@ -6,7 +6,7 @@
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, cast, dataclass_transform, get_args, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -40,9 +40,9 @@ class Setting(NamedTuple):
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field, dataclasses.field))
 def declared(cls: type[T]) -> type[T]:
     """Make `cls` a frozen, validated dataclass whose refusals are `ConfigError`."""
-    built = dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)
+    built: Any = dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)
     construct = built.__init__
-    positional = sum(not each.kw_only for each in dataclasses.fields(built))  # type: ignore[arg-type]
+    positional = sum(not each.kw_only for each in dataclasses.fields(built))
 
     @functools.wraps(construct)
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807 - it takes the place of the class's own
@@ -56,12 +56,12 @@ def declared(cls: type[T]) -> type[T]:
         except ValidationError as error:
             raise _refusal(built, args, given, error) from None
 
-    built.__init__ = __init__  # type: ignore[method-assign]
-    return built
+    built.__init__ = __init__
+    return cast("type[T]", built)
 
 
 @functools.cache
-def settings(cls: type) -> tuple[Setting, ...]:
+def settings(cls: Any) -> tuple[Setting, ...]:
     """Return the fields of a declared class in order, with range, unit, source and text.
 
     Examples
@@ -70,7 +70,7 @@ def settings(cls: type) -> tuple[Setting, ...]:
     >>> settings(SqsQueue)[1][:5]
     ('visibility_timeout_s', <class 'int'>, 30, 0, 43200)
     """
-    return tuple(_setting(cls, name, field) for name, field in cls.__pydantic_fields__.items())  # type: ignore[attr-defined]
+    return tuple(_setting(cls, name, field) for name, field in cls.__pydantic_fields__.items())
 
 
 def _setting(cls: type, name: str, field: Any) -> Setting:
@@ -116,14 +116,16 @@ def changed(thing: T, **changes: Any) -> T:
             )
     first = kept.pop("name", None)
     kept |= changes
-    return type(thing)(first, **kept) if first is not None else type(thing)(**kept)
+    make: Any = type(thing)
+    return cast("T", make(first, **kept) if first is not None else make(**kept))
 
 
 def stated(thing: Any) -> dict[str, Any]:
     """Return the settings that differ from the defaults, as plain values that a design file can hold."""
+    cls: Any = type(thing)
     return {
         s.name: _plain(getattr(thing, s.name))
-        for s in settings(type(thing))
+        for s in settings(cls)
         if s.name not in IDENTITY and (s.is_required or getattr(thing, s.name) != s.default)
     }
 

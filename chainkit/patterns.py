@@ -40,11 +40,11 @@ def _passes_one(rule: Any, value: Any) -> bool:
     text = str(value)
     match operator:
         case "prefix":
-            return text.startswith(operand)
+            return text.startswith(str(operand))
         case "suffix":
-            return text.endswith(operand)
+            return text.endswith(str(operand))
         case "equals-ignore-case":
-            return text.lower() == operand.lower()
+            return text.lower() == str(operand).lower()
         case "wildcard":
             return fnmatch.fnmatchcase(text, operand.replace("[", "[[]").replace("?", "[?]"))
         case "exists":

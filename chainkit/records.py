@@ -308,7 +308,6 @@ class Trace:
             again = f" (attempt {span.attempt})" if span.attempt > 1 else ""
             status = "" if span.status == "ok" else f" {span.status.upper()}"
             reason = f": {span.reason}" if span.reason else ""
-            lines.append(
-                f"  {span.start_s:10.3f} s  {seconds(span.end_s - span.start_s):>8}  {span.node}: {span.what}{again}{status}{reason}"
-            )
+            took = seconds(span.end_s - span.start_s)
+            lines.append(f"  {span.start_s:10.3f} s  {took:>8}  {span.node}: {span.what}{again}{status}{reason}")
         return "\n".join(lines)

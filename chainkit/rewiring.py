@@ -1,13 +1,13 @@
 """Variants: the same business flow through other links.
 
 A connection is work that one function hands another: directly, or through a queue, topic or bus that does nothing else.
-Rewiring replaces what lies between; functions, their order, branches, durations, failure rates and sizes stay. New services
-get AWS's defaults, except: visibility 6 x the function's timeout, maxReceiveCount 5, one dead-letter queue each.
+Rewiring replaces what lies between; functions, their order, branches, durations, failure rates and sizes stay. New
+services get defaults of AWS, except: visibility 6 x the function timeout, maxReceiveCount 5, one dead-letter queue each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from chainkit.chain import Chain
 from chainkit.errors import ConfigError, nearest
@@ -153,7 +153,7 @@ def _follow(chain: Chain, link: Caller, key: str) -> list[Connection]:
 def _ways(
     chain: Chain, name: str, links: tuple[str, ...], between: tuple[str, ...], policy: Any
 ) -> list[tuple[str, tuple[str, ...], tuple[str, ...], Any]]:
-    """Return (function, links, services between, filter) for each function reached through `name`, if it does nothing else."""
+    """Return (function, links, services between, filter) for each function behind `name`, if it does nothing else."""
     behaviour = chain.service(name).behaviour()
     if isinstance(behaviour, Pool):
         return [(name, links, between, policy)]
@@ -259,7 +259,7 @@ class _Builder:
 
     def _eventbridge(self, one: Connection, options: dict[str, Any]) -> None:
         bus = self._shared(one, EventBus, "bus", options)
-        pattern = {"event_pattern": {"detail": dict(one.filter_policy)}} if one.filter_policy else {}
+        pattern: dict[str, Any] = {"event_pattern": {"detail": dict(one.filter_policy)}} if one.filter_policy else {}
         self.chain.connect(bus, one.target, **pattern)
         self._on_failure(one.target)
 
@@ -269,7 +269,7 @@ class _Builder:
     def _express(self, one: Connection, options: dict[str, Any]) -> None:
         self._machine(one, options, "EXPRESS")
 
-    def _machine(self, one: Connection, options: dict[str, Any], workflow: str) -> None:
+    def _machine(self, one: Connection, options: dict[str, Any], workflow: Literal["STANDARD", "EXPRESS"]) -> None:
         """Add a machine with one task, whose failures go to a dead-letter queue unless the caller hears of them."""
         task: dict[str, Any] = {"Type": "Task", "Resource": f"${{{one.target}}}", "End": True}
         states: dict[str, Any] = {"Call": task}

@@ -92,6 +92,10 @@ class Service(ABC):
         """Return the zip of what runs here: code below `root`, or a stand-in that makes `calls`; b"" for no code."""
         return b""
 
+    def answers(self) -> bool:
+        """Tell whether a caller can wait for the answer."""
+        return True
+
     def link_resources(self, link: Any, target: "Service") -> tuple["Resource", ...]:
         """Return what this service needs for one outgoing link (an API's integration and route)."""
         return ()

@@ -19,175 +19,22 @@ A link fits when the source emits one of its words and the target accepts one. S
 Retry, delivery and filter rules: docs.aws.amazon.com, read 2026-11-23 (tags beside the fields).
 """
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from chainkit.declared import declared, stated
+from chainkit.declared import declared
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
-from chainkit.records import Api, Call, Grant, Handle, Properties, Resource
-from chainkit.service import Service, as_text, given, logical_id
+from chainkit.link import Caller, Delivery, Kind, Link, Retry, RetrySetting
+from chainkit.records import Grant, Resource
+from chainkit.service import Service, logical_id
+from chainkit.wiring_calls import MAPPING, RULE, SUBSCRIPTION
 
-Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "redrive"]
-
-
-@declared
-class Retry:
-    """How a caller tries a synchronous call again: SDK retries, or the code's own loop."""
-
-    max_attempts: int = Field(default=3, ge=1, le=100)
-    """Tries in all, the first included."""
-    interval_s: float = Field(default=1.0, ge=0, le=900)
-    """Wait before the second try, seconds."""
-    backoff_rate: float = Field(default=2.0, ge=1, le=100)
-    """Each further wait is this many times longer."""
-    max_delay_s: float = Field(default=20.0, ge=0, le=900)
-    """No wait is longer, seconds."""
-    has_full_jitter: bool = False
-    """Wait uniformly between 0 and that instead."""
-
-
-def _as_retry(value: Any) -> Any:
-    """Return the retry that a design file's mapping describes; anything else as it is."""
-    is_settings = isinstance(value, dict) and all(isinstance(name, str) for name in value)
-    return Retry(**value) if is_settings else value
-
-
-@declared
-class Link:
-    """An edge of a chain: how `source` triggers `target`, both named."""
-
-    source: str
-    """Name of the service the link leaves."""
-    target: str
-    """Name of the service the link enters."""
-
-    emits: ClassVar[tuple[str, ...]] = ()
-    accepts: ClassVar[tuple[str, ...]] = ()
-    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """`link=` word -> the settings it stands for."""
-
-    @property
-    def kind(self) -> Kind:
-        """How the link invokes: what drives latency, retry, cost and checks."""
-        raise TypeError(type(self).__name__)
-
-    @property
-    def word(self) -> str:
-        """The `link=` word of this link."""
-        return next(iter(self.words))
-
-    @property
-    def dead_letters(self) -> str | None:
-        """Name of the queue that hangs on this link, if any."""
-        return None
-
-    def hop(self, target: Service) -> str:
-        """Return the key of this hop's law in data/latency.json, "" for none."""
-        return ""
-
-    def fits(self, source: Service, target: Service) -> bool:
-        """Tell whether this kind of link can lead from `source` to `target`."""
-        return bool(set(self.emits) & set(source.port.emits)) and self.accepted(target) is not None
-
-    @classmethod
-    def accepted(cls, target: Service) -> str | None:
-        """Return the word by which `target` accepts this link, or None."""
-        return next((word for word in cls.accepts if word in target.port.accepts), None)
-
-    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
-        """Return (service, grant) pairs: what whose role must allow."""
-        return []
-
-    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return (service, principal, source ARN): whom a resource policy lets in."""
-        return []
-
-    def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return (service, setting, value): what the link hangs on a service."""
-        return []
-
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
-        """Return the CloudFormation resources of the link itself; `queue` is its dead-letter queue."""
-        return ()
-
-    def handle(self, target: Service) -> Handle | None:
-        """Return what the caller is told about the target, for links that code travels."""
-        return None
-
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return what AWS would refuse about this link; `key` is its id."""
-        return []
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the link's settings as a design file holds them, without its ends."""
-        return {"link": self.word, **stated(self)}
-
-
-@declared
-class Caller(Link):
-    """A link that its source's own code (or an API's route) travels: once, or several times, per request."""
-
-    step: int = Field(default=1, ge=1, le=100)
-    """Links of equal step start together; of k steps, step i begins after i/(k+1) of the own work."""
-    after_fraction: float | None = Field(default=None, ge=0, le=1)
-    """Share of the own work after which the step begins; None: evenly."""
-    probability: float = Field(default=1.0, ge=0, le=1)
-    """Chance that a request takes this link."""
-    filter_policy: dict[str, list[Any]] | None = None
-    """Attribute -> values for which the caller's code takes this link (matchers as in a subscription); None: always."""
-    case: str | None = None
-    """Links sharing a case exclude each other; their probabilities add to at most 1."""
-    count: int = Field(default=1, ge=1, le=1_000)
-    """Messages a call sends."""
-    message_bytes: int = Field(
-        default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
-    )
-    """Size of each, bytes."""
-    needs_answer: bool | None = None
-    """Whether the caller uses the answer; None: yes for synchronous calls, no for others."""
-    keep: bool = False
-    """True protects the link from being rewired in variants."""
-    route: str = "$default"
-    """Route of an API, "POST /orders"; of no effect elsewhere."""
-    maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
-
-    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
-        """Return what the caller's role must allow."""
-        if self._is_admitted(source, target):
-            return []
-        grant = target.grant(self.accepted(target) or "")
-        return [(source.name, grant)] if grant is not None else []
-
-    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return the resource policy that an API needs to call a function; other callers use their role."""
-        return [(target.name, source.principal, source.arn())] if self._is_admitted(source, target) else []
-
-    def _is_admitted(self, source: Service, target: Service) -> bool:
-        """Tell whether the target lets the caller in by its own policy."""
-        return "integration" in source.port.emits and {"delivery", "call"} <= {*target.port.accepts}
-
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
-        """Return what the source needs for this link."""
-        return source.link_resources(self, target)
-
-    def handle(self, target: Service) -> Handle | None:
-        """Return what the caller's code is told about the target."""
-        return target.handle()
-
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return messages over the limit of what carries them."""
-        if self.message_bytes <= self.maximum_bytes:
-            return []
-        return [
-            ConfigError(
-                f"link {key!r}: message_bytes={self.message_bytes} is over the {self.maximum_bytes} bytes "
-                f"that {type(self).__name__} carries",
-                fix="store the data and send its key",
-            )
-        ]
+__all__ = [
+    "LINKS", "WORDS", "Caller", "Delivery", "Destination", "EventSourceMapping", "Invocation", "Link", "Publish",
+    "PutEvents", "Redrive", "Retry", "Rule", "SendMessage", "Subscription", "Task", "fitting", "make",
+]  # fmt: skip
 
 
 @declared
@@ -196,7 +43,7 @@ class Invocation(Caller):
 
     invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
     """RequestResponse waits for the answer; Event hands over and goes on."""
-    retry: Annotated[Retry | None, BeforeValidator(_as_retry)] = None
+    retry: RetrySetting = None
     """How the caller tries a failed synchronous call again; None: not at all (Lambda itself never does)."""
     client_timeout_s: float | None = Field(default=None, gt=0, le=900)
     """The caller gives up waiting after this long; the callee runs on. None: as long as the caller lives."""
@@ -220,6 +67,25 @@ class Invocation(Caller):
     def word(self) -> str:
         """The `link=` word."""
         return self.kind
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
+        """Return calls that AWS has no way to make."""
+        found = super().problems(key, source, target)
+        if self.kind == "sync" and not target.answers():
+            found.append(
+                WiringError(
+                    f"link {key!r}: {target.name!r} gives no answer to wait for: a Standard workflow is only started",
+                    fix='connect with link="async", or make it an EXPRESS workflow',
+                )
+            )
+        if self.kind == "async" and "integration" in source.port.emits and "batch" in target.port.accepts:
+            found.append(
+                WiringError(
+                    f"link {key!r}: an HTTP API always waits for its function",
+                    fix="use the synchronous link, or send to a queue or bus instead",
+                )
+            )
+        return found
 
     def hop(self, target: Service) -> str:
         """Return the key of the hop's law."""
@@ -350,26 +216,6 @@ class EventSourceMapping(Link):
                 id=name, type="AWS::Lambda::EventSourceMapping", properties=properties, api=MAPPING, depends_on=(role,)
             ),
         )
-
-
-@declared
-class Delivery(Link):
-    """What a topic or bus does by itself: hand each message that passes to a target."""
-
-    match_fraction: float | None = Field(default=None, ge=0, le=1)
-    """Share of the messages that pass, where the traffic does not state the attributes; None: by the attributes."""
-    dead_letter_queue: str | None = None
-    """Name of the queue that gets what could not be delivered."""
-
-    @property
-    def kind(self) -> Kind:
-        """Deliveries are pushed."""
-        return "deliver"
-
-    @property
-    def dead_letters(self) -> str | None:
-        """The queue that hangs on this delivery."""
-        return self.dead_letter_queue
 
 
 @declared
@@ -636,90 +482,3 @@ def _misfit(source: Service, target: Service) -> WiringError:
         f"{type(target).__name__} accepts {list(target.port.accepts)}",
         fix="put a service between them that accepts the first and emits the second",
     )
-
-
-def matches_word(link: Link) -> bool:
-    """Tell whether a link is saved in a design file: all but tasks, which the ASL holds."""
-    return not isinstance(link, Task)
-
-
-def settings_of(link: Link) -> dict[str, Any]:
-    """Return a link's settings without its ends."""
-    return {f.name: getattr(link, f.name) for f in dataclasses.fields(link) if f.name not in ("source", "target")}
-
-
-# --- the links' own resources by direct calls ---
-
-_MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig")
-
-MAPPING = Api(
-    client="lambda",
-    create=(Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),),
-    read=(Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
-    update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
-    delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
-    ref="UUID",
-    settings={
-        "EventSourceArn": "EventSourceArn",
-        "FunctionName": lambda answer, _: answer["FunctionArn"].rpartition(":")[2],
-        **{name: name for name in _MAPPING},
-    },
-    fixed=("EventSourceArn",),
-    unset={"FunctionResponseTypes": [], "ScalingConfig": {}},
-    missing=("ResourceNotFoundException",),
-)
-
-
-def _subscription_attributes(p: Properties) -> dict[str, str]:
-    """Return a subscription's attributes as SNS takes them: text."""
-    names = ("FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
-    return {name: as_text(p[name]) for name in names if name in p}
-
-
-SUBSCRIPTION = Api(
-    client="sns",
-    create=(
-        Call(
-            "subscribe",
-            lambda p: {
-                **given(p, "TopicArn", "Protocol", "Endpoint"),
-                "Attributes": _subscription_attributes(p),
-                "ReturnSubscriptionArn": True,
-            },
-        ),
-    ),
-    read=(Call("get_subscription_attributes", lambda p: {"SubscriptionArn": p["Ref"]}),),
-    delete=(Call("unsubscribe", lambda p: {"SubscriptionArn": p["Ref"]}),),
-    ref="SubscriptionArn || Attributes.SubscriptionArn",
-    settings={
-        name: f"Attributes.{name}"
-        for name in ("TopicArn", "Protocol", "Endpoint", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
-    },
-    missing=("NotFoundException", "NotFound"),
-)
-
-RULE = Api(
-    client="events",
-    create=(
-        Call(
-            "put_rule",
-            lambda p: {**given(p, "Name", "EventBusName", "State"), "EventPattern": as_text(p["EventPattern"])},
-        ),
-        Call("put_targets", lambda p: {"Rule": p["Name"], **given(p, "EventBusName", "Targets")}),
-    ),
-    read=(
-        Call("describe_rule", lambda p: given(p, "Name", "EventBusName")),
-        Call("list_targets_by_rule", lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"]}),
-    ),
-    delete=(
-        Call(
-            "remove_targets",
-            lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"], "Ids": [t["Id"] for t in p["Targets"]]},
-        ),
-        Call("delete_rule", lambda p: given(p, "Name", "EventBusName")),
-    ),
-    ref="Name",
-    attributes={"Arn": "Arn || RuleArn"},
-    settings={"Name": "Name", "EventPattern": "EventPattern", "State": "State", "Targets": "Targets"},
-    missing=("ResourceNotFoundException",),
-)

@@ -168,5 +168,5 @@ def _table_of(shape: Law) -> FloatArray:
     if shape not in _TABLES:
         if len(_TABLES) > 256:
             _TABLES.clear()
-        _TABLES[shape] = draws.table(shape)
+        _TABLES[shape] = draws.unit_table(shape)
     return _TABLES[shape]

@@ -1,7 +1,7 @@
-"""Random draws that belong to the request: `uniform(seed, replication, site, request, visit, attempt)`, and the one sampler.
+"""Draws that belong to the request, `uniform(seed, replication, site, request, visit, attempt)`, and the one sampler.
 
-A draw is a hash of what it is for, not the next number of a stream. So results do not depend on the order of events or on
-threads, the same order costs the same in every variant, and any request can be replayed.
+A draw is a hash of what it is for, not the next number of a stream. So results do not depend on the order of events or
+on threads, the same order costs the same in every variant, and any request can be replayed.
 
 Sites (name and purpose)
 ------------------------
@@ -119,8 +119,12 @@ def table(law: Law) -> FloatArray:
     A bin holds a straight line in x = tail probability * 2^64; where the law jumps inside a bin it holds two lines and
     the x of the jump. Means and quantiles to p99.99 are within 2e-4 of the law's (tests/simulation/test_draws.py).
     """
-    unit = law.standard().key
-    jumps = np.asarray(law.jumps(), np.float64)
+    return unit_table(law.standard().key)
+
+
+def unit_table(unit: Law) -> FloatArray:
+    """Return the table of a unit law, as `standard` gives it."""
+    jumps = np.asarray(unit.jumps(), np.float64)
     rows = np.zeros((2, BINS, SPLIT if jumps.size else SMOOTH))
     edges = bin_edges()
     for side, quantile in enumerate((unit.ppf, unit.isf)):
@@ -138,7 +142,7 @@ def bin_edges() -> FloatArray:
     j = np.arange(BINS + 1)
     edges = np.ldexp(1.0 + (j & ((1 << SUB) - 1)) / (1 << SUB), (j >> SUB) - OCTAVES - 1)
     edges[-1] = 0.5
-    return edges
+    return np.asarray(edges, np.float64)
 
 
 def _lines(low: FloatArray, high: FloatArray, left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,19 +1,20 @@
+# ruff: noqa: F403, F405 - the memory layout is some 120 names, and all of them belong to this loop
 """The virtual machine: one event loop that knows no AWS service, only primitives.
 
 A program is rows of eight words, [op, a, b, c, d, e, f, g]; `lower` writes it. "Blocks" means that the frame gives up
 control: it goes to the event heap, a list, or waits for others. The instruction set, with its exact rules, stands in
-ARCHITECTURE.md. Kernels never raise: `run` returns why it stopped, and the caller in run.py turns that into what users see.
+ARCHITECTURE.md. Kernels never raise: `run` returns why it stopped, and machine.py turns that into what users see.
 """
 
 import numpy as np
 from numba import njit
 
-from chainkit.simulation.primitives import *  # noqa: F403 - the memory layout: some 90 names that belong to this loop
+from chainkit.simulation.primitives import *
 
 (
     ENTER, ENTER_BATCH, WORK, LEAVE, CALL, RET, RESPOND, END_FLOW, SPAWN, WAIT, JOIN, ALIVE, DELAY, CHANCE, MATCH, FAIL,
-    DOOM, RETRY, STATUS_, JUMP, ENQUEUE, AGAIN, TICK, RAMP, UNIT, UNIT_FAILED, SETTLE, WATCH, PATIENCE, METER, STAMP, ELAPSED,
-    DESCEND, RESET,
+    DOOM, RETRY, STATUS_, JUMP, ENQUEUE, AGAIN, TICK, RAMP, UNIT, UNIT_FAILED, SETTLE, WATCH, PATIENCE, METER, STAMP,
+    ELAPSED, DESCEND, RESET,
 ) = range(34)  # fmt: skip
 
 DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED = range(7)
@@ -23,17 +24,18 @@ COMPLETED, FAILED_, THROTTLED_, DEAD_LETTERED, EXPIRED, DROPPED, NO_OUTCOME = ra
 """Outcomes, the worst last."""
 OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_LOST, OUT_SLOWEST = 0, 8, 16, 24, 32, 33
 """Places in the integers that a run gives back: requests and branches by outcome, answers by status, a request of each
-outcome (+ 1), how many of those counted were lost, the slowest to be answered and to complete; then the nodes' counters."""
+outcome (+ 1), how many of those counted were lost, the slowest to be answered and to complete; then counters."""
 SUM_SLOWEST = 4
 """Place of their times among the sums."""
 RESPONSES, COMPLETIONS = 0, 1
-TRACE_WORDS = 8
 
 
-@njit(**OPTIONS)  # noqa: F405
+@njit(**OPTIONS)
 def run(
-    code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_, trace_
+    code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_,
+    trace_
 ):  # fmt: skip
+    """Run until the arrivals are used up or nothing is left; return why it stopped."""
     code, sites, table, pools, ring, queues = (
         ints(code_),
         ints(sites_),
@@ -45,13 +47,12 @@ def run(
     frames, heap, arrival, g, histograms = ints(frames_), ints(heap_), floats(arrivals_), ints(g_), ints(histograms_)
     sums, kept, out, trace = floats(sums_), floats(kept_), ints(out_), ints(trace_)
     code_f, sites_f, pools_f, queues_f = floats(code_), floats(sites_), floats(pools_), floats(queues_)
-    frames_f, heap_f, g_f, trace_f = floats(frames_), floats(heap_), floats(g_), floats(trace_)
-    size, free, free_count, account = g[G_HEAP], g[G_FREE], g[G_FREE_COUNT], g[G_ACCOUNT]
-    ready, ready_last, form, traces = g[G_READY], g[G_READY_LAST], g[G_FORM], g[G_TRACES]
+    frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
+    size, account = g[G_HEAP], g[G_ACCOUNT]
+    form = g[G_FORM]
     is_final, first_request, entry, room = g[G_FINAL] == 1, g[G_FIRST_REQUEST], g[G_ENTRY], g[G_RING]
     reserve, is_kept, traced, warm, stop = g[G_RESERVE], g[G_KEEP] == 1, g[G_TRACED], g[G_WARM], g_f[G_STOP_F]
-    trace_room, account_limit, watch_pc, budget = g[G_TRACE_ROOM], g[G_ACCOUNT_LIMIT], g[G_WATCH_PC], g[G_BUDGET]
-    numbered = g[G_NUMBERED]
+    account_limit, budget, numbered = g[G_ACCOUNT_LIMIT], g[G_BUDGET], g[G_NUMBERED]
     mask = room - 1
     count = arrivals_.size
     taken = 0
@@ -69,14 +70,14 @@ def run(
     fraction = 0.0
     while True:
         # --- pick what runs next: a batch to form, a ready frame, the earliest event, an arrival ---
-        if free_count < reserve:
+        if g[G_FREE_COUNT] < reserve:
             why = MORE_FRAMES
         if why != DONE:
             break
         if form >= 0:
             q = form << 5
             while (
-                free_count > 8
+                g[G_FREE_COUNT] > 8
                 and queues[q + BATCHES_NOW] < queues[q + MOST]
                 and queues[q + WAITING_NOW] > 0
                 and (
@@ -86,10 +87,8 @@ def run(
             ):
                 c = min(queues[q + WAITING_NOW], queues[q + SIZE])
                 m = queues[q + FIRST] & SLOT
-                b2 = free & SLOT
+                b2 = take(frames, g)
                 b = b2 << 3
-                free = frames[b + LINK]
-                free_count -= 1
                 frames[b + PC] = queues[q + BATCH_PC]
                 frames[b + PARENT] = BATCH | (c << 48) | (m << 24) | m
                 frames[b + REQUEST] = frames[(m << 3) + REQUEST]
@@ -102,16 +101,8 @@ def run(
                     if frames[e + STATE] & RECEIVES != RECEIVES:
                         frames[e + STATE] += RECEIVE
                     queues_f[q + WAITED_F] += t - frames_f[e + START]
-                    if frames[e + REQUEST] == traced and traces < trace_room:
-                        k = traces * TRACE_WORDS
-                        trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = (
-                            t,
-                            queues[q + BATCH_PC],
-                            m,
-                            frames[e + STATE],
-                        )
-                        trace[k + 4], trace_f[k + 5], trace[k + 6] = frames[e + SALT], frames_f[e + START], b2
-                        traces += 1
+                    if frames[e + REQUEST] == traced:
+                        note(trace, g, t, queues[q + BATCH_PC], frames, m, 0, frames_f[e + START], b2)
                     m = frames[e + LINK] & SLOT
                 if c == queues[q + WAITING_NOW]:
                     queues[q + WAITING_NOW] = 0
@@ -122,13 +113,8 @@ def run(
                 queues[q + BATCHES] += 1
                 queues[q + RECEIVED] += c
                 queues[q + RECEIVE_CHUNKS] += max(1, (c * queues[q + MESSAGE_BYTES] + 65535) >> 16)
-                frames[b + LINK] = -1
-                if ready < 0:
-                    ready = b2
-                else:
-                    frames[((ready_last & SLOT) << 3) + LINK] = b2
-                ready_last = b2
-            if free_count <= 8:
+                make_ready(frames, g, b2)
+            if g[G_FREE_COUNT] <= 8:
                 why = MORE_FRAMES
                 break
             if queues[q + WAITING_NOW] > 0:
@@ -149,9 +135,9 @@ def run(
                     )  # fmt: skip
                     is_hole = False
             form = -1
-        if ready >= 0:
-            f = ready & SLOT
-            ready = frames[(f << 3) + LINK]
+        if g[G_READY] >= 0:
+            f = g[G_READY] & SLOT
+            g[G_READY] = frames[(f << 3) + LINK]
             frames[(f << 3) + LINK] = 0
             pc = frames[(f << 3) + PC]
         else:
@@ -169,10 +155,8 @@ def run(
                 is_hole = True
             elif taken < count:
                 t = upcoming
-                f = free & SLOT
+                f = take(frames, g)
                 b = f << 3
-                free = frames[b + LINK]
-                free_count -= 1
                 frames_f[b + PARENT] = t
                 frames[b + REQUEST] = first_request + taken
                 frames[b + ROOT] = f | LIVE
@@ -188,9 +172,7 @@ def run(
                     upcoming = np.inf
                 else:  # this arrival runs at the start of the next block
                     taken -= 1
-                    frames[b + LINK] = free
-                    free = f
-                    free_count += 1
+                    release(frames, g, f)
                     why = MORE_ARRIVALS
                     break
             else:
@@ -208,12 +190,9 @@ def run(
             b = (f & SLOT) << 3
             c = (pc & PAGE) << 3
             op = code[c]
-            if frames[b + REQUEST] == traced and traces < trace_room:
-                k = traces * TRACE_WORDS
-                trace_f[k], trace[k + 1], trace[k + 2], trace[k + 3] = t, pc, f, frames[b + STATE]
-                trace[k + 4], trace_f[k + 5], trace[k + 6], trace[k + 7] = frames[b + SALT], 0.0, -1, frames[b + PARENT]
-                traces += 1
-            if op == ENTER or op == ENTER_BATCH:  # a pool, b site, c leave, d first site, e refused, g fraction
+            if frames[b + REQUEST] == traced:
+                note(trace, g, t, pc, frames, f, 0, 0.0, -1)
+            if op == ENTER or op == ENTER_BATCH:  # noqa: SIM109 - a pool, b site, c leave, d first site, e refused, g fraction
                 p = (code[c + 1] & PAGE) << 5
                 refused = pools[p + RUNNING] >= pools[p + LIMIT]
                 if pools[p + IN_ACCOUNT] == 1 and account >= account_limit:
@@ -315,10 +294,7 @@ def run(
                 parent = frames[b + PARENT]
                 e = (parent & SLOT) << 3
                 if parent >= 0 and frames[e + STATE] >> 40 == parent >> 24:
-                    frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
-                    frames[b + LINK] = free
-                    free = f
-                    free_count += 1
+                    release(frames, g, f)
                     f = parent & SLOT
                     frames[e + STATE] = (frames[e + STATE] & ~(WAITING | STATUS)) | status
                     pc = frames[e + PC]
@@ -344,10 +320,7 @@ def run(
                         worst = k
                 frames[e + ROOT] -= LIVE
                 if f != r:
-                    frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
-                    frames[b + LINK] = free
-                    free = f
-                    free_count += 1
+                    release(frames, g, f)
                 if frames[e + ROOT] >> 32 == 0:
                     out[OUT_LEDGER + worst] += 1
                     if out[OUT_SAMPLES + worst] == 0:
@@ -364,10 +337,7 @@ def run(
                         kept[2 * (frames[e + REQUEST] - numbered) + 1] = (
                             np.inf if worst >= DEAD_LETTERED else t - frames_f[e + PARENT]
                         )
-                    frames[e + STATE] = ((frames[e + STATE] >> 40) + 1 & GENERATIONS) << 40
-                    frames[e + LINK] = free
-                    free = r
-                    free_count += 1
+                    release(frames, g, r)
                 break
             if op == WORK:  # a first site, b site, c leave, g fraction: more work of the same invocation
                 site = code[c + 1] if frames[b + STATE] & COLD else code[c + 2]
@@ -379,10 +349,8 @@ def run(
                 op == CALL
             ):  # a target, b hop site, c place (-1: same salt), d leave where the caller's deadline cuts, -1: none
                 frames[b + PC] = pc + 1
-                k = free & SLOT
+                k = take(frames, g)
                 e = k << 3
-                free = frames[e + LINK]
-                free_count -= 1
                 frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
                 frames[e + REQUEST] = frames[b + REQUEST]
                 frames[e + ROOT] = frames[b + ROOT] & SLOT
@@ -391,18 +359,7 @@ def run(
                 frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
                 if code[c + 4] >= 0:
                     if frames[b + STATE] & WATCHED == 0:
-                        m = free & SLOT
-                        free = frames[(m << 3) + LINK]
-                        free_count -= 1
-                        frames[(m << 3) + PC] = watch_pc
-                        frames[(m << 3) + PARENT] = frames[e + PARENT]
-                        frames[(m << 3) + REQUEST] = frames[b + REQUEST]
-                        frames[(m << 3) + ROOT] = code[c + 4]
-                        frames[(m << 3) + SALT] = frames[b + SALT]
-                        size = schedule(
-                            heap, frames, size, is_hole, frames_f[b + LINK],
-                            (TIMER << CLASS_SHIFT) | (frames[b + REQUEST] << 24) | m,
-                        )  # fmt: skip
+                        size = watch(frames, heap, g, size, is_hole, f, frames_f[b + LINK], code[c + 4])
                         is_hole = False
                     frames[b + STATE] |= WATCHED
                 frames[b + STATE] |= WAITING
@@ -426,13 +383,9 @@ def run(
                     kept[2 * (frames[b + REQUEST] - numbered)] = x
                 pc += 1
                 continue
-            if (
-                op == SPAWN
-            ):  # a target, b hop site, c place (-1: same salt), d 0: a flow of its own, 1: a branch, 2: the first branch
-                k = free & SLOT
+            if op == SPAWN:  # a target, b hop site, c place (-1: same salt), d 0: own flow, 1: branch, 2: first branch
+                k = take(frames, g)
                 e = k << 3
-                free = frames[e + LINK]
-                free_count -= 1
                 frames[e + PC] = code[c + 1]
                 frames[e + REQUEST] = frames[b + REQUEST]
                 frames[e + ROOT] = frames[b + ROOT] & SLOT
@@ -453,30 +406,14 @@ def run(
                     )
                     is_hole = False
                 else:
-                    frames[e + LINK] = -1
-                    if ready < 0:
-                        ready = k
-                    else:
-                        frames[((ready_last & SLOT) << 3) + LINK] = k
-                    ready_last = k
+                    make_ready(frames, g, k)
                 pc += 1
                 continue
             if op == WAIT:  # for the branches, a leave where the deadline cuts, -1: none
                 frames[b + PC] = pc + 1
                 frames[b + STATE] |= FORKED
                 if code[c + 1] >= 0 and frames[b + STATE] & WATCHED == 0:
-                    m = free & SLOT
-                    free = frames[(m << 3) + LINK]
-                    free_count -= 1
-                    frames[(m << 3) + PC] = watch_pc
-                    frames[(m << 3) + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
-                    frames[(m << 3) + REQUEST] = frames[b + REQUEST]
-                    frames[(m << 3) + ROOT] = code[c + 1]
-                    frames[(m << 3) + SALT] = frames[b + SALT]
-                    size = schedule(
-                        heap, frames, size, is_hole, frames_f[b + LINK],
-                        (TIMER << CLASS_SHIFT) | (frames[b + REQUEST] << 24) | m,
-                    )  # fmt: skip
+                    size = watch(frames, heap, g, size, is_hole, f, frames_f[b + LINK], code[c + 1])
                     is_hole = False
                     frames[b + STATE] |= WATCHED
                 break
@@ -537,9 +474,8 @@ def run(
                 else:
                     pc += 1
                 continue
-            if (
-                op == RETRY
-            ):  # a mask | counter << 16 | jitter << 19 | most << 24, b age limit + 1 | jitter site + 1 << 32, c back, d exhausted
+            # a mask | counter << 16 | jitter << 19 | most << 24, b age limit + 1 | jitter site + 1 << 32, c back, d end
+            if op == RETRY:
                 status = frames[b + STATE] & STATUS
                 s = 8 * ((code[c + 1] >> 16) & 7)
                 k = (frames[b + LINK] >> s) & 0xFF
@@ -645,11 +581,8 @@ def run(
                     e = m << 3
                     k = m
                     m = frames[e + LINK] & SLOT
-                    if frames[e + REQUEST] == traced and traces < trace_room:
-                        i = traces * TRACE_WORDS
-                        trace_f[i], trace[i + 1], trace[i + 2], trace[i + 3] = t, pc, k, frames[e + STATE] | status
-                        trace[i + 4], trace_f[i + 5], trace[i + 6] = frames[e + SALT], frames_f[b + START], f
-                        traces += 1
+                    if frames[e + REQUEST] == traced:
+                        note(trace, g, t, pc, frames, k, status, frames_f[b + START], f)
                     if status != OK or frames[e + STATE] & FAILED:
                         queues[q + RETURNED] += 1
                         frames[e + PC] = queues[q + AGAIN_PC]
@@ -660,17 +593,9 @@ def run(
                     else:
                         deleted += 1
                         frames[e + PC] = queues[q + AFTER_PC]
-                        frames[e + LINK] = -1
-                        if ready < 0:
-                            ready = k
-                        else:
-                            frames[((ready_last & SLOT) << 3) + LINK] = k
-                        ready_last = k
+                        make_ready(frames, g, k)
                 queues[q + DELETES] += (deleted + 9) // 10
-                frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
-                frames[b + LINK] = free
-                free = f
-                free_count += 1
+                release(frames, g, f)
                 queues[q + BATCHES_NOW] -= 1
                 if queues[q + WAITING_NOW] > 0:
                     form = q >> 5
@@ -687,16 +612,8 @@ def run(
                     frames[e + STATE] = ((((state >> 40) + 1) & GENERATIONS) << 40) | ONE | TIMEOUT
                     k = parent & SLOT
                     frames[e + PC] = frames[b + ROOT]
-                    frames[e + LINK] = -1
-                    if ready < 0:
-                        ready = k
-                    else:
-                        frames[((ready_last & SLOT) << 3) + LINK] = k
-                    ready_last = k
-                frames[b + STATE] = ((frames[b + STATE] >> 40) + 1 & GENERATIONS) << 40
-                frames[b + LINK] = free
-                free = f
-                free_count += 1
+                    make_ready(frames, g, k)
+                release(frames, g, f)
                 break
             if op == PATIENCE:  # g seconds: this frame's deadline
                 frames_f[b + LINK] = t + code_f[c + 7]
@@ -754,8 +671,7 @@ def run(
     if is_hole:
         size -= 1
         sift(heap, frames, size, heap[2 * size], heap[2 * size + 1])
-    g[G_HEAP], g[G_FREE], g[G_FREE_COUNT], g[G_TAKEN], g[G_ACCOUNT] = size, free, free_count, taken, account
-    g[G_READY], g[G_READY_LAST], g[G_FORM], g[G_TRACES] = ready, ready_last, form, traces
+    g[G_HEAP], g[G_TAKEN], g[G_ACCOUNT], g[G_FORM] = size, taken, account, form
     g[G_EVENTS] += events
     g_f[G_NOW_F] = t
     return why

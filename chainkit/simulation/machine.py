@@ -134,17 +134,16 @@ class _Memory:
         frames, room = 1 << 12, 1 << 7
         while frames < 2 * (rows + 64):
             frames *= 2
-        self.frames = np.zeros((frames, 8), np.int64)
-        self.frames[:, m.LINK] = np.arange(1, frames + 1)
+        blank = np.zeros((frames, 8), np.int64)
+        blank[:, m.LINK] = np.arange(1, frames + 1)
         used = 0
         for name, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False):
             for word, label in ((m.TICK_FRAME, "tick"), (m.RAMP_FRAME, "ramp")):
                 row[word] = used
-                self.frames[used, m.PC] = program.labels[f"{name}.{label}"]
-                self.frames[used, m.REQUEST] = 0
+                blank[used, m.PC] = program.labels[f"{name}.{label}"]
                 used += 1
         assert used == 2 * queues
-        self.frames = self.frames.ravel()
+        self.frames = blank.ravel()
         for i, row in enumerate(self.pools.reshape(-1, 32)):
             row[m.RING] = i * room
         self.ring = np.zeros(room * (self.pools.size // 32))
@@ -153,7 +152,7 @@ class _Memory:
         self.sums = np.zeros(8)
         self.kept = np.full((requests if keep else 1, 2), np.nan)
         self.out = np.zeros(FIRST_COUNTER + len(program.counters) + 1, np.int64)
-        self.trace = np.zeros((TRACE_ROWS if traced >= 0 else 1) * k.TRACE_WORDS, np.int64)
+        self.trace = np.zeros((TRACE_ROWS if traced >= 0 else 1) * m.TRACE_WORDS, np.int64)
         g = self.g
         g[m.G_FREE], g[m.G_FREE_COUNT] = used, frames - used
         g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
@@ -232,7 +231,7 @@ class _Memory:
             counters=out,
             span_s=last_s,
             events=int(self.g[m.G_EVENTS]),
-            trace=self.trace.reshape(-1, k.TRACE_WORDS)[: self.g[m.G_TRACES]],
+            trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
         )
 
     def _live_branches(self) -> int:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ class Run:
 
     @property
     def response_s(self) -> FloatArray:
-        """(n,) seconds by request number until the caller had its answer; NaN where nobody waits. Needs keep="requests"."""
+        """(n,) seconds by request number until the answer; NaN where nobody waits. Needs keep="requests"."""
         return self._kept(0)
 
     @property
@@ -78,7 +79,7 @@ class Run:
 
     @property
     def branches(self) -> "pd.Series[int]":
-        """Branches by outcome: a request that is handed on to three queues has three branches, and its answer is one."""
+        """Branches by outcome: a request that is handed on to three queues has three, and its answer is one more."""
         return self._outcomes([tally.branches for tally in self.tallies], None)
 
     def _outcomes(self, counts: list[npt.NDArray[np.int64]], total: int | None) -> "pd.Series[int]":
@@ -132,7 +133,7 @@ class Run:
             rows[name] = self._pool_figures(name, span_s)
         for name in self.program.queue_nodes:
             rows[name] = self._queue_figures(name)
-        for (name, counter), _ in self.program.counters.items():
+        for name, counter in self.program.counters:
             if counter in ("requests", "messages", "deliveries", "executions", "transitions"):
                 rows[name][counter] = self._counter(name, counter)
         frame = pd.DataFrame.from_dict(rows, orient="index")
@@ -316,7 +317,7 @@ def _check(requests: int, replications: int, warmup_fraction: float, drain_s: fl
 def _bounds(requests: int, replications: int) -> list[tuple[int, int]]:
     """Return the request numbers of each replication: from, to."""
     edges = [r * requests // replications for r in range(replications + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def student_t(degrees: int) -> float:

@@ -1,0 +1,78 @@
+"""The links' own resources by direct API calls, without CloudFormation."""
+
+from chainkit.records import Api, Call, Properties
+from chainkit.service import as_text, given
+
+_MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig")
+
+MAPPING = Api(
+    client="lambda",
+    create=(Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),),
+    read=(Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
+    update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
+    delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
+    ref="UUID",
+    settings={
+        "EventSourceArn": "EventSourceArn",
+        "FunctionName": lambda answer, _: answer["FunctionArn"].rpartition(":")[2],
+        **{name: name for name in _MAPPING},
+    },
+    fixed=("EventSourceArn",),
+    unset={"FunctionResponseTypes": [], "ScalingConfig": {}},
+    missing=("ResourceNotFoundException",),
+)
+
+
+def _subscription_attributes(p: Properties) -> dict[str, str]:
+    """Return a subscription's attributes as SNS takes them: text."""
+    names = ("FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
+    return {name: as_text(p[name]) for name in names if name in p}
+
+
+SUBSCRIPTION = Api(
+    client="sns",
+    create=(
+        Call(
+            "subscribe",
+            lambda p: {
+                **given(p, "TopicArn", "Protocol", "Endpoint"),
+                "Attributes": _subscription_attributes(p),
+                "ReturnSubscriptionArn": True,
+            },
+        ),
+    ),
+    read=(Call("get_subscription_attributes", lambda p: {"SubscriptionArn": p["Ref"]}),),
+    delete=(Call("unsubscribe", lambda p: {"SubscriptionArn": p["Ref"]}),),
+    ref="SubscriptionArn || Attributes.SubscriptionArn",
+    settings={
+        name: f"Attributes.{name}"
+        for name in ("TopicArn", "Protocol", "Endpoint", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy")
+    },
+    missing=("NotFoundException", "NotFound"),
+)
+
+RULE = Api(
+    client="events",
+    create=(
+        Call(
+            "put_rule",
+            lambda p: {**given(p, "Name", "EventBusName", "State"), "EventPattern": as_text(p["EventPattern"])},
+        ),
+        Call("put_targets", lambda p: {"Rule": p["Name"], **given(p, "EventBusName", "Targets")}),
+    ),
+    read=(
+        Call("describe_rule", lambda p: given(p, "Name", "EventBusName")),
+        Call("list_targets_by_rule", lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"]}),
+    ),
+    delete=(
+        Call(
+            "remove_targets",
+            lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"], "Ids": [t["Id"] for t in p["Targets"]]},
+        ),
+        Call("delete_rule", lambda p: given(p, "Name", "EventBusName")),
+    ),
+    ref="Name",
+    attributes={"Arn": "Arn || RuleArn"},
+    settings={"Name": "Name", "EventPattern": "EventPattern", "State": "State", "Targets": "Targets"},
+    missing=("ResourceNotFoundException",),
+)
