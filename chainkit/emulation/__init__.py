@@ -15,7 +15,8 @@ invoke.py             Invoke -> function: the core that every route ends in
 asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
 delivery.py           hands something to a target by its ARN
 clients.py            boto3 clients of the child for its own services
-queues.py             SQS, and SQS -> function
+queues.py             SQS: messages and their requests, on the clock
+polling.py            SQS -> function, through event source mappings
 notifications.py      SNS -> function and queue
 events.py             EventBridge rules -> any target
 states.py             Step Functions: executions, StartSyncExecution

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from chainkit.emulation import events, http_api, invoke, notifications, now, queues, states
+from chainkit.emulation import events, http_api, invoke, notifications, now, polling, queues, states
 from chainkit.emulation.asynchronous import AsyncQueue
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
@@ -92,7 +92,7 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     pool = Pool(worker_variables(region, endpoint_url))
     invoker = invoke.Invoker(clock, story, pool)
     asynchronous = AsyncQueue(clock, story, invoker)
-    pollers = queues.Pollers(clock, story, invoker)
+    messages = queues.Queues(clock, story)
     host = Host(
         region=region,
         endpoint_url=endpoint_url,
@@ -103,9 +103,10 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
         invoker=invoker,
         asynchronous=asynchronous,
         delivery=Delivery(asynchronous),
-        pollers=pollers,
+        queues=messages,
+        pollers=polling.Pollers(clock, story, invoker, messages),
     )
-    for route in (now, invoke, queues, notifications, events, states):
+    for route in (now, invoke, queues, polling, notifications, events, states):
         route.install(host)
     return host
 

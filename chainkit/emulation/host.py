@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from chainkit.emulation.delivery import Delivery
     from chainkit.emulation.environments import Pool
     from chainkit.emulation.invoke import Invoker
-    from chainkit.emulation.queues import Pollers
+    from chainkit.emulation.polling import Pollers
+    from chainkit.emulation.queues import Queues
     from chainkit.emulation.story import Story
 
 ACCOUNT_ID = "123456789012"
@@ -32,4 +33,5 @@ class Host:
     invoker: Invoker
     asynchronous: AsyncQueue
     delivery: Delivery
+    queues: Queues
     pollers: Pollers

@@ -28,7 +28,12 @@ DEDUPLICATION_S = 300.0
 
 def install(host: Host) -> None:
     """Replace how a topic publishes and a subscription delivers."""
+    _install_topic(host)
+    _install_subscription(host)
+    replace(Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes")
 
+
+def _install_topic(host: Host) -> None:
     def publish_topic(topic: Topic, *args: Any, **kwargs: Any) -> str:
         began = host.clock.moment()
         message_id: str = original_topic(topic, *args, **kwargs)
@@ -36,6 +41,15 @@ def install(host: Host) -> None:
         host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])
         return message_id
 
+    original_topic = replace(
+        Topic,
+        "publish",
+        publish_topic,
+        parameters="self message subject message_attributes group_id deduplication_id message_structure",
+    )
+
+
+def _install_subscription(host: Host) -> None:
     def publish(
         subscription: Subscription,
         message: str,
@@ -63,41 +77,36 @@ def install(host: Host) -> None:
             return
         _deliver(host, subscription, notification, message_attributes or {}, group_id, deduplication_id)
 
-    def post_data(
-        subscription: Subscription,
-        message: str,
-        message_id: str,
-        subject: str | None,
-        message_attributes: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        url = f"https://sns.{subscription.topic.sns_backend.region_name}.amazonaws.com"
-        optional = {"Subject": subject, "MessageAttributes": message_attributes}
-        return {
-            "Type": "Notification",
-            "MessageId": message_id,
-            "TopicArn": subscription.topic.arn,
-            "Message": message,
-            "Timestamp": iso_8601_datetime_with_milliseconds(),
-            "SignatureVersion": "1",
-            "Signature": "EXAMPLE",
-            "SigningCertURL": f"{url}/EXAMPLE.pem",
-            "UnsubscribeURL": f"{url}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}",
-            **{name: value for name, value in optional.items() if value},
-        }
-
-    original_topic = replace(
-        Topic,
-        "publish",
-        publish_topic,
-        parameters="self message subject message_attributes group_id deduplication_id message_structure",
-    )
     original_publish = replace(
         Subscription,
         "publish",
         publish,
         parameters="self message message_id subject message_attributes group_id deduplication_id message_structure",
     )
-    replace(Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes")
+
+
+def post_data(
+    subscription: Subscription,
+    message: str,
+    message_id: str,
+    subject: str | None,
+    message_attributes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the notification as a queue gets it; moto would make a key and a certificate for each."""
+    url = f"https://sns.{subscription.topic.sns_backend.region_name}.amazonaws.com"
+    optional = {"Subject": subject, "MessageAttributes": message_attributes}
+    return {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": subscription.topic.arn,
+        "Message": message,
+        "Timestamp": iso_8601_datetime_with_milliseconds(),
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+        "SigningCertURL": f"{url}/EXAMPLE.pem",
+        "UnsubscribeURL": f"{url}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}",
+        **{name: value for name, value in optional.items() if value},
+    }
 
 
 def _is_duplicate(host: Host, subscription: Subscription, key: str) -> bool:

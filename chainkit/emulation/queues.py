@@ -1,207 +1,128 @@
-"""Route: SQS, and SQS -> function through event source mappings.
+"""Route: SQS. Messages carry their requests, queues are on the clock and safe between threads.
 
-Kept from AWS [aws-semantics 2]: batches, batching window, synchronous invocation, partial batch responses and their
-malformed forms, filters on the body, maximum concurrency, receive counts and redrive; throttled batches are tried
-again within their visibility. Simplified: a mapping without MaximumConcurrency stays at the five concurrent batches
-that AWS starts with; a batch is received when its window ends, not when it begins.
+Kept from AWS [aws-semantics 2]: visibility, delay, receive counts, redrive, retention. A message that an outside client
+holds stays hidden by the wall, whatever the clock does; a long poll that finds nothing counts as waiting.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.exceptions import UnknownFunctionException
-from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_backends
 from moto.core.utils import unix_time_millis
-from moto.events.models import EventPattern
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from chainkit.emulation.patching import replace
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-    from moto.awslambda.models import LambdaFunction
-
-    from chainkit.emulation.clock import Clock, Timer
+    from chainkit.emulation.clock import Clock
     from chainkit.emulation.host import Host
-    from chainkit.emulation.invoke import Invoker
     from chainkit.emulation.story import Story
-
-CONCURRENT_BATCHES = 5
-"""[aws-semantics 2, "starts at 5 concurrent"]"""
-
-PAYLOAD_LIMIT_BYTES = 6 * 2**20
-"""[aws-semantics 2, "window, size, 6 MB payload"]"""
-
-_ROOTS, _IS_OUTSIDE = "_chainkit_roots", "_chainkit_is_outside"
-"""What we write on moto's messages: the requests of a message, and whether an outside client holds it."""
 
 LOCK = threading.RLock()
 """Guards all queues: moto's own lists are not safe between threads, and a message must never be in two places."""
 
+_ROOTS, _IS_OUTSIDE = "_chainkit_roots", "_chainkit_is_outside"
+"""What we write on moto's messages: the requests of a message, and whether an outside client holds it."""
 
-class Pollers:
-    """The pollers of all event source mappings on queues."""
+_POLL_S = 0.02
+"""How often a long poll looks again: a jump of the clock tells nobody that a message has become visible."""
 
-    def __init__(self, clock: Clock, story: Story, invoker: Invoker) -> None:
+
+class Queues:
+    """What is done with messages, by moto's API and by our pollers."""
+
+    def __init__(self, clock: Clock, story: Story) -> None:
         self._clock = clock
         self._story = story
-        self._invoker = invoker
-        self._at_work: Counter[str] = Counter()
-        self._timers: dict[str, Timer] = {}
-        self._window_ends_s: dict[str, float] = {}
-        story.is_queued = self.is_queued
+        self._moto_receive = SQSBackend.receive_message  # before it is replaced
+        self.wake: Callable[[str], None] = lambda _arn: None
         clock.on_jump.append(self._keep_outside_visibility)
 
-    # --- what is polled ---
-
-    def is_queued(self, root: str) -> bool:
-        """Return whether a queue that somebody polls holds a message of `root`."""
-        with LOCK:
-            return any(
-                root in roots_of(message)
-                for mapping in _mappings()
-                if is_polling(mapping) and (queue := _queue(mapping.event_source_arn))
-                for message in queue._messages
-            )
-
-    def wake(self, arn: str) -> None:
-        """Look at the queue `arn` again: something in it, or who polls it, has changed."""
-        for mapping in _mappings():
-            if mapping.event_source_arn == arn:
-                self._look(mapping)
-
-    def _look(self, mapping: EventSourceMapping) -> None:
-        """Take the batches that are due, and set a timer for what comes next."""
-        with LOCK:
-            queue, function = _queue(mapping.event_source_arn), _function(mapping)
-            if queue is None or function is None or not is_polling(mapping):
-                return
-            limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
-            while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
-                messages = self._receive(queue, size, _visibility_s(mapping, queue, function))
-                self._window_ends_s.pop(mapping.uuid, None)
-                if not messages:  # all visible ones belong to groups that are at work
-                    break
-                self._start(mapping, queue, function, messages)
-            self._set_timer(mapping, queue)
-
-    def _size_due(self, mapping: EventSourceMapping, queue: Queue) -> int:
-        """Return how many messages to receive now; 0 while the window is open."""
-        visible = queue.messages
-        if not visible:
-            self._window_ends_s.pop(mapping.uuid, None)
-            return 0
-        size, total_bytes = 0, 0
-        for message in visible[: mapping.batch_size]:
-            total_bytes += len(message.body.encode())
-            if size and total_bytes > PAYLOAD_LIMIT_BYTES:
-                return size
-            size += 1
-        window_s = 0 if queue.fifo_queue else mapping.max_batch_window or 0
-        ends_s = self._window_ends_s.setdefault(mapping.uuid, self._clock.now_s() + window_s)
-        return size if size == mapping.batch_size or self._clock.now_s() >= ends_s else 0
-
-    def _set_timer(self, mapping: EventSourceMapping, queue: Queue) -> None:
-        """Look again when the window ends or the next message becomes visible."""
-        now_s = self._clock.now_s()
-        hidden = [max(message.visible_at, message.delayed_until) / 1000 for message in queue._messages]
-        due = [visible_s + 0.001 for visible_s in hidden if visible_s >= now_s]  # moto hides to the millisecond
-        if (ends_s := self._window_ends_s.get(mapping.uuid, now_s)) > now_s:
-            due.append(ends_s)
-        if old := self._timers.pop(mapping.uuid, None):
-            self._clock.cancel(old)
-        if due:
-            self._timers[mapping.uuid] = self._clock.call_at(min(due), lambda: self._look(mapping))
-
-    def _receive(self, queue: Queue, size: int, visibility_s: int) -> list[Message]:
+    def receive(
+        self, queue: Queue, count: int, visibility_s: int, names: list[str] | None = None, *, is_outside: bool = False
+    ) -> list[Message]:
+        """Receive up to `count` messages at once, and move those received too often to the dead-letter queue."""
         backend = sqs_backends[queue.account_id][queue.region]
-        return receive(self._story, backend, queue, size, visibility_s, is_outside=False)
+        with LOCK:
+            self._drop_expired(queue)
+            self._redrive(queue)
+            received = self._moto_receive(backend, queue.name, count, 0, visibility_s, names or ["All"])
+            ids = {message.id for message in received}
+            for message in queue._messages:
+                if message.id in ids:
+                    setattr(message, _IS_OUTSIDE, is_outside)
+        for message in received:
+            self._tell("receive", queue, message, reason="outside client" if is_outside else "")
+        return received
+
+    def receive_from_outside(
+        self, queue: Queue, count: int, wait_s: float, visibility_s: int, names: list[str] | None
+    ) -> list[Message]:
+        """Receive for a client, waiting up to `wait_s` wall seconds for a first message."""
+        until_s = time.monotonic() + wait_s
+        while not (messages := self.receive(queue, count, visibility_s, names, is_outside=True)):
+            if time.monotonic() >= until_s:
+                break
+            with self._clock.paused():
+                time.sleep(_POLL_S)
+        return messages
+
+    def take_in(self, message: Message) -> None:
+        """Write on a new message which requests it belongs to: those of its own header, or those of the sender."""
+        if hasattr(message, _ROOTS):
+            return  # it was in another queue before
+        given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
+        roots = self._story.roots_of(given) or ROOTS.get()
+        setattr(message, _ROOTS, roots)
+        if roots and not given:
+            header = {"DataType": "String", "StringValue": self._story.header_for(roots)}
+            message.system_attributes["AWSTraceHeader"] = header
+
+    def _drop_expired(self, queue: Queue) -> None:
+        """Remove what is older than the queue keeps; moto lets it block the queue."""
+        oldest_ms = unix_time_millis() - queue.message_retention_period * 1000  # type: ignore[attr-defined]
+        for message in queue.messages:
+            if message.sent_timestamp is not None and message.sent_timestamp < oldest_ms:
+                _remove(queue, message)
+                self._tell("dropped", queue, message, status="error", reason="older than the queue keeps messages")
+
+    def _redrive(self, queue: Queue) -> None:
+        limit, target = (queue.redrive_policy or {}).get("maxReceiveCount"), queue.dead_letter_queue
+        if limit is None or target is None:
+            return
+        for message in queue.messages:
+            if message.approximate_receive_count >= limit:
+                _remove(queue, message)
+                target.add_message(message)
+                reason = f"received {message.approximate_receive_count} times from {queue.name}"
+                self._tell("dead letter", target, message, reason=reason)
+
+    def _tell(self, what: str, queue: Queue, message: Message, *, status: str = "ok", reason: str = "") -> None:
+        attempt = max(message.approximate_receive_count, 1)
+        self._story.tell(
+            what,
+            queue.queue_arn,
+            status=status,
+            attempt=attempt,
+            reason=reason,
+            ids=[message.id],
+            roots=roots_of(message),
+        )
 
     def _keep_outside_visibility(self, span_s: float) -> None:
         """Keep what an outside client holds hidden for as long by the wall as it was promised."""
-        now_ms = self._clock.now_s() * 1000
+        before_ms = (self._clock.now_s() - span_s) * 1000
         for backends in sqs_backends.values():
             for backend in backends.values():
                 for queue in list(backend.queues.values()):
                     for message in queue._messages:
-                        if getattr(message, _IS_OUTSIDE, False) and message.visible_at > now_ms - span_s * 1000:
+                        if getattr(message, _IS_OUTSIDE, False) and message.visible_at > before_ms:
                             message.visible_at += span_s * 1000
-
-    # --- one batch ---
-
-    def _start(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
-    ) -> None:
-        roots = tuple(dict.fromkeys(root for message in messages for root in roots_of(message)))
-        self._at_work[mapping.uuid] += 1
-
-        def work() -> None:
-            try:
-                self._run(mapping, queue, function, messages)
-            finally:
-                with LOCK:
-                    self._at_work[mapping.uuid] -= 1
-                self._look(mapping)
-
-        self._clock.start(self._story.carried(work, roots), name="batch")
-
-    def _run(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
-    ) -> None:
-        wanted = self._filtered(mapping, queue, messages)
-        if not wanted:
-            return
-        payload = json.dumps({"Records": [record_of(message, queue) for message in wanted]})
-        attempt = max(message.approximate_receive_count for message in wanted)
-        gives_up_s = min(message.visible_at for message in wanted) / 1000
-        wait_s = 1.0
-        while (outcome := self._invoker.invoke(function, payload, attempt=attempt)).status == "throttled":
-            if self._clock.now_s() + wait_s >= gives_up_s:
-                return
-            self._clock.sleep(wait_s)
-            wait_s *= 2
-        failed = set() if outcome.status == "ok" else {message.id for message in wanted}
-        if outcome.status == "ok" and "ReportBatchItemFailures" in (mapping.function_response_types or []):
-            failed = failed_items(outcome.payload, [message.id for message in wanted])
-        for message in wanted:
-            if message.id in failed:
-                wait_s = message.visible_at / 1000 - self._clock.now_s()
-                self._story.tell(
-                    "retry wait",
-                    queue.queue_arn,
-                    attempt=message.approximate_receive_count,
-                    reason=outcome.reason or "reported as failed",
-                    span_s=max(wait_s, 0.0),
-                    ids=[message.id],
-                    roots=roots_of(message),
-                )
-            else:
-                delete(queue, message)
-
-    def _filtered(self, mapping: EventSourceMapping, queue: Queue, messages: list[Message]) -> list[Message]:
-        """Return the messages that a filter lets through; the others are deleted [aws-semantics 2, Filtering]."""
-        patterns = [EventPattern.load(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters", [])]
-        if not patterns:
-            return messages
-        wanted = []
-        for message in messages:
-            content: Any = {"body": _json_or_text(message.body)}
-            if any(pattern.matches_event(content) for pattern in patterns):
-                wanted.append(message)
-            else:
-                delete(queue, message)
-                self._story.tell("filtered", mapping.arn, ids=[message.id], roots=roots_of(message))
-        return wanted
-
-
-# --- messages ---
 
 
 def roots_of(message: Message) -> tuple[str, ...]:
@@ -217,200 +138,19 @@ def delete(queue: Queue, message: Message) -> None:
             queue.delete_message(str(message.receipt_handle))
 
 
-def record_of(message: Message, queue: Queue) -> dict[str, Any]:
-    """Return the record that a function gets for a message."""
-    attributes = {
-        "ApproximateReceiveCount": str(message.approximate_receive_count),
-        "SentTimestamp": str(message.sent_timestamp),
-        "SenderId": message.sender_id,
-        "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
-    }
-    optional = {
-        "MessageGroupId": message.group_id,
-        "MessageDeduplicationId": message.deduplication_id if queue.fifo_queue else None,
-        "SequenceNumber": message.sequence_number,
-        "AWSTraceHeader": message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"),
-    }
-    return {
-        "messageId": message.id,
-        "receiptHandle": message.receipt_handle,
-        "body": message.body,
-        "attributes": attributes | {key: value for key, value in optional.items() if value is not None},
-        "messageAttributes": {
-            name: {
-                "dataType": value["DataType"],
-                "stringListValues": [],
-                "binaryListValues": [],
-                **{key[0].lower() + key[1:]: value[key] for key in ("StringValue", "BinaryValue") if key in value},
-            }
-            for name, value in message.message_attributes.items()
-        },
-        "md5OfBody": message.body_md5,
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue.queue_arn,
-        "awsRegion": queue.region,
-    }
-
-
-def failed_items(payload: str, ids: list[str]) -> set[str]:
-    """Return the ids that a partial batch response reports; all of them if the response is malformed.
-
-    [aws-semantics 2, "empty/null id, wrong key, exception = whole batch; empty list = success"]
-
-    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": "a"}]}', ["a", "b"]))
-    ['a']
-    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": ""}]}', ["a", "b"]))
-    ['a', 'b']
-    >>> failed_items('{"batchItemFailures": []}', ["a", "b"]), failed_items("null", ["a"])
-    (set(), set())
-    """
-    response = json.loads(payload)
-    if not response:
-        return set()
-    try:
-        named = [item["itemIdentifier"] for item in response.get("batchItemFailures") or []]
-    except (AttributeError, KeyError, TypeError):
-        return set(ids)
-    return set(named) if all(each in ids for each in named) else set(ids)
-
-
-def _json_or_text(body: str) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
-
-
-def _mappings() -> Iterable[EventSourceMapping]:
-    return [
-        mapping
-        for backends in lambda_backends.values()
-        for backend in backends.values()
-        for mapping in list(backend._event_source_mappings.values())
-        if ":sqs:" in mapping.event_source_arn
-    ]
-
-
-def is_polling(mapping: EventSourceMapping) -> bool:
-    """Return whether anything takes messages for this mapping."""
-    standing = lambda_backends[mapping.account_id][mapping.region]._event_source_mappings
-    return mapping.uuid in standing and bool(mapping.enabled) and _function(mapping) is not None
-
-
-def _queue(arn: str) -> Queue | None:
-    _, _, _, region, account_id, name = arn.split(":")
-    return sqs_backends[account_id][region].queues.get(name)
-
-
-def _function(mapping: EventSourceMapping) -> LambdaFunction | None:
-    """Return the function; by the name it was mapped with, so that a moved alias takes effect."""
-    try:
-        return lambda_backends[mapping.account_id][mapping.region].get_function(mapping.function_name)
-    except UnknownFunctionException:
-        return None
-
-
-def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction) -> int:
-    """Return the visibility timeout of a batch [aws-semantics 2, "window + timeout + 30 s"]."""
-    window_s, timeout_s = mapping.max_batch_window or 0, function.timeout
-    given_s = int(queue.visibility_timeout)  # type: ignore[attr-defined]
-    return int(window_s + timeout_s + 30) if window_s and window_s + timeout_s > given_s else given_s
-
-
-def receive(
-    story: Story,
-    backend: SQSBackend,
-    queue: Queue,
-    count: int,
-    visibility_s: int,
-    names: list[str] | None = None,
-    *,
-    is_outside: bool,
-) -> list[Message]:
-    """Receive up to `count` messages at once, and move those received too often to the dead-letter queue."""
-    with LOCK:
-        _drop_expired(story, queue)
-        _redrive(story, queue)
-        received = _receive(backend, queue.name, count, 0, visibility_s, names or ["All"])
-        ids = {message.id for message in received}
-        for message in queue._messages:
-            if message.id in ids:
-                setattr(message, _IS_OUTSIDE, is_outside)
-    for message in received:
-        story.tell(
-            "receive",
-            queue.queue_arn,
-            attempt=message.approximate_receive_count,
-            ids=[message.id],
-            reason="outside client" if is_outside else "",
-            roots=roots_of(message),
-        )
-    return received
-
-
-_receive = SQSBackend.receive_message
-
-
-def _drop_expired(story: Story, queue: Queue) -> None:
-    """Remove what is older than the queue keeps; moto lets it block the queue."""
-    oldest_ms = unix_time_millis() - queue.message_retention_period * 1000  # type: ignore[attr-defined]
-    for message in queue.messages:
-        if message.sent_timestamp is not None and message.sent_timestamp < oldest_ms:
-            queue._messages.remove(message)
-            queue.pending_messages.discard(message)
-            reason = "older than the queue keeps messages"
-            story.tell(
-                "dropped", queue.queue_arn, status="error", reason=reason, ids=[message.id], roots=roots_of(message)
-            )
-
-
-def _redrive(story: Story, queue: Queue) -> None:
-    limit = (queue.redrive_policy or {}).get("maxReceiveCount")
-    target = queue.dead_letter_queue
-    if limit is None or target is None:
-        return
-    for message in queue.messages:
-        if message.approximate_receive_count >= limit:
-            queue._messages.remove(message)
-            queue.pending_messages.discard(message)
-            target.add_message(message)
-            story.tell(
-                "dead letter",
-                target.queue_arn,
-                attempt=message.approximate_receive_count,
-                reason=f"received {message.approximate_receive_count} times from {queue.name}",
-                ids=[message.id],
-                roots=roots_of(message),
-            )
+def _remove(queue: Queue, message: Message) -> None:
+    queue._messages.remove(message)
+    queue.pending_messages.discard(message)
 
 
 # --- moto ---
 
 
 def install(host: Host) -> None:
-    """Put SQS on the clock, carry trace headers with messages, poll for event source mappings."""
-    story, clock = host.story, host.clock
+    """Let moto's SQS use our queues."""
+    _install_send(host)
 
-    def send(backend: SQSBackend, queue_name: str, *args: Any, **kwargs: Any) -> Message:
-        began = clock.moment()
-        message: Message = original_send(backend, queue_name, *args, **kwargs)
-        arn = backend.get_queue(queue_name).queue_arn
-        story.tell("send", arn, began=began, ids=[message.id], span_s=clock.now_s() - began.at_s)
-        return message
-
-    def add(queue: Queue, message: Message) -> None:
-        if not hasattr(message, _ROOTS):
-            given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
-            roots = story.roots_of(given) or ROOTS.get()
-            setattr(message, _ROOTS, roots)
-            if roots and not given:
-                header = {"DataType": "String", "StringValue": story.header_for(roots)}
-                message.system_attributes["AWSTraceHeader"] = header
-        with LOCK:
-            original_add(queue, message)
-        host.pollers.wake(queue.queue_arn)
-
-    def receive_from_outside(
+    def receive(
         backend: SQSBackend,
         queue_name: str,
         count: int,
@@ -419,15 +159,35 @@ def install(host: Host) -> None:
         message_attribute_names: list[str] | None = None,
     ) -> list[Message]:
         queue = backend.get_queue(queue_name)
-        until_s = time.monotonic() + wait_seconds_timeout
-        while True:
-            messages = receive(
-                story, backend, queue, count, visibility_timeout, message_attribute_names, is_outside=True
-            )
-            if messages or time.monotonic() >= until_s:
-                return messages
-            with clock.paused():
-                time.sleep(0.02)
+        return host.queues.receive_from_outside(
+            queue, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
+        )
+
+    replace(
+        SQSBackend,
+        "receive_message",
+        receive,
+        parameters="self queue_name count wait_seconds_timeout visibility_timeout message_attribute_names",
+    )
+    _lock(Queue, "delete_message", "self receipt_handle")
+    _lock(SQSBackend, "change_message_visibility", "self queue_name receipt_handle visibility_timeout", host)
+    _lock(SQSBackend, "purge_queue", "self queue_name")
+
+
+def _install_send(host: Host) -> None:
+    def send(backend: SQSBackend, queue_name: str, *args: Any, **kwargs: Any) -> Message:
+        began = host.clock.moment()
+        message: Message = original_send(backend, queue_name, *args, **kwargs)
+        span_s = host.clock.now_s() - began.at_s
+        arn = backend.get_queue(queue_name).queue_arn
+        host.story.tell("send", arn, began=began, span_s=span_s, ids=[message.id])
+        return message
+
+    def add(queue: Queue, message: Message) -> None:
+        host.queues.take_in(message)
+        with LOCK:
+            original_add(queue, message)
+        host.queues.wake(queue.queue_arn)
 
     original_send = replace(
         SQSBackend,
@@ -437,16 +197,6 @@ def install(host: Host) -> None:
         "system_attributes validate_group_id",
     )
     original_add = replace(Queue, "add_message", add, parameters="self message")
-    replace(
-        SQSBackend,
-        "receive_message",
-        receive_from_outside,
-        parameters="self queue_name count wait_seconds_timeout visibility_timeout message_attribute_names",
-    )
-    _lock(Queue, "delete_message", "self receipt_handle")
-    _lock(SQSBackend, "change_message_visibility", "self queue_name receipt_handle visibility_timeout", host)
-    _lock(SQSBackend, "purge_queue", "self queue_name")
-    _install_mappings(host)
 
 
 def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> None:
@@ -457,28 +207,7 @@ def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> 
             result = original(self, *args, **kwargs)
         if host is not None:
             queue_name = kwargs.get("queue_name") or args[0]
-            host.pollers.wake(self.get_queue(queue_name).queue_arn)
+            host.queues.wake(self.get_queue(queue_name).queue_arn)
         return result
 
     original = replace(owner, name, locked, parameters=parameters)
-
-
-def _install_mappings(host: Host) -> None:
-    """Take moto's own trigger, which runs inside SendMessage, off the queue; poll instead."""
-
-    def create(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
-        mapping: EventSourceMapping = original_create(backend, spec)
-        if queue := _queue(mapping.event_source_arn) if ":sqs:" in mapping.event_source_arn else None:
-            queue.lambda_event_source_mappings.clear()
-            host.pollers.wake(mapping.event_source_arn)
-        return mapping
-
-    def update(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
-        mapping: EventSourceMapping | None = original_update(backend, uuid, spec)
-        if mapping is not None:
-            mapping.function_name = spec.get("FunctionName", mapping.function_name)
-            host.pollers.wake(mapping.event_source_arn)
-        return mapping
-
-    original_create = replace(LambdaBackend, "create_event_source_mapping", create, parameters="self spec")
-    original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")
