@@ -15,7 +15,9 @@ from chainkit.designfile import read, write
 from chainkit.distributions import LogNormal
 from chainkit.errors import DesignFileError
 from chainkit.services.lambda_function import LambdaFunction
+from chainkit.services.sns_topic import SnsTopic
 from chainkit.services.sqs_queue import SqsQueue
+from chainkit.services.state_machine import StateMachine
 from chainkit.wiring import Retry
 from tests.strategies import chains, links_of, services
 
@@ -278,6 +280,29 @@ def test_a_long_setting_has_a_line_per_entry_and_a_long_law_has_one(tmp_path):
 
     assert "\n    environment:\n      NAME_0: value\n      NAME_1: value\n" in text
     assert "\n    duration: {Empirical: {values_s: [0.125, 0.125," in text
+
+
+def test_definitions_and_filters_are_kept_and_changed_in_their_place(tmp_path):
+    wait = {"Type": "Wait", "Seconds": 5, "Next": "Done"}
+    definition = {
+        "StartAt": "Wait",
+        "States": {"Wait": wait, "Done": {"Type": "Succeed", "Comment": "a: b, [c] {d} # e"}},
+    }
+    chain = Chain("orders")
+    chain.add(StateMachine("flow", definition=definition))
+    chain.add(SnsTopic("news"))
+    chain.add(SqsQueue("jobs"))
+    chain.connect(
+        "news", "jobs", filter_policy={"kind": ["x", {"prefix": "eu-"}, {"anything-but": ["y"]}], "n": [1, 2.5]}
+    )
+    file = chain.save(tmp_path / "orders.chain.yaml")
+    assert load(file) == chain
+
+    chain.set("flow", definition={**definition, "States": {**definition["States"], "Wait": wait | {"Seconds": 7}}})
+    lines = saved(chain, file)
+
+    assert len(lines) == 2
+    assert lines[1] == lines[0].replace("-", "+", 1).replace("Seconds: 5", "Seconds: 7")
 
 
 def test_saving_a_copy_leaves_the_original_s_comments(file, tmp_path):
