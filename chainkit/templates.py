@@ -225,6 +225,9 @@ _RETRY_SETTINGS = ("max_attempts", "interval_s", "backoff_rate", "max_delay_s", 
 
 # --- roles ---
 
+_POLICY = "chainkit"
+"""Name of a role's one inline policy."""
+
 
 def _role_id(service: Service) -> str:
     """Return the logical id of a service's role, "" for one that never has any."""
@@ -243,7 +246,7 @@ def _role(chain: Chain, service: Service, grants: Iterable[Grant]) -> Resource:
     }
     if statements:
         document = {"Version": "2012-10-17", "Statement": statements}
-        properties["Policies"] = [{"PolicyName": "chainkit", "PolicyDocument": document}]
+        properties["Policies"] = [{"PolicyName": _POLICY, "PolicyDocument": document}]
     return Resource(id=_role_id(service), type="AWS::IAM::Role", properties=properties, api=ROLE)
 
 
@@ -307,18 +310,24 @@ def _trust(p: Properties) -> str:
 
 def _policy_name(p: Properties) -> dict[str, Any]:
     """Return what names a role's one inline policy, or nothing where it has none."""
-    return {"RoleName": p["RoleName"], "PolicyName": p["Policies"][0]["PolicyName"]} if "Policies" in p else {}
+    return {"RoleName": p["RoleName"], "PolicyName": _POLICY} if p.get("Policies") else {}
 
 
 def _policy(p: Properties) -> dict[str, Any]:
     """Return PutRolePolicy's parameters, or none where there is no policy."""
-    if "Policies" not in p:
-        return {}
-    return {**_policy_name(p), "PolicyDocument": as_text(p["Policies"][0]["PolicyDocument"])}
+    named = _policy_name(p)
+    return named and {**named, "PolicyDocument": as_text(p["Policies"][0]["PolicyDocument"])}
+
+
+def _no_policy(p: Properties) -> dict[str, Any]:
+    """Return DeleteRolePolicy's parameters, or none where there is one, or never was."""
+    return {"RoleName": p["RoleName"], "PolicyName": _POLICY} if p.get("Policies") == [] else {}
 
 
 def _policies(answer: Mapping[str, Any], _: Properties) -> Any:
     """Return the inline policy in the form of the property."""
+    if "PolicyDocument" not in answer:
+        return []
     return [{"PolicyName": answer["PolicyName"], "PolicyDocument": answer["PolicyDocument"]}]
 
 
@@ -332,6 +341,7 @@ ROLE = Api(
     update=(
         Call("update_assume_role_policy", lambda p: {**_role_name(p), "PolicyDocument": _trust(p)}),
         Call("put_role_policy", _policy),
+        Call("delete_role_policy", _no_policy),
     ),
     delete=(Call("delete_role_policy", _policy_name), Call("delete_role", _role_name)),
     ref="Role.RoleName",
@@ -341,5 +351,7 @@ ROLE = Api(
         "AssumeRolePolicyDocument": "Role.AssumeRolePolicyDocument",
         "Policies": _policies,
     },
+    fixed=("RoleName",),
+    unset={"Policies": []},
     missing=("NoSuchEntity",),
 )

@@ -131,7 +131,7 @@ class LambdaFunction(Service):
         """Return duration at this memory over duration where it was measured; [4]."""
         knee = data.latency()["cpu"]["full_vcpu_mb"]["value"]
         measured = min(self.measured_memory_mb or self.memory_mb, knee)
-        return 1 - self.cpu_fraction + self.cpu_fraction * measured / min(self.memory_mb, knee)
+        return float(1 - self.cpu_fraction + self.cpu_fraction * measured / min(self.memory_mb, knee))
 
     def with_settings(self, **changes: Any) -> "LambdaFunction":
         """Return a copy with some settings changed; laws stay measured at the memory they were given for."""
@@ -335,7 +335,10 @@ FUNCTION = Api(
         Call("create_function", _create),
         Call("put_function_concurrency", _concurrency),
     ),
-    read=(Call("get_function", lambda p: given(p, "FunctionName")),),
+    read=(
+        Call("get_function", lambda p: given(p, "FunctionName")),
+        Call("get_function_concurrency", lambda p: given(p, "FunctionName")),
+    ),
     update=(
         Call("update_function_code", lambda p: {**given(p, "FunctionName", "Architectures"), "ZipFile": p["Zip"]}),
         Call("update_function_configuration", lambda p: given(p, *_SETTINGS)),
@@ -348,7 +351,7 @@ FUNCTION = Api(
     settings={
         **{name: f"Configuration.{name}" for name in (*_SETTINGS, "Architectures")},
         "Zip": "Configuration.CodeSha256",
-        "ReservedConcurrentExecutions": "Concurrency.ReservedConcurrentExecutions",
+        "ReservedConcurrentExecutions": "ReservedConcurrentExecutions",
     },
     fixed=("FunctionName",),
     unset={"ReservedConcurrentExecutions": None},

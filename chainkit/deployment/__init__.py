@@ -1,0 +1,15 @@
+"""Puts a chain on a deploy target, sends requests through it, takes it away: the only code that uses boto3.
+
+====================  ==================================================================================
+targets.py            ``Target`` and ``local``: where chains are deployed, and what stands there
+plan.py               ``plan``: what would change; touches nothing
+stack.py              ``deploy`` and ``Stack``: carries a plan out, sends requests, destroys
+direct.py             one resource by its own API calls: create, read back, change, delete
+intrinsics.py         Ref, Fn::GetAtt, Fn::Sub and Fn::Join without CloudFormation
+differences.py        settings field by field: what was asked, what is there
+stories.py            what happened to a request on a target -> ``Trace``
+====================  ==================================================================================
+
+CloudFormation on moto reports success for resources that do not exist, so the local target gets the same resources by
+their own API calls, and each setting is read back.
+"""
