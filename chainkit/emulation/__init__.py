@@ -11,7 +11,8 @@ environments.py       execution environments: one subprocess each, pooled
 bootstrap.py          runs in that subprocess, standard library only
 patching.py           the guarded way to replace a private part of moto
 now.py                moto's notion of now
-invoke.py             Invoke -> function: the core that every route ends in
+invoke.py             one run of a function: the core that every route ends in
+functions.py          Lambda's API: Invoke in all its kinds
 asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
 delivery.py           hands something to a target by its ARN
 clients.py            boto3 clients of the child for its own services

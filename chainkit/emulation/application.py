@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from chainkit.emulation import events, http_api, invoke, notifications, now, polling, queues, states
+from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, states
 from chainkit.emulation.asynchronous import AsyncQueue
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
@@ -17,6 +17,7 @@ from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
+from chainkit.emulation.invoke import Invoker
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
     clock = Clock(jumps=jumps)
     story = Story(clock)
     pool = Pool(worker_variables(region, endpoint_url))
-    invoker = invoke.Invoker(clock, story, pool)
+    invoker = Invoker(clock, story, pool)
     asynchronous = AsyncQueue(clock, story, invoker)
     messages = queues.Queues(clock, story)
     host = Host(
@@ -106,7 +107,7 @@ def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
         queues=messages,
         pollers=polling.Pollers(clock, story, invoker, messages),
     )
-    for route in (now, invoke, queues, polling, notifications, events, states):
+    for route in (now, functions, queues, polling, notifications, events, states):
         route.install(host)
     return host
 

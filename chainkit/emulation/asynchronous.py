@@ -18,7 +18,8 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 
 from chainkit.emulation.delivery import Delivery, TargetGoneError
-from chainkit.emulation.invoke import dead_letter_config, reserved_concurrency
+from chainkit.emulation.functions import dead_letter_config
+from chainkit.emulation.invoke import reserved_concurrency
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:

@@ -207,32 +207,13 @@ def event_of(call: Call, region: str, now_s: float) -> dict[str, Any]:
     query: dict[str, str] = {}
     for name, value in parse_qsl(call.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
-    headers = {name: value for name, value in call.headers.items() if name != "cookie"}
-    domain = f"{call.api_id}.execute-api.{region}.amazonaws.com"
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": call.route_key,
         "rawPath": call.path,
         "rawQueryString": call.query,
-        "headers": headers,
-        "requestContext": {
-            "accountId": ACCOUNT_ID,
-            "apiId": call.api_id,
-            "domainName": domain,
-            "domainPrefix": call.api_id,
-            "http": {
-                "method": call.method,
-                "path": call.path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": call.headers.get("user-agent", ""),
-            },
-            "requestId": call.request_id,
-            "routeKey": call.route_key,
-            "stage": call.stage,
-            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now_s)),
-            "timeEpoch": int(now_s * 1000),
-        },
+        "headers": {name: value for name, value in call.headers.items() if name != "cookie"},
+        "requestContext": _request_context(call, region, now_s),
         "isBase64Encoded": is_base64,
     }
     optional = {
@@ -243,6 +224,27 @@ def event_of(call: Call, region: str, now_s: float) -> dict[str, Any]:
         "body": text,
     }
     return event | {name: value for name, value in optional.items() if value}
+
+
+def _request_context(call: Call, region: str, now_s: float) -> dict[str, Any]:
+    return {
+        "accountId": ACCOUNT_ID,
+        "apiId": call.api_id,
+        "domainName": f"{call.api_id}.execute-api.{region}.amazonaws.com",
+        "domainPrefix": call.api_id,
+        "http": {
+            "method": call.method,
+            "path": call.path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": call.headers.get("user-agent", ""),
+        },
+        "requestId": call.request_id,
+        "routeKey": call.route_key,
+        "stage": call.stage,
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now_s)),
+        "timeEpoch": int(now_s * 1000),
+    }
 
 
 def _body_text(call: Call) -> tuple[str, bool]:

@@ -1,43 +1,30 @@
-"""Route: Invoke -> function. The synchronous core that every other route ends in, and moto's one seam for it.
+"""One run of a function: the core that every route ends in.
 
-Kept from AWS: payload, errors by the exception's own name, timeouts that kill the environment, reserved concurrency,
-qualifiers, log group and stream with START, END and REPORT, the log tail. Ignored: the account's concurrency limit.
+Kept from AWS: errors by the exception's own name, timeouts that kill the environment, reserved concurrency, log group
+and stream with START, END and REPORT. Ignored: the account's concurrency limit.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import platform
 import threading
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction
-from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
-from moto.core import responses as core_responses
 
 from chainkit.emulation.environments import Environment, Outcome, Pool, Spec, WorkerGoneError
-from chainkit.emulation.patching import replace
 from chainkit.emulation.story import ROOTS, Story
 
 if TYPE_CHECKING:
+    from moto.awslambda.models import LambdaFunction
+
     from chainkit.emulation.clock import Clock
-    from chainkit.emulation.host import Host
 
 SYNC_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 1, "sync 6 MB each way"]"""
-
-ASYNC_LIMIT_BYTES = 2**20
-"""[aws-semantics 1, "async 1 MB"]"""
-
-
-_DEAD_LETTERS = "_chainkit_dead_letter_config"
-"""What we write on moto's functions: moto forgets their DeadLetterConfig."""
 
 
 class Invoker:
@@ -209,12 +196,6 @@ def reserved_concurrency(function: LambdaFunction) -> int | None:
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
 
 
-def dead_letter_config(function: LambdaFunction) -> dict[str, str]:
-    """Return the function's DeadLetterConfig."""
-    config: dict[str, str] = getattr(function, _DEAD_LETTERS)
-    return config
-
-
 def runtime_notes(function: LambdaFunction) -> list[str]:
     """Return a warning if the host's Python is not the one that the function asks for."""
     host = "python" + ".".join(platform.python_version_tuple()[:2])
@@ -237,117 +218,3 @@ def _outcome_of(reply: dict[str, Any], request_id: str) -> Outcome:
         outcome = Outcome(payload=reply["payload"], request_id=request_id)
     outcome.memory_mb = reply["memory_mb"]
     return outcome
-
-
-# --- the API ---
-
-
-def install(host: Host) -> None:
-    """Let moto's Invoke run real handlers."""
-
-    def invoke_api(response: LambdaResponse) -> tuple[int, dict[str, str], str]:
-        name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
-        qualifier = response.querystring.get("Qualifier", [None])[0]
-        function = response.backend.get_function(name, qualifier)
-        kind = response.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        return _respond(host, function, _text(response.body), kind, response.headers.get("X-Amz-Log-Type") == "Tail")
-
-    def invoke_function(
-        function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
-    ) -> bytes:
-        # moto's own triggers (streams, S3, log subscriptions) come this way
-        _, headers, payload = _respond(host, function, _text(body) or "{}", "RequestResponse", tail=False)
-        response_headers.update(headers)
-        return payload.encode()
-
-    replace(LambdaResponse, "invoke", invoke_api, parameters="self")
-    replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
-    replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
-    _install_dead_letter_config()
-    _install_event_invoke_config()
-
-
-def _keep_request_id(headerdict: dict[str, Any] | None = None) -> str:
-    """Return the id of an answer: the invocation's own, which stands in its logs, if it has one."""
-    headers = {} if headerdict is None else headerdict
-    request_id: str = headers.setdefault("x-amzn-requestid", str(uuid.uuid4()))
-    return request_id
-
-
-def _text(body: str | bytes) -> str:
-    return body.decode() if isinstance(body, bytes) else body
-
-
-def _respond(
-    host: Host, function: LambdaFunction, payload: str, kind: str, tail: bool
-) -> tuple[int, dict[str, str], str]:
-    if kind == "DryRun":
-        return 204, {"status": "204"}, ""
-    limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
-    if len(payload.encode()) > limit_bytes:
-        return _refuse(413, "RequestTooLargeException", f"Request must be smaller than {limit_bytes} bytes")
-    try:
-        json.loads(payload or "{}")
-    except ValueError as error:
-        return _refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
-    if kind == "Event":
-        request_id = host.asynchronous.submit(function, payload or "{}")
-        return 202, {"status": "202", "x-amzn-requestid": request_id}, ""
-    outcome = host.invoker.invoke(function, payload or "{}")
-    if outcome.status == "throttled":
-        return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
-    headers = {
-        "content-type": "application/json",
-        "x-amzn-requestid": outcome.request_id,
-        "X-Amz-Executed-Version": str(function.version),
-    }
-    if outcome.status != "ok":
-        headers["x-amz-function-error"] = "Unhandled"
-    if tail:
-        headers["x-amz-log-result"] = base64.b64encode("\n".join(outcome.logs).encode()[-4096:]).decode()
-    return 200, headers, outcome.payload
-
-
-def _refuse(status: int, error: str, message: str) -> tuple[int, dict[str, str], str]:
-    headers = {"status": str(status), "x-amzn-errortype": error, "content-type": "application/json"}
-    return status, headers, json.dumps({"Type": "User", "message": message})
-
-
-def _install_dead_letter_config() -> None:
-    """Moto forgets DeadLetterConfig; keep it on the function and show it on read."""
-
-    def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
-        original_create(function, account_id, spec, region, version)
-        setattr(function, _DEAD_LETTERS, spec.get("DeadLetterConfig") or {})
-
-    def update(function: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
-        if "DeadLetterConfig" in config_updates:
-            setattr(function, _DEAD_LETTERS, config_updates["DeadLetterConfig"] or {})
-        return dict(original_update(function, config_updates))
-
-    def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
-        configuration = dict(original_read(function, on_create))
-        if config := dead_letter_config(function):
-            configuration["DeadLetterConfig"] = config
-        return configuration
-
-    original_create = replace(LambdaFunction, "__init__", create, parameters="self account_id spec region version")
-    original_update = replace(LambdaFunction, "update_configuration", update, parameters="self config_updates")
-    original_read = replace(LambdaFunction, "get_configuration", read, parameters="self on_create")
-
-
-def _install_event_invoke_config() -> None:
-    """Let a second PutFunctionEventInvokeConfig replace the first, and an update change it; moto appends."""
-
-    def put(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
-        backend.get_function(function_name).event_invoke_config.clear()
-        return dict(original_put(backend, function_name, config))
-
-    def update(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
-        standing = backend.get_function_event_invoke_config(function_name)
-        kept = {key: standing[key] for key in standing if key not in ("FunctionArn", "LastModified")}
-        return put(backend, function_name, kept | config)
-
-    name = "put_function_event_invoke_config"
-    original_put = replace(LambdaBackend, name, put, parameters="self function_name config")
-    replace(LambdaBackend, "update_function_event_invoke_config", update, parameters="self function_name config")

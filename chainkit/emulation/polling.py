@@ -250,8 +250,8 @@ def _json_or_text(body: str) -> Any:
 def _mappings() -> Iterable[EventSourceMapping]:
     return [
         mapping
-        for backends in lambda_backends.values()
-        for backend in backends.values()
+        for backends in list(lambda_backends.values())
+        for backend in list(backends.values())
         for mapping in list(backend._event_source_mappings.values())
         if ":sqs:" in mapping.event_source_arn
     ]

@@ -56,6 +56,9 @@ class Emulator:
         self._end: Callable[[], object] = lambda: None
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+    def __repr__(self) -> str:
+        return f"Emulator(region={self.region!r}, clock={self.clock!r})"
+
     def start(self) -> Self:
         """Start the child and wait until it answers; some two seconds."""
         if self._process is not None:

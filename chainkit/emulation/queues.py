@@ -117,8 +117,8 @@ class Queues:
     def _keep_outside_visibility(self, span_s: float) -> None:
         """Keep what an outside client holds hidden for as long by the wall as it was promised."""
         before_ms = (self._clock.now_s() - span_s) * 1000
-        for backends in sqs_backends.values():
-            for backend in backends.values():
+        for backends in list(sqs_backends.values()):
+            for backend in list(backends.values()):
                 for queue in list(backend.queues.values()):
                     for message in queue._messages:
                         if getattr(message, _IS_OUTSIDE, False) and message.visible_at > before_ms:

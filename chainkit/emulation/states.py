@@ -78,34 +78,11 @@ def _snapshot(machine: Any) -> Any:
 
 
 def _repair(host: Host) -> None:
-    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     interpreter.install(host)
-
-    def start(worker: Any) -> None:
-        host.story.open(ROOTS.get())
-        original_start(worker)
-
-    def run(worker: Any) -> None:
-        began, roots = host.clock.moment(), ROOTS.get()
-        execution = worker._execution_communication.execution
-        arn = execution.state_machine.arn
-        interpreter.MACHINE.set(arn)
-        try:
-            original_run(worker)
-        finally:
-            status = str(getattr(execution.exec_status, "value", execution.exec_status))
-            host.story.tell(
-                "execution",
-                arn,
-                status={"SUCCEEDED": "ok", "TIMED_OUT": "timeout"}.get(status, "error"),
-                reason=f"{execution.error}: {execution.cause}" if execution.error else "",
-                began=began,
-                span_s=host.clock.now_s() - began.at_s,
-                ids=[execution.exec_arn],
-            )
-            host.story.close(roots)
+    _install_executions(host)
+    _install_nested()
 
     def start_execution(
         backend: Any,
@@ -115,17 +92,44 @@ def _repair(host: Host) -> None:
         trace_header: str | None = None,
     ) -> Any:
         # moto calls an execution without a name "None", and refuses the second of that name
-        return original_execution(backend, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        return original(backend, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
-    _install_nested()
-    original_start = replace(ExecutionWorker, "start", start, parameters="self")
-    original_run = replace(ExecutionWorker, "_execution_logic", run, parameters="self")
-    original_execution = replace(
+    original = replace(
         StepFunctionsParserBackend,
         "start_execution",
         start_execution,
         parameters="self state_machine_arn name execution_input trace_header",
     )
+
+
+def _install_executions(host: Host) -> None:
+    """Let an execution be in flight from its start to its end, and tell of the end."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    def start(worker: Any) -> None:
+        host.story.open(ROOTS.get())
+        original_start(worker)
+
+    def run(worker: Any) -> None:
+        began, execution = host.clock.moment(), worker._execution_communication.execution
+        interpreter.MACHINE.set(execution.state_machine.arn)
+        try:
+            original_run(worker)
+        finally:
+            status = str(getattr(execution.exec_status, "value", execution.exec_status))
+            host.story.tell(
+                "execution",
+                execution.state_machine.arn,
+                status={"SUCCEEDED": "ok", "TIMED_OUT": "timeout"}.get(status, "error"),
+                reason=f"{execution.error}: {execution.cause}" if execution.error else "",
+                began=began,
+                span_s=host.clock.now_s() - began.at_s,
+                ids=[execution.exec_arn],
+            )
+            host.story.close(ROOTS.get())
+
+    original_start = replace(ExecutionWorker, "start", start, parameters="self")
+    original_run = replace(ExecutionWorker, "_execution_logic", run, parameters="self")
 
 
 def _install_nested() -> None:
