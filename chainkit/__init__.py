@@ -5,7 +5,7 @@
 =====================  ====================================
 name                   file
 =====================  ====================================
-Chain, load            chain.py
+Chain, load, example   chain.py
 LambdaFunction         services/lambda_function.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
@@ -20,13 +20,14 @@ Retry                  wiring.py
 Poisson, Steady        simulation/loads.py
 simulate, Run,         simulation/run.py
 no_latency
-bill, Bill             billing/bill.py
+bill, Bill, usage_of   billing/bill.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, Stack          deployment/stack.py
 variants               rewiring.py
-compare, Comparison    comparison.py
+compare, Comparison,   comparison.py
+beside
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -45,7 +46,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "chain": ("Chain", "load"),
+    "chain": ("Chain", "load", "example"),
     "services.lambda_function": ("LambdaFunction",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),
@@ -56,13 +57,13 @@ _HOMES = {
     "wiring": ("Retry",),
     "simulation.loads": ("Poisson", "Steady"),
     "simulation.run": ("simulate", "Run", "no_latency"),
-    "billing.bill": ("bill", "Bill"),
+    "billing.bill": ("bill", "Bill", "usage_of"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
-    "comparison": ("compare", "Comparison"),
+    "comparison": ("compare", "Comparison", "beside"),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import networkx as nx
 
 import chainkit.services  # noqa: F401 - fills the registry, from which design files are read
-from chainkit import designfile
+from chainkit import data, designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
 from chainkit.service import Service, from_plain
@@ -390,6 +390,25 @@ def load(path: str | Path) -> Chain:
     # What the file says in another form than the chain would (a default written out, 0.2 for a law) is no change.
     chain.path, chain._document = path, document.stating(chain.to_plain())
     return chain
+
+
+def example(name: str) -> Chain:
+    """Return one of the designs that come with chainkit: "orders" or "orders-sfn".
+
+    Raises
+    ------
+    ConfigError
+        If there is no example of that name.
+
+    Examples
+    --------
+    >>> example("orders")
+    Chain('orders', 9 services, 8 links)
+    """
+    files = {path.name.removesuffix(".chain.yaml"): path for path in sorted(data.path("chains").glob("*/*.chain.yaml"))}
+    if name not in files:
+        raise ConfigError(f"example {name!r} is unknown{nearest(name, files)}", fix=f"examples: {', '.join(files)}")
+    return load(files[name])
 
 
 class _Placed:

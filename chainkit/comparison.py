@@ -1,12 +1,13 @@
 """Several chains under the same traffic and the same draws, in one table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chainkit.billing.bill import Bill, bill
 from chainkit.chain import Chain
 from chainkit.errors import ConfigError
+from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
@@ -97,3 +98,34 @@ def compare(
         runs[name] = simulate(chain, load, requests=requests, seed=seed, **options)
         bills[name] = bill(chain, runs[name], requests_per_month=requests_per_month, free_tier=free_tier)
     return Comparison(runs, bills)
+
+
+def beside(run: Run, traces: Sequence[Trace]) -> "pd.DataFrame":
+    """Return what was predicted beside what was measured: one row per service that runs code.
+
+    Columns: invocations per request, and their mean duration in seconds; ``predicted`` by the run, ``measured`` in the
+    traces of requests sent to a deploy target. On the local target durations are those of the handlers on this
+    computer, without AWS's hops; how often each function runs must agree.
+
+    Raises
+    ------
+    ConfigError
+        If there are no traces.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    if not traces:
+        raise ConfigError("beside: there is no trace to compare with", fix="send some events to the stack first")
+    spans = [span for trace in traces for span in trace.spans if span.what == "invocation"]
+    nodes, rows = run.nodes, {}
+    for name in nodes.index[nodes["invocations"].notna()]:
+        own = [span for span in spans if span.node == name]
+        rows[name] = {
+            ("invocations a request", "predicted"): nodes.loc[name, "invocations"] / run.requests,
+            ("invocations a request", "measured"): len(own) / len(traces),
+            ("duration_mean_s", "predicted"): nodes.loc[name, "duration_mean_s"],
+            ("duration_mean_s", "measured"): sum(s.end_s - s.start_s for s in own) / len(own) if own else float("nan"),
+        }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+    return frame

@@ -69,9 +69,9 @@ def seconds(value_s: float) -> str:
 
 
 def usd(value_usd: float) -> str:
-    """Return an amount for people: cents from one dollar up, four figures below.
+    """Return an amount for people: to the cent, and three figures of what is less than one.
 
-    >>> usd(1234.5), usd(0.00012345)
-    ('$1,234.50', '$0.0001234')
+    >>> usd(1234.5), usd(0.2), usd(0.00012345)
+    ('$1,234.50', '$0.20', '$0.000123')
     """
-    return f"${value_usd:,.2f}" if abs(value_usd) >= 1 or value_usd == 0 else f"${value_usd:.4g}"
+    return f"${value_usd:,.2f}" if abs(value_usd) >= 0.01 or value_usd == 0 else f"${value_usd:.3g}"

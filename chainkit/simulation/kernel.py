@@ -17,6 +17,9 @@ from chainkit.simulation.primitives import *
     ELAPSED, DESCEND, RESET,
 ) = range(34)  # fmt: skip
 
+VANISHED, LEFT_BEHIND = -2, -1
+"""Ends that no instruction makes: a strand without its caller, and a callee that ran on after its caller was cut."""
+
 DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED = range(7)
 """Why `run` stopped."""
 
@@ -289,6 +292,15 @@ def run(
                 frames[b + STATE] &= ~(COLD | DOOMED)
                 pc += 1
                 continue
+            if op == ALIVE:  # a RET, b 1: what just ran counts; a strand whose caller is gone ends here
+                parent = frames[b + PARENT]
+                if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24:
+                    pc += 1
+                    continue
+                if code[c + 2] == 1:
+                    pc = code[c + 1]
+                    continue
+                op = VANISHED
             if op == RET:  # back to the caller; where it was cut this is a flow of its own now
                 status = frames[b + STATE] & STATUS
                 parent = frames[b + PARENT]
@@ -300,10 +312,9 @@ def run(
                     pc = frames[e + PC]
                     continue
                 out[OUT_BRANCHES + (COMPLETED if status == OK else FAILED_)] += 1
-                op = -1
-            if (
-                op == END_FLOW or op == -1
-            ):  # a outcome, -1: by status, 6: none; the root's last one completes the request
+                op = LEFT_BEHIND
+            # END_FLOW: a outcome, -1: by status, 6: none; the root's last one completes the request
+            if op == END_FLOW or op < 0:
                 r = frames[b + ROOT] & SLOT
                 e = r << 3
                 worst = (frames[e + ROOT] >> 24) & 15
@@ -319,9 +330,15 @@ def run(
                         frames[e + ROOT] += (k - worst) << 24
                         worst = k
                 frames[e + ROOT] -= LIVE
-                if f != r:
+                if f == r:  # the root stays until its last flow is over; START tells when something last happened
+                    frames[e + STATE] = (((frames[e + STATE] >> 40) + 1 & GENERATIONS) << 40) | ENDED
+                    frames_f[e + START] = t
+                else:
                     release(frames, g, f)
+                    if frames[e + STATE] & ENDED and op != VANISHED:
+                        frames_f[e + START] = t
                 if frames[e + ROOT] >> 32 == 0:
+                    x = frames_f[e + START] - frames_f[e + PARENT]
                     out[OUT_LEDGER + worst] += 1
                     if out[OUT_SAMPLES + worst] == 0:
                         out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
@@ -329,14 +346,12 @@ def run(
                         if worst >= DEAD_LETTERED:
                             out[OUT_LOST] += 1
                         else:
-                            tally(histograms, sums, COMPLETIONS, t - frames_f[e + PARENT])
-                            if t - frames_f[e + PARENT] > sums[SUM_SLOWEST + COMPLETIONS]:
-                                sums[SUM_SLOWEST + COMPLETIONS] = t - frames_f[e + PARENT]
+                            tally(histograms, sums, COMPLETIONS, x)
+                            if x > sums[SUM_SLOWEST + COMPLETIONS]:
+                                sums[SUM_SLOWEST + COMPLETIONS] = x
                                 out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
                     if is_kept:
-                        kept[2 * (frames[e + REQUEST] - numbered) + 1] = (
-                            np.inf if worst >= DEAD_LETTERED else t - frames_f[e + PARENT]
-                        )
+                        kept[2 * (frames[e + REQUEST] - numbered) + 1] = np.inf if worst >= DEAD_LETTERED else x
                     release(frames, g, r)
                 break
             if op == WORK:  # a first site, b site, c leave, g fraction: more work of the same invocation
@@ -435,14 +450,6 @@ def run(
                     break
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
                 pc += 1
-                continue
-            if op == ALIVE:  # a: a RET; a branch whose parallel state has failed stops at its next state
-                parent = frames[b + PARENT]
-                pc = (
-                    pc + 1
-                    if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24
-                    else code[c + 1]
-                )
                 continue
             if op == DELAY:  # b site
                 site = code[c + 2]

@@ -39,7 +39,7 @@ def lower(
         If `at` is missing or ambiguous, or something in the chain cannot be simulated.
     """
     chain.require_valid()
-    return _Lowering(chain, latency, attributes).program(_entry(chain, at))
+    return _Lowering(chain, latency, attributes, _entry(chain, at)).program()
 
 
 def _entry(chain: Chain, at: str | None) -> str:
@@ -59,8 +59,9 @@ def _entry(chain: Chain, at: str | None) -> str:
 class _Lowering(States):
     """Writes pools, buffers, fan-outs, and where requests enter."""
 
-    def program(self, entry: str) -> Program:
+    def program(self) -> Program:
         """Return the finished program."""
+        entry = self.entry
         a = self.a
         self._root(entry)
         for name, behaviour in self.behaviours.items():

@@ -44,11 +44,14 @@ class Ends:
 class Calls:
     """One chain on its way to a program: what every kind of node needs."""
 
-    def __init__(self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]]) -> None:
+    def __init__(
+        self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]], entry: str
+    ) -> None:
         self.a = Assembler()
         self.chain = chain
         self.latency = latency
         self.attributes = attributes
+        self.entry = entry
         self.behaviours = {name: service.behaviour() for name, service in chain.services.items()}
         self.links = dict(chain.links)
         self.pools: list[IntArray] = []
@@ -128,9 +131,9 @@ class Calls:
         return [(key, v) for key, v in self.links.items() if v.source == name and isinstance(v, kind)]
 
     def _place(self, key: str) -> int:
-        """Return a link's place among the links into its target."""
+        """Return a link's place among the links into its target; where requests enter, the entry itself is place 0."""
         target = self.links[key].target
-        return [other for other, v in self.links.items() if v.target == target].index(key)
+        return [other for other, v in self.links.items() if v.target == target].index(key) + (target == self.entry)
 
     def _bytes_into(self, name: str, seen: tuple[str, ...] = ()) -> int:
         """Return the size of the largest message that reaches a node."""
@@ -221,8 +224,9 @@ class Calls:
                 for item in range(link.count):
                     self._spawn(key, link.target, item, link.message_bytes)
                 self._after(with_end)
-        exclusive = all(self._is_exclusive(name, v) for _, v in waits)
-        if len(waits) == 1 or exclusive:
+        is_relay = isinstance(self.behaviours[name], Relay)
+        one_case = len({v.case for _, v in waits}) == 1 and waits[0][1].case is not None if waits else True
+        if len(waits) == 1 or is_relay or one_case:
             for key, link in waits:
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
                 self._call(key, link, ends)
@@ -343,14 +347,19 @@ class Calls:
         else:
             a.emit(k.CALL, f"{label}.patience", -1, -1, -1)
         a.mark(key)
+        a.emit(k.ALIVE, f"{label}.back", 1)
         if link.retry is not None:
-            self._caller_retry(link.retry, key, f"{label}.try", over)
+            self._caller_retry(link.retry, key, f"{label}.again", over)
         self._after(with_end)
         a.label(over)
         if link.on_error == "continue":
             a.emit(k.STATUS_, m.OK, 0, f"{label}.out")
             a.label(f"{label}.out")
+        a.label(f"{label}.back")
         a.emit(k.RET)
+        a.label(f"{label}.again")
+        a.emit(k.ALIVE, f"{label}.back")
+        a.emit(k.JUMP, ALWAYS, 0, f"{label}.try")
         if link.client_timeout_s is not None:
             a.label(f"{label}.patience")
             a.emit(k.PATIENCE, g=float(link.client_timeout_s))

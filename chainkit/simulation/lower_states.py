@@ -50,19 +50,27 @@ class States(Calls):
         for step in steps:
             at = f"{name}:{step.name}"
             a.label(at)
-            if is_branch:
-                a.emit(k.ALIVE, f"{name}.return")
             a.label(f"{at}.try")
+            self._stop(name, is_branch=is_branch)
             a.emit(k.METER, a.counter("transitions"), 1)
-            self._state(name, step, order, end, overhead)
+            self._state(name, step, order, end, overhead, is_branch=is_branch)
 
-    def _state(self, name: str, step: Step, order: Mapping[str, int], end: str, overhead: Law | None) -> None:
+    def _stop(self, name: str, *, is_branch: bool, counts: bool = False) -> None:
+        """Write that a branch whose parallel state has failed ends here; `counts`: as what its task just did."""
+        if is_branch:
+            self.a.emit(k.ALIVE, f"{name}.return", int(counts))
+
+    def _state(
+        self, name: str, step: Step, order: Mapping[str, int], end: str, overhead: Law | None, *, is_branch: bool
+    ) -> None:
         """Write one state after its transition is counted."""
         a, at = self.a, f"{name}:{step.name}"
         match step.kind:
             case "task":
                 self._delay(f"{name}.{step.name}.overhead", overhead)
+                self._stop(name, is_branch=is_branch)
                 self._task(name, step)
+                self._stop(name, is_branch=is_branch, counts=True)
             case "parallel":
                 self._parallel(name, step, overhead)
             case "choice":
@@ -77,6 +85,7 @@ class States(Calls):
                 return
             case "wait":
                 a.emit(k.DELAY, 0, a.law(f"{name}.{step.name}.wait", Constant(step.wait_s)))
+                self._stop(name, is_branch=is_branch)
             case "fail":
                 a.emit(k.STATUS_, self.codes.get(step.error, m.ERROR), 0, end)
                 return
