@@ -73,6 +73,6 @@ RULE = Api(
     ),
     ref="Name",
     attributes={"Arn": "Arn || RuleArn"},
-    settings={"Name": "Name", "EventPattern": "EventPattern", "State": "State", "Targets": "Targets"},
+    settings={name: name for name in ("Name", "EventBusName", "EventPattern", "State", "Targets")},
     missing=("ResourceNotFoundException",),
 )

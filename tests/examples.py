@@ -1,5 +1,7 @@
 """Chains that several tests build, lint and deploy: together they hold every link once."""
 
+from typing import Any
+
 import chainkit as ck
 
 
@@ -39,4 +41,42 @@ def calls() -> ck.Chain:
     return chain
 
 
-EXAMPLES = (orders, calls)
+def events() -> ck.Chain:
+    """A topic, a bus and a state machine, with filters, dead letters and a rule that starts the machine."""
+    chain = ck.Chain("events")
+    chain.add(ck.LambdaFunction("order", duration=0.01, timeout_s=20))
+    chain.add(ck.SnsTopic("news"))
+    chain.add(ck.EventBus("shop"))
+    chain.add(ck.LambdaFunction("mail", duration=0.01))
+    chain.add(ck.SqsQueue("audit"))
+    chain.add(ck.SqsQueue("undelivered"))
+    chain.add(ck.LambdaFunction("pay", duration=0.01))
+    chain.add(ck.StateMachine("flow", definition=_flow()))
+    chain.connect("order", "news")
+    chain.connect("order", "shop")
+    chain.connect("news", "mail", dead_letter_queue="undelivered")
+    chain.connect("news", "audit", raw_message_delivery=True, filter_policy={"kind": ["physical"]})
+    chain.connect("shop", "mail", event_pattern={"detail": {"kind": ["digital"]}}, dead_letter_queue="undelivered")
+    chain.connect("shop", "flow", maximum_retry_attempts=3)
+    return chain
+
+
+def _flow() -> dict[str, Any]:
+    """Return a definition: call the function, then send its answer to the queue."""
+    lambda_, sqs = "arn:aws:states:::lambda:invoke", "arn:aws:states:::sqs:sendMessage"
+    call = {"FunctionName": "${pay}", "Payload": "{% $states.input.detail %}"}
+    send = {"QueueUrl": "${audit}", "MessageBody": "{% $states.input %}"}
+    states = {
+        "Pay": {
+            "Type": "Task",
+            "Resource": lambda_,
+            "Arguments": call,
+            "Output": "{% $states.result.Payload %}",
+            "Next": "Log",
+        },
+        "Log": {"Type": "Task", "Resource": sqs, "Arguments": send, "End": True},
+    }
+    return {"QueryLanguage": "JSONata", "StartAt": "Pay", "States": states}
+
+
+EXAMPLES = (orders, calls, events)

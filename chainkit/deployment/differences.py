@@ -7,6 +7,7 @@ structure as nothing. Such forms are one setting.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,14 @@ class Difference:
     """One field that differs."""
 
     field: str
-    """"Environment.Variables.JOBS_QUEUE_URL"; a list is compared as one field."""
+    """"Environment.Variables.JOBS_QUEUE_URL", "Targets[0].Arn"."""
     before: Any
     after: Any
+
+    @property
+    def property(self) -> str:
+        """The property of the resource in which it lies."""
+        return re.split(r"[.\[]", self.field, maxsplit=1)[0]
 
     def __str__(self) -> str:
         """Return the field with both values, shortened.
@@ -47,6 +53,9 @@ def designed(before: Any, after: Any, field: str = "") -> list[Difference]:
             for key in dict.fromkeys([*before, *after])
             for found in designed(before.get(key), after.get(key), f"{field}.{key}".lstrip("."))
         ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [found for k, (old, new) in pairs for found in designed(old, new, f"{field}[{k}]")]
     return [] if before == after else [Difference(field, before, after)]
 
 
@@ -69,9 +78,10 @@ def drifted(asked: Any, got: Any, field: str) -> list[Difference]:
             for key in dict.fromkeys([*asked, *got])
             for found in drifted(asked.get(key), got.get(key), f"{field}.{key}")
         ]
-    is_same = asked == got or _text(asked) == _text(got) or (_is_empty(asked) and _is_empty(got))
     if isinstance(asked, list) and isinstance(got, list) and len(asked) == len(got):
-        is_same = not any(drifted(a, b, field) for a, b in zip(asked, got, strict=True))
+        pairs = enumerate(zip(asked, got, strict=True))
+        return [found for k, (a, b) in pairs for found in drifted(a, b, f"{field}[{k}]")]
+    is_same = asked == got or _text(asked) == _text(got) or (_is_empty(asked) and _is_empty(got))
     return [] if is_same else [Difference(field, asked, got)]
 
 

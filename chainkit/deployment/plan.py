@@ -112,7 +112,7 @@ def _change(wanted: Resource, standing: Standing | None, renewed: set[str]) -> C
             found.append(Difference(name, _old(value, standing, name), f"new {', '.join(sorted(moved))}"))
     if not found:
         return Change(action="keep", resource=wanted)
-    names = {difference.field.partition(".")[0] for difference in found}
+    names = {difference.property for difference in found}
     is_stuck = not wanted.api.update or names & set(wanted.api.fixed)
     gone = {name for name in before if name not in after} - wanted.api.unset.keys()
     action: Action = "replace" if is_stuck or gone or wanted.type != standing.resource.type else "update"

@@ -1,6 +1,7 @@
 """A plan carried out: the stack that stands then, requests sent through it, and its end."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -107,17 +108,13 @@ class Stack:
         """
         name, route = self._entry(at)
         service, standing = self.chain.service(name), self._stands()[self.chain.service(name).id]
-        emulator = self.target.emulator
-        root = emulator.root_id()
         client, call = service.entry()
-        parameters = call.parameters({"Ref": standing.ref, "Event": json.dumps(event), "Route": route})
-        token = ROOT.set(root)
-        try:
-            answer, status = self._enter(client, call.operation, parameters)
-        finally:
-            ROOT.reset(token)
+        parameters = call.parameters({"Ref": standing.ref, "Event": _json(event), "Route": route})
+        emulator, deadline_s = self.target.emulator, time.monotonic() + timeout_s
+        root = emulator.root_id()
+        answer, status = self._within(timeout_s, root, client, call.operation, parameters)
+        is_settled = emulator.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
-        is_settled = emulator.settle(root, timeout_s)
         return stories.trace(
             root,
             emulator.story(root),
@@ -180,6 +177,18 @@ class Stack:
         routes = [getattr(link, "route", "$default") for _, link in self.chain.outgoing(name)]
         return name, next(iter(routes), "$default")
 
+    def _within(
+        self, timeout_s: float, root: str, client: str, operation: str, parameters: dict[str, Any]
+    ) -> tuple[str, str]:
+        """Send the event as the request `root`; give up waiting for an answer that takes longer."""
+        thread = ThreadPoolExecutor(1, initializer=ROOT.set, initargs=(root,))
+        try:
+            return thread.submit(self._enter, client, operation, parameters).result(timeout_s)
+        except TimeoutError:
+            return "", "ok"  # it is still in flight: the story says so
+        finally:
+            thread.shutdown(wait=False)
+
     def _enter(self, client: str, operation: str, parameters: dict[str, Any]) -> tuple[str, str]:
         """Send the event; return the text that came back, and ok, error or throttled."""
         if client == "http":
@@ -214,6 +223,16 @@ class Stack:
         return names
 
 
+def _json(event: Any) -> str:
+    """Return an event as JSON text."""
+    try:
+        return json.dumps(event, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"send: event={event!r} is not JSON: {error}", fix="give dictionaries, lists, text, numbers"
+        ) from None
+
+
 # --- carrying out ---
 
 
@@ -235,10 +254,10 @@ def _drift(target: Target, stands: dict[str, Standing], id_: str) -> str:
     if found is None:
         del stands[id_]
         return f"{id_} ({standing.resource.type}) is there no more"
-    drifts = [each for each in found.differences(standing.properties) if _top(each.field) not in standing.dropped]
+    drifts = [each for each in found.differences(standing.properties) if each.property not in standing.dropped]
     if not drifts:
         return ""
-    there = {_top(drift.field): found.settings[_top(drift.field)] for drift in drifts}
+    there = {drift.property: found.settings[drift.property] for drift in drifts}
     design = replace(standing.resource, properties={**standing.resource.properties, **there})
     stands[id_] = replace(standing, resource=design, properties={**standing.properties, **there})
     return f"{id_} ({standing.resource.type}) was changed by somebody else: {drifts[0]}"
@@ -273,18 +292,14 @@ def _dropped(target: Target, resource: Resource, found: direct.Found, asked: Pro
     """Return the settings that the target is known to forget, and did; any other difference is an error."""
     dropped: dict[str, None] = {}
     for difference in found.differences(asked):
-        if (resource.type, _top(difference.field)) not in target.drops:
+        if (resource.type, difference.property) not in target.drops:
             raise DeployError(
                 f"{resource.id} ({resource.type}): {difference.field}={difference.before!r} was asked for, and "
                 f"{target} has {difference.after!r}",
                 fix="this target cannot hold the setting: leave it out of the design, or deploy elsewhere",
             )
-        dropped[_top(difference.field)] = None
+        dropped[difference.property] = None
     return tuple(dropped)
-
-
-def _top(field: str) -> str:
-    return field.partition(".")[0]
 
 
 def _lookup(target: Target, chain: str, stands: Mapping[str, Standing]) -> Any:

@@ -94,9 +94,16 @@ def _spans(events: list[dict[str, Any]], names: Mapping[str, str]) -> Iterable[S
             end_s=end_s,
             attempt=event["attempt"],
             status=event["status"],
-            reason=event["reason"],
+            reason=_reason(event),
             logs=tuple(event["logs"]),
         )
+
+
+def _reason(event: Mapping[str, Any]) -> str:
+    """Return why, or which state; what an init warns of stands in the logs of its invocation."""
+    if event["status"] != "ok" or event["what"] not in ("init", "state"):
+        return str(event["reason"])
+    return str(event["ids"][0]) if event["what"] == "state" and event["ids"] else ""
 
 
 def _name(resource: str, names: Mapping[str, str]) -> str:

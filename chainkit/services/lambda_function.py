@@ -254,14 +254,8 @@ class LambdaFunction(Service):
         )
 
     def integration(self, is_sync: bool) -> Properties:
-        """Return the proxy integration, payload format 2.0."""
-        kind = {} if is_sync else {"RequestParameters": {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}}
-        return {
-            "IntegrationType": "AWS_PROXY",
-            "IntegrationUri": self.arn(),
-            "PayloadFormatVersion": "2.0",
-            **kind,
-        }
+        """Return the proxy integration, payload format 2.0; an HTTP API always waits."""
+        return {"IntegrationType": "AWS_PROXY", "IntegrationUri": self.arn(), "PayloadFormatVersion": "2.0"}
 
     def own_grants(self, around: Surroundings) -> list[Grant]:
         """Return what every function needs: its own log streams."""

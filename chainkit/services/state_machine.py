@@ -394,6 +394,9 @@ STATE_MACHINE = Api(
         "StateMachineType": "type",
         "RoleArn": "roleArn",
         "DefinitionString": _same_definition,
+        "DefinitionSubstitutions": lambda _, p: p["DefinitionSubstitutions"],  # compared with the definition
     },
+    fixed=("StateMachineName", "StateMachineType"),
+    unset={"DefinitionSubstitutions": {}},
     missing=("StateMachineDoesNotExist",),
 )

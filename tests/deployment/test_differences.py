@@ -38,7 +38,8 @@ def test_another_form_of_a_setting_is_the_same_setting(asked, got):
         ({"a": 1}, None, "F"),
         ({"a": 1}, {"a": 1, "b": 2}, "F.b"),
         ([1, 2], [1], "F"),
-        ([1, 2], [2, 1], "F"),
+        ([1, 2], [1, 3], "F[1]"),
+        ([{"a": 1}], [{"a": 2}], "F[0].a"),
         (b"zip", "other", "F"),
         ("a", None, "F"),
         (0, None, "F"),
@@ -52,6 +53,12 @@ def test_an_intrinsic_function_is_one_value():
     (difference,) = designed({"Role": {"Ref": "A"}}, {"Role": {"Fn::GetAtt": ["A", "Arn"]}})
 
     assert str(difference) == "Role: A -> A.Arn"
+
+
+def test_a_difference_knows_its_property():
+    (difference,) = designed({"Targets": [{"Id": "a"}]}, {"Targets": [{"Id": "b"}]})
+
+    assert (difference.field, difference.property) == ("Targets[0].Id", "Targets")
 
 
 def test_a_long_value_is_shown_short():

@@ -9,7 +9,7 @@ import pytest
 import chainkit as ck
 from chainkit.deployment.plan import plan
 from chainkit.deployment.stack import deploy
-from tests.examples import EXAMPLES, calls, orders
+from tests.examples import EXAMPLES, calls, events, orders
 
 
 def two_step(name, **pay):
@@ -275,6 +275,38 @@ def test_a_chain_with_several_entries_asks_which(stand):
 
     with pytest.raises(ck.ConfigError, match="nothing leads to a, b"):
         stack.send({})
+
+
+def test_an_answer_that_takes_too_long_is_not_waited_for(stand):
+    chain = ck.Chain("endless")
+    chain.add(ck.LambdaFunction("pay", duration=2.0, timeout_s=10))
+
+    trace = stand(chain).send({}, timeout_s=0.5)
+
+    assert (trace.outcome, trace.answer) == ("unfinished", "")
+    assert math.isnan(trace.response_s)
+
+
+def test_an_event_that_is_not_json_is_refused(stand):
+    stack = stand(two_step("json"))
+
+    with pytest.raises(ck.ConfigError, match="is not JSON"):
+        stack.send({"when": object()})
+
+
+def test_an_event_goes_through_topic_bus_and_state_machine(stand):
+    stack = stand(events())
+
+    physical, digital = stack.send({"kind": "physical"}), stack.send({"kind": "digital"})
+
+    assert (physical.outcome, digital.outcome) == ("completed", "completed")
+    assert (
+        hops(physical).count(("mail", "invocation")) == 1
+    )  # from the topic; the rule's pattern lets only digital pass
+    assert hops(digital).count(("mail", "invocation")) == 2
+    assert ("news", "filtered") in hops(digital)
+    assert [span.reason for span in physical.spans if span.what == "state"] == ["Pay", "Log"]
+    assert {("flow", "execution"), ("pay", "invocation"), ("audit", "send")} <= set(hops(physical))
 
 
 def test_many_requests_at_the_same_time_are_all_accounted_for(stand):
