@@ -28,6 +28,11 @@ inventory.py          what stands in the emulator
 ====================  =================================================================================================
 
 The parent imports process.py only: moto and boto3 live in the child.
+
+Requests are told apart by the X-Ray trace header of what enters. It travels with messages, events, invocations and
+executions. A batch may hold messages of several requests: its invocation stands in the story of each. A call that the
+handler makes while it iterates over ``event["Records"]`` belongs to the request of the record it is at; a call outside
+of that loop, or from another thread, belongs to all requests of the batch.
 """
 
 from chainkit.emulation.process import Emulator

@@ -202,6 +202,8 @@ class Environment:
                     self._lines.append(line)
                 if ended and (event := self._ended.get(ended.decode("ascii", "replace").strip())):
                     event.set()
+        for event in list(self._ended.values()):  # the process has gone: nothing more will come
+            event.set()
 
 
 class Pool:

@@ -35,7 +35,7 @@ def install(host: Host) -> None:
         for event, entry in zip(events, entries, strict=True):
             host.story.tell(
                 "put events",
-                event.get("EventBusName") or "default",
+                _bus_arn(backend, event.get("EventBusName") or "default"),
                 status="error" if "ErrorCode" in entry else "ok",
                 reason=entry.get("ErrorMessage", ""),
                 began=began,
@@ -63,6 +63,11 @@ def install(host: Host) -> None:
 
     original_put = replace(EventsBackend, "put_events", put, parameters="self events")
     original_send = replace(Rule, "send_to_targets", send, parameters="self original_event transform_input")
+
+
+def _bus_arn(backend: EventsBackend, name: str) -> str:
+    is_arn = name.startswith("arn:")
+    return name if is_arn else f"arn:aws:events:{backend.region_name}:{backend.account_id}:event-bus/{name}"
 
 
 def _deliver(host: Host, rule: Rule, target: dict[str, Any], event: dict[str, Any]) -> None:

@@ -303,5 +303,17 @@ def install(host: Host) -> None:
             host.pollers.wake(mapping.event_source_arn)
         return mapping
 
+    def list_all(backend: LambdaBackend, event_source_arn: str, function_name: str) -> Iterable[EventSourceMapping]:
+        # moto compares the text that each was made with: a name never finds what was made with an ARN
+        name = (function_name and function_name.partition(":function:")[2]) or function_name
+        return [
+            mapping
+            for mapping in original_list(backend, event_source_arn, "")
+            if not name or mapping.function_arn.split(":")[6] == name.partition(":")[0]
+        ]
+
+    original_list = replace(
+        LambdaBackend, "list_event_source_mappings", list_all, parameters="self event_source_arn function_name"
+    )
     original_create = replace(LambdaBackend, "create_event_source_mapping", create, parameters="self spec")
     original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")

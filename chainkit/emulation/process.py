@@ -143,6 +143,7 @@ def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "TZ": "UTC",  # moto's Step Functions takes local time where AWS means UTC
     }
     # -P keeps the working directory off sys.path; -W: moto warns of what it leaves out, which our plan reports itself
     command = [sys.executable, "-P", "-W", "ignore", "-m", "chainkit.emulation.server", json.dumps(settings)]

@@ -115,7 +115,7 @@ def test_a_filter_lets_through_what_matches_and_deletes_the_rest(aws, root):
     aws.emulator.settle(root)
     attributes = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
-    assert aws.bodies(reports, 2, wait_s=1) == [['{"kind": "paid", "usd": 20}']]
+    assert aws.bodies(reports, 2, wait_s=0) == [['{"kind": "paid", "usd": 20}']]
     assert len(events_of(aws, root, "filtered")) == 2
     assert attributes["ApproximateNumberOfMessages"] == "0"
 
@@ -126,7 +126,7 @@ def test_messages_of_a_group_arrive_in_order(aws, root):
     aws.map_queue(queue, function, BatchSize=2)
     send(aws, url, root, *"12345", MessageGroupId="g")
     aws.emulator.settle(root)
-    seen = [body for batch in aws.bodies(reports, 5, wait_s=1) for body in batch]
+    seen = [body for batch in aws.bodies(reports, 5, wait_s=0) for body in batch]
 
     assert seen == list("12345")
 
@@ -202,7 +202,7 @@ def test_what_an_outside_client_holds_stays_hidden_by_the_wall_while_the_clock_j
     aws.map_queue(queue, function)
     send(aws, held_url, root, "held")
     client = aws.client("sqs")
-    client.receive_message(QueueUrl=held_url, VisibilityTimeout=3)
+    client.receive_message(QueueUrl=held_url, VisibilityTimeout=2)
     began_s = time.monotonic()
     send(aws, url, root, "late", DelaySeconds=600)
     aws.emulator.settle(root)
@@ -213,7 +213,7 @@ def test_what_an_outside_client_holds_stays_hidden_by_the_wall_while_the_clock_j
 
     assert early == []
     assert again[0]["Attributes"]["ApproximateReceiveCount"] == "2"
-    assert time.monotonic() - began_s >= 2.5
+    assert time.monotonic() - began_s >= 1.5
 
 
 SENDING = """
@@ -296,3 +296,15 @@ def test_calls_of_a_batch_outside_the_loop_belong_to_all_its_requests(aws):
         aws.emulator.settle(root)
 
     assert all(len(events_of(aws, root, "send")) == 2 for root in roots)
+
+
+def test_a_mapping_is_listed_by_the_name_of_its_function(aws):
+    _, queue = aws.queue()
+    name, function = aws.function("def handler(event, context):\n    return 1")
+    mapping = aws.map_queue(queue, function)
+    client = aws.client("lambda")
+
+    for known_as in (name, function):
+        listed = client.list_event_source_mappings(FunctionName=known_as)["EventSourceMappings"]
+        assert [each["UUID"] for each in listed] == [mapping]
+    assert client.list_event_source_mappings(FunctionName="other")["EventSourceMappings"] == []

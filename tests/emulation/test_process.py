@@ -159,6 +159,7 @@ def test_a_web_page_can_neither_call_services_nor_the_control(aws, headers):
         assert refused.value.code == 403
 
 
+@pytest.mark.slow
 def test_two_hundred_asynchronous_messages_are_all_accounted_for(aws):
     dead_url, dead = aws.queue()
     name, _, jobs = aws.reporting(

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -91,6 +92,14 @@ def test_a_wait_takes_no_time_and_stands_in_the_history(aws, root):
 
     assert 3600 <= (done["stopDate"] - done["startDate"]).total_seconds() < 3605
     assert events_of(aws, root, "execution")[0]["span_s"] >= 3600
+
+
+def test_a_wait_until_a_timestamp_ends_at_that_time(aws, root):
+    until = datetime.now(UTC) + timedelta(days=1)
+    wait = {"Type": "Wait", "Timestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "End": True}
+    done = execute(aws, machine(aws, {"Wait": wait}), root)
+
+    assert abs((done["stopDate"] - until).total_seconds()) < 10
 
 
 def test_an_uncaught_error_fails_the_execution(aws, root):
