@@ -79,4 +79,14 @@ def _flow() -> dict[str, Any]:
     return {"QueryLanguage": "JSONata", "StartAt": "Pay", "States": states}
 
 
-EXAMPLES = (orders, calls, events)
+def shop() -> ck.Chain:
+    """The order chain that comes with chainkit, with its code."""
+    return ck.example("orders")
+
+
+def shop_flow() -> ck.Chain:
+    """The same as a state machine."""
+    return ck.example("orders-sfn")
+
+
+EXAMPLES = (orders, calls, events, shop, shop_flow)
