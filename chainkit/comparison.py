@@ -112,7 +112,7 @@ def beside(run: Run, traces: Sequence[Trace]) -> "pd.DataFrame":
     ConfigError
         If there are no traces.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     if not traces:
         raise ConfigError("beside: there is no trace to compare with", fix="send some events to the stack first")
@@ -126,6 +126,4 @@ def beside(run: Run, traces: Sequence[Trace]) -> "pd.DataFrame":
             ("duration_mean_s", "predicted"): nodes.loc[name, "duration_mean_s"],
             ("duration_mean_s", "measured"): sum(s.end_s - s.start_s for s in own) / len(own) if own else float("nan"),
         }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
-    return frame
+    return pd.DataFrame.from_dict(rows, orient="index")

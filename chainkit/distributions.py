@@ -7,219 +7,39 @@ Every law has a finite mean and no time below 0. A figure named `_s` is one of t
 `LogNormal(p50_s=0.1, p99_s=0.3, shift_s=0.05)` has its median at 0.1 s. scipy loads only with Gamma and Scipy.
 """
 
-import json
 import math
 import reprlib
 import sys
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from statistics import NormalDist
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, cast
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from chainkit.errors import ConfigError, nearest
+from chainkit.law import (
+    FloatArray,
+    Law,
+    Standard,
+    Unit,
+    checked_names,
+    is_number,
+    number,
+    real,
+    rounded,
+)
 
-FloatArray = npt.NDArray[np.float64]
-Floats = TypeVar("Floats", float, FloatArray)
-_Function = Callable[[FloatArray], FloatArray]
 _Pairs = Mapping[Any, float] | Sequence[tuple[Any, float]]
 
-
-class _Unit(NamedTuple):
-    """The unit of a law that is `shift + scale * unit`; cdf and sf take 0 or more, each exact where it is small."""
-
-    mean: Callable[[], float]
-    ppf: _Function
-    isf: _Function
-    cdf: _Function
-    sf: _Function
-
-
-@dataclass(frozen=True, repr=False)
-class Law(ABC):
-    """Base of all laws.
-
-    >>> law = LogNormal(p50_s=0.25, p99_s=1.0)
-    >>> law.ppf(0.5), law.scaled(2)
-    (0.25, LogNormal(p50_s=0.5, p99_s=2.0))
-    """
-
-    forms: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """The sets of optional fields of which exactly one is given."""
-    rising: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Pairs of fields of which the second is above the first."""
-
-    @cached_property
-    def mean_s(self) -> float:
-        """The mean, seconds."""
-        scale, shift = self._place()
-        with np.errstate(over="ignore"):
-            return float(shift + scale * self._unit().mean())
-
-    def ppf(self, p: Floats) -> Floats:
-        """Return the time that a fraction `p` (0..1, any shape) of draws does not exceed, in seconds.
-
-        At 1 it is the upper end of the law, `inf` for most. A `p` outside 0..1 is a ConfigError.
-
-        >>> Uniform(low_s=1, high_s=3).ppf(np.array([0.0, 0.5]))
-        array([1., 2.])
-        """
-        return self._times_s(self._unit().ppf, p)
-
-    def isf(self, q: Floats) -> Floats:
-        """Return the time that a fraction `q` (0..1, any shape) of draws exceeds: `ppf(1 - q)` without cancellation.
-
-        >>> round(Exponential(mean_s=1).isf(2**-40) / math.log(2), 9)
-        40.0
-        """
-        return self._times_s(self._unit().isf, q)
-
-    def jumps(self) -> tuple[float, ...]:
-        """Return the probabilities at which `ppf` jumps, ascending; there it has the value before the jump.
-
-        >>> Mixture([(0.75, Constant(1)), (0.25, Uniform(2, 3))]).jumps()
-        (0.75,)
-        """
-        return ()
-
-    def scaled(self, factor: float) -> Self:
-        """Return the law of `factor` (above 0) times this duration, shift included; the class stays the same.
-
-        >>> Gamma(mean_s=0.5, shape=2).scaled(4)
-        Gamma(mean_s=2.0, shape=2.0)
-        """
-        return self._scaled(_number(type(self).__name__, "factor", factor, _real("factor", above=0)))
-
-    def standard(self) -> "Standard":
-        """Return this law as `shift + scale * unit`, where laws of one shape share one unit, of mean 1 for most.
-
-        A unit's numbers are rounded to 12 digits, so that laws which differ by rounding share it too.
-
-        >>> Exponential(mean_s=0.5, shift_s=0.25).standard()
-        Standard(key=Exponential(mean_s=1.0), scale=0.25, shift=0.25)
-        """
-        shift = self._place()[1]
-        scale = self.mean_s - shift if self.mean_s - shift > 1e-300 else 1.0  # 0, or too small to divide by
-        unshifted = (
-            replace(self, **{name: time_s - shift for name, time_s in self._times_given().items()}) if shift else self
-        )
-        return Standard(from_plain(_rounded(unshifted._scaled(1 / scale).to_plain())), scale, shift)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the law as a design file holds it; `from_plain` is the inverse, to the last bit.
-
-        >>> Empirical(quantiles={0.5: 1, 0.9: 3}).to_plain()
-        {'Empirical': {'quantiles': {0.5: 1.0, 0.9: 3.0}}}
-        """
-        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in self._given().items()}
-        return {type(self).__name__: listed}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._given().items())})"
-
-    def __post_init__(self) -> None:
-        owner = type(self).__name__
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.metadata.get("type") == "number" and not (value is None and each.default is None):
-                self._set(each.name, _number(owner, each.name, value, each.metadata))
-        given = {name for form in self.forms for name in form if getattr(self, name) is not None}
-        if self.forms and given not in [set(form) for form in self.forms]:
-            allowed = ", or ".join(" with ".join(form) for form in self.forms)
-            problem = f"{owner}: {' with '.join(sorted(given)) or 'nothing'} is given; allowed: {allowed}"
-            raise ConfigError(problem, fix="give exactly one of these sets")
-        for low, high in self.rising:
-            low_s, high_s = getattr(self, low), getattr(self, high)
-            # the margin keeps out laws without spread, and the order whole when `standard` rounds
-            if low_s is not None and high_s is not None and not high_s > low_s * (1 + 1e-9):
-                problem = f"{owner}: {high}={high_s!r} is not above {low}={low_s!r} (seconds)"
-                raise ConfigError(problem, fix=f"raise {high}, or use Constant for a time that does not vary")
-        self._check()
-        if not math.isfinite(self.mean_s):
-            problem = f"{self!r}: its mean is {self.mean_s!r}; allowed: a finite mean (seconds)"
-            raise ConfigError(problem, fix="choose a lighter tail, or an Empirical law, which has a largest value")
-
-    @abstractmethod
-    def _unit(self) -> _Unit:
-        """Return the functions of the law without its place."""
-
-    def _place(self) -> tuple[float, float]:
-        """Return scale and shift; a law that is no family of these keeps its seconds in the unit."""
-        return 1.0, 0.0
-
-    def _check(self) -> None:  # noqa: B027
-        """Refuse what no single number shows, and bring collections into their stored form."""
-
-    def _times_given(self) -> dict[str, float]:
-        return {name: time_s for name, time_s in self._given().items() if name.endswith("_s")}
-
-    def _scaled(self, factor: float) -> Self:
-        return replace(self, **{name: time_s * factor for name, time_s in self._times_given().items()})
-
-    def _times_s(self, quantiles: _Function, p: Floats) -> Floats:
-        array, (scale, shift) = np.asarray(p, dtype=np.float64), self._place()
-        if not ((array >= 0) & (array <= 1)).all():
-            problem = f"{type(self).__name__}: probability {reprlib.repr(p)} is outside 0..1"
-            raise ConfigError(problem, fix="give a fraction such as 0.99, not a percentage")
-        with np.errstate(divide="ignore", over="ignore"):  # the ends of the law
-            times_s = shift + scale * quantiles(array.ravel()).reshape(array.shape)
-        return cast("Floats", times_s if array.ndim else float(times_s))
-
-    def _given(self) -> dict[str, Any]:
-        """Return the fields that differ from their defaults, pairs as the mapping that they were."""
-        given = [(each, getattr(self, each.name)) for each in fields(self)]
-        is_map = "additionalProperties"
-        return {f.name: dict(value) if is_map in f.metadata else value for f, value in given if value != f.default}
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-
-
-class Standard(NamedTuple):
-    """A law as `shift + scale * unit`; laws whose `key` is equal share one table."""
-
-    key: Law
-    """The unit, itself a law: `key.ppf`, `key.isf` and `key.jumps()` are those of the table."""
-    scale: float
-    """Above 0."""
-    shift: float
-    """0 or more, seconds."""
-
-
-def _real(
-    text: str, *, above: float | None = None, low: float | None = None, high: float | None = None
-) -> dict[str, Any]:
-    """Return a number's range as JSON Schema, which serves validation, error text, files and forms."""
-    bounds = {"exclusiveMinimum": above, "minimum": low, "maximum": high}
-    return {"type": "number", "description": text} | {key: bound for key, bound in bounds.items() if bound is not None}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _number(owner: str, name: str, value: Any, schema: Mapping[str, Any]) -> float:
-    """Return `value` as a float within the range of `schema`, or raise."""
-    above, low, high = (schema.get(key) for key in ("exclusiveMinimum", "minimum", "maximum"))
-    is_inside = _is_number(value) and abs(value) <= sys.float_info.max and (above is None or value > above)
-    if not is_inside or (low is not None and value < low) or (high is not None and value > high):
-        bounds = (("above", above), ("at least", low), ("at most", high))
-        allowed = " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None) or "finite"
-        problem = f"{owner}: {name}={reprlib.repr(value)} is not allowed; allowed: a number {allowed}"
-        raise ConfigError(problem, fix=f"give the {schema['description']} as a plain number")
-    return float(value) + 0.0  # no negative zero
-
-
-_MEAN = _real("mean (seconds)", above=0)
-_SHIFT = _real("least time of every draw, counted in all other figures (seconds)", low=0)
-_TIME = _real("time (seconds)", low=0)
-_WEIGHT = _real("weight, a fraction", above=0, high=1)
+_MEAN = real("mean (seconds)", above=0)
+_SHIFT = real("least time of every draw, counted in all other figures (seconds)", low=0)
+_TIME = real("time (seconds)", low=0)
+_WEIGHT = real("weight, a fraction", above=0, high=1)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -232,11 +52,11 @@ class LogNormal(Law):
     0.044719
     """
 
-    p50_s: float | None = field(default=None, metadata=_real("median (seconds)", above=0))
-    p99_s: float | None = field(default=None, metadata=_real("99th percentile (seconds)", above=0))
-    p95_s: float | None = field(default=None, metadata=_real("95th percentile (seconds)", above=0))
-    mu: float | None = field(default=None, metadata=_real("mean of ln(seconds - shift)", low=-100, high=100))
-    sigma: float | None = field(default=None, metadata=_real("standard deviation of ln(seconds - shift)", above=0))
+    p50_s: float | None = field(default=None, metadata=real("median (seconds)", above=0))
+    p99_s: float | None = field(default=None, metadata=real("99th percentile (seconds)", above=0))
+    p95_s: float | None = field(default=None, metadata=real("95th percentile (seconds)", above=0))
+    mu: float | None = field(default=None, metadata=real("mean of ln(seconds - shift)", low=-100, high=100))
+    sigma: float | None = field(default=None, metadata=real("standard deviation of ln(seconds - shift)", above=0))
     shift_s: float = field(default=0.0, metadata=_SHIFT)
     forms = (("p50_s", "p99_s"), ("p50_s", "p95_s"), ("mu", "sigma"))
     rising = (("shift_s", "p50_s"), ("p50_s", "p99_s"), ("p50_s", "p95_s"))
@@ -251,7 +71,7 @@ class LogNormal(Law):
         return cls(mu=mu, sigma=sigma, shift_s=shift_s)
 
     def standard(self) -> Standard:  # noqa: D102
-        return Standard(LogNormal(mu=0.0, sigma=_rounded(self._sigma())), *self._place())
+        return Standard(LogNormal(mu=0.0, sigma=rounded(self._sigma())), *self._place())
 
     def _place(self) -> tuple[float, float]:
         return self.p50_s - self.shift_s if self.p50_s is not None else math.exp(self.mu or 0.0), self.shift_s
@@ -266,9 +86,9 @@ class LogNormal(Law):
         law = super()._scaled(factor)
         return law if law.mu is None else replace(law, mu=law.mu + math.log(factor))
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         sigma = self._sigma()
-        return _Unit(
+        return Unit(
             lambda: np.exp(sigma * sigma / 2),
             lambda p: np.exp(sigma * _normal_ppf(p)),
             lambda q: np.exp(-sigma * _normal_ppf(q)),
@@ -286,18 +106,18 @@ class Gamma(Law):
     """
 
     mean_s: float = field(metadata=_MEAN)
-    shape: float = field(metadata=_real("shape, 1 for an exponential", low=0.01, high=1e6))
+    shape: float = field(metadata=real("shape, 1 for an exponential", low=0.01, high=1e6))
     shift_s: float = field(default=0.0, metadata=_SHIFT)
     rising = (("shift_s", "mean_s"),)
 
     def _place(self) -> tuple[float, float]:
         return (self.mean_s - self.shift_s) / self.shape, self.shift_s
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         from scipy import special
 
         k = self.shape
-        return _Unit(
+        return Unit(
             lambda: k,
             lambda p: np.asarray(special.gammaincinv(k, p)),
             lambda q: np.asarray(special.gammainccinv(k, q)),
@@ -321,8 +141,8 @@ class Exponential(Law):
     def _place(self) -> tuple[float, float]:
         return self.mean_s - self.shift_s, self.shift_s
 
-    def _unit(self) -> _Unit:
-        return _Unit(
+    def _unit(self) -> Unit:
+        return Unit(
             lambda: 1.0, lambda p: -np.log1p(-p), lambda q: -np.log(q), lambda x: -np.expm1(-x), lambda x: np.exp(-x)
         )
 
@@ -337,7 +157,7 @@ class Constant(Law):
 
     value_s: float = field(metadata=_TIME)
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         return _lines([0.0, 1.0], [1.0, 0.0], [self.value_s, self.value_s])
 
 
@@ -350,13 +170,13 @@ class Uniform(Law):
     """
 
     low_s: float = field(metadata=_TIME)
-    high_s: float = field(metadata=_real("longest time (seconds)", above=0))
+    high_s: float = field(metadata=real("longest time (seconds)", above=0))
     rising = (("low_s", "high_s"),)
 
     def _place(self) -> tuple[float, float]:
         return self.high_s - self.low_s, self.low_s
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         return _lines([0.0, 1.0], [1.0, 0.0], [0.0, 1.0])
 
 
@@ -364,9 +184,9 @@ class Uniform(Law):
 class Empirical(Law):
     """A duration as measured: straight lines between quantiles, and nothing beyond the outer ones.
 
-    Values stand at the probabilities i/(n-1), as in `numpy.quantile`; `mean_s` is the mean of that law, in which the
-    smallest and the largest value weigh half. Below the first and above the last of given quantiles the time stays
-    what it is there: give 0 and 1, or at least 0.999, where the tail matters.
+    Values stand at the probabilities (i + 1/2)/n (Hazen), so that the mean of the law is that of the values. Below the
+    first and above the last the time stays what it is there; with given quantiles likewise: give 0 and 1, or at least
+    0.999, where the tail matters.
 
     >>> Empirical(values_s=[0.3, 0.1, 0.2])
     Empirical(values_s=(0.1, 0.2, 0.3))
@@ -398,7 +218,7 @@ class Empirical(Law):
 
     def _listed(self, name: str, values: Any) -> list[float]:
         try:
-            times_s = [_number("Empirical", f"{name}, one", value, _TIME) for value in values]
+            times_s = [number("Empirical", f"{name}, one", value, _TIME) for value in values]
         except TypeError:
             times_s = []
         if not times_s:
@@ -411,13 +231,12 @@ class Empirical(Law):
             return replace(self, values_s=np.array(self.values_s) * factor)
         return replace(self, quantiles={p: time_s * factor for p, time_s in dict(self.quantiles).items()})
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         if self.quantiles is None:
             time_s = np.array(self.values_s, dtype=np.float64)
-            time_s = time_s.repeat(2) if time_s.size == 1 else time_s
-            p = np.arange(time_s.size) / (time_s.size - 1)
-            return _lines(p, p[::-1], time_s)
-        p, time_s = np.array(self.quantiles).T
+            p = (np.arange(time_s.size) + 0.5) / time_s.size
+        else:
+            p, time_s = np.array(self.quantiles).T
         p = np.concatenate([[0.0], p, [1.0]])
         return _lines(p, 1 - p, np.concatenate([time_s[:1], time_s, time_s[-1:]]))
 
@@ -433,6 +252,10 @@ class Mixture(Law):
     """
 
     parts: Sequence[tuple[float, Law]] = field(metadata={"type": "array"})
+
+    @classmethod
+    def _of(cls, given: Any) -> Law:
+        return cls(given)
 
     def jumps(self) -> tuple[float, ...]:  # noqa: D102
         ends = sorted((law.ppf(0.0), law.ppf(1.0)) for _, law in self.parts)
@@ -455,7 +278,7 @@ class Mixture(Law):
             problem = f"Mixture: parts={reprlib.repr(self.parts)} is not allowed; allowed: pairs (weight, law)"
             raise ConfigError(problem, fix="write Mixture([(0.9, law), (0.1, other)])") from None
         for given, part in pairs:
-            weight, law = _number("Mixture", "weight", given, _WEIGHT), as_law(part)
+            weight, law = number("Mixture", "weight", given, _WEIGHT), as_law(part)
             flat += [(weight * w, each) for w, each in law.parts] if isinstance(law, Mixture) else [(weight, law)]
         if not abs(math.fsum(weight for weight, _ in flat) - 1) <= 1e-9:
             problem = f"Mixture: weights={[weight for weight, _ in flat]!r} do not add to 1; allowed: a sum of 1"
@@ -465,7 +288,7 @@ class Mixture(Law):
     def _scaled(self, factor: float) -> Self:
         return replace(self, parts=[(weight, law._scaled(factor)) for weight, law in self.parts])
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         laws = [law for _, law in self.parts]
         total = math.fsum(weight for weight, _ in self.parts)
         units = [(weight / total, *law._place(), law._unit()) for weight, law in self.parts]
@@ -476,7 +299,7 @@ class Mixture(Law):
         def sf(x: FloatArray) -> FloatArray:
             return np.asarray(sum(w * unit.sf(np.maximum((x - shift) / scale, 0)) for w, scale, shift, unit in units))
 
-        return _Unit(
+        return Unit(
             lambda: math.fsum(weight * law.mean_s for weight, law in self.parts) / total,
             lambda p: _first(lambda x: (cdf(x) >= p) & (p < 1), [law.ppf(p) for law in laws]),
             lambda q: _first(lambda x: (sf(x) <= q) & (q > 0), [law.isf(q) for law in laws]),
@@ -511,8 +334,8 @@ class Scipy(Law):
             problem = f"Scipy: name={self.name!r} is no continuous law of scipy.stats{nearest(str(self.name), known)}"
             raise ConfigError(problem, fix="give the name under which scipy.stats has it, such as weibull_min")
         names = _argument_names(generic)
-        given = {"loc": 0.0, "scale": 1.0} | _names(owner, self.arguments, known=names, required=names[:-2])
-        self._set("arguments", tuple((name, _number(owner, name, given[name], _real("argument"))) for name in names))
+        given = {"loc": 0.0, "scale": 1.0} | checked_names(owner, self.arguments, known=names, required=names[:-2])
+        self._set("arguments", tuple((name, number(owner, name, given[name], real("argument"))) for name in names))
         low_s = float(self._frozen.support()[0])  # NaN if scipy refuses the arguments
         if not low_s >= -1e-9 * abs(self.mean_s):  # a law cut at 0 may miss it by rounding
             problem = (
@@ -524,11 +347,9 @@ class Scipy(Law):
         given = dict(self.arguments)
         return replace(self, arguments=given | {name: given[name] * factor for name in ("loc", "scale")})
 
-    def _unit(self) -> _Unit:
+    def _unit(self) -> Unit:
         law = self._frozen
-        return _Unit(
-            law.mean, lambda p: np.maximum(law.ppf(p), 0), lambda q: np.maximum(law.isf(q), 0), law.cdf, law.sf
-        )
+        return Unit(law.mean, lambda p: np.maximum(law.ppf(p), 0), lambda q: np.maximum(law.isf(q), 0), law.cdf, law.sf)
 
 
 _ALL: tuple[type[Law], ...] = (LogNormal, Gamma, Exponential, Constant, Uniform, Empirical, Mixture, Scipy)
@@ -556,7 +377,7 @@ def as_law(value: Any) -> Law:
     """
     if isinstance(value, Law):
         return value
-    if _is_number(value):
+    if is_number(value):
         return Constant(value)
     if isinstance(value, Mapping):
         return from_plain(value)
@@ -587,15 +408,14 @@ def from_plain(plain: Mapping[str, Any]) -> Law:
     """
     name = str(next(iter(plain), ""))
     if len(plain) != 1 or name not in LAWS:
-        problem = (
-            f"duration={reprlib.repr(dict(plain))} is no law{nearest(name, LAWS)}; allowed: one of {', '.join(LAWS)}"
-        )
+        given = reprlib.repr(dict(plain))
+        problem = f"duration={given} is no law{nearest(name, LAWS)}; allowed: one of {', '.join(LAWS)}"
         raise ConfigError(problem, fix="write {LogNormal: {p50_s: 0.04, p99_s: 0.12}}")
     if name == "Mixture":
         return Mixture(plain[name])
     known = fields(LAWS[name])
     required = [each.name for each in known if each.default is MISSING]
-    return LAWS[name](**_names(name, plain[name], known=[each.name for each in known], required=required))
+    return LAWS[name](**checked_names(name, plain[name], known=[each.name for each in known], required=required))
 
 
 def law_schema() -> dict[str, Any]:
@@ -629,22 +449,6 @@ Duration = Annotated[
 """A pydantic field that takes what `as_law` takes and holds a law."""
 
 
-def _names(owner: str, given: Any, *, known: Sequence[str], required: Sequence[str]) -> dict[str, Any]:
-    """Return a mapping, or its stored form of pairs, as a dictionary of known names, or raise."""
-    try:
-        named = dict(given)
-    except (TypeError, ValueError):
-        problem = f"{owner}: {reprlib.repr(given)} is no mapping; allowed: {', '.join(known)}"
-        raise ConfigError(problem, fix="write name: value pairs in braces") from None
-    for name in named:
-        if name not in known:
-            problem = f"{owner}: {name!r} is unknown{nearest(str(name), known)}; allowed: {', '.join(known)}"
-            raise ConfigError(problem, fix="use one of the allowed names")
-    if missing := ", ".join(name for name in required if name not in named):
-        raise ConfigError(f"{owner}: {missing} missing; needed: {', '.join(required)}", fix=f"add {missing}")
-    return named
-
-
 def _argument_names(generic: Any) -> list[str]:
     return [*(generic.shapes.split(", ") if generic.shapes else []), "loc", "scale"]
 
@@ -665,15 +469,10 @@ def _tabulated(value: Any) -> Empirical:
     return law
 
 
-def _rounded(value: Any) -> Any:
-    """Return `value` with every number in it at 12 digits; keys, the probabilities of quantiles, stay."""
-    return json.loads(json.dumps(value), parse_float=lambda text: float(f"{float(text):.12g}"))
-
-
-def _lines(p: npt.ArrayLike, q: npt.ArrayLike, time_s: npt.ArrayLike) -> _Unit:
+def _lines(p: npt.ArrayLike, q: npt.ArrayLike, time_s: npt.ArrayLike) -> Unit:
     """Return the functions of straight lines between times at `p` from 0 to 1, and `q` = 1 - p."""
     p, q, time_s = np.asarray(p), np.asarray(q), np.asarray(time_s)
-    return _Unit(
+    return Unit(
         lambda: float(np.sum(np.diff(p) * (time_s[1:] + time_s[:-1])) / 2),
         lambda at: np.interp(at, p, time_s),
         lambda at: np.interp(at, q[::-1], time_s[::-1]),

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from chainkit.distributions import Law
 from chainkit.errors import ConfigError
+from chainkit.law import Law
 from chainkit.records import Pool
 
 _BOTH_TAILS = np.concatenate([np.arange(1, 64) / 64, 2.0 ** -np.arange(7.0, 21.0), 1 - 2.0 ** -np.arange(7.0, 21.0)])

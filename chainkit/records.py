@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chainkit.distributions import Law
+from chainkit.law import Law
 
 Properties = Mapping[str, Any]
 """Settings of a resource in CloudFormation's own names; values may hold Ref, Fn::GetAtt, Fn::Sub and Fn::Join."""

@@ -25,8 +25,8 @@ def demo(notebook: Path, report: Path | None = None) -> Path:
     nbclient.exceptions.CellExecutionError
         If a cell fails.
     """
-    import nbformat  # noqa: PLC0415
-    from nbclient import NotebookClient  # noqa: PLC0415
+    import nbformat
+    from nbclient import NotebookClient
 
     report = Path("chainkit-demo.html") if report is None else report
     book = nbformat.read(notebook, as_version=4)
@@ -57,7 +57,7 @@ def _say(cell: Any) -> None:
 
 def html(book: Any) -> str:
     """Return a notebook as one HTML page without any address to load from."""
-    from nbconvert import HTMLExporter  # noqa: PLC0415
+    from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(
         template_name="lab", mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="", mermaid_js_url=""

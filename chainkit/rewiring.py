@@ -2,7 +2,8 @@
 
 A connection is work that one function hands another: directly, or through a queue, topic or bus that does nothing else.
 Rewiring replaces what lies between; functions, their order, branches, durations, failure rates and sizes stay. New
-services get defaults of AWS, except: visibility 6 x the function timeout, maxReceiveCount 5, one dead-letter queue each.
+services get the defaults of AWS, except: visibility 6 x the function timeout, maxReceiveCount 5, and a dead-letter
+queue each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -186,11 +186,19 @@ def test_the_mean_is_the_integral_of_the_quantiles(law):
 # --- measured values ---
 
 
-def test_values_are_interpolated_as_numpy_does():
+def test_values_are_interpolated_as_hazen_does():
     values_s = np.random.default_rng(1).lognormal(size=100)
     p = np.linspace(0, 1, 1001)
 
-    np.testing.assert_allclose(Empirical(values_s=values_s).ppf(p), np.quantile(values_s, p), rtol=1e-13)
+    np.testing.assert_allclose(
+        Empirical(values_s=values_s).ppf(p), np.quantile(values_s, p, method="hazen"), rtol=1e-12
+    )
+
+
+def test_the_mean_of_measured_values_is_kept():
+    law = Empirical(values_s=[0.2] * 999 + [13.2])
+
+    assert math.isclose(law.mean_s, 0.213)
 
 
 def test_the_order_of_values_does_not_matter():

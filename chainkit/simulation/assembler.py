@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainkit.distributions import Constant, Law
+from chainkit.distributions import Constant
+from chainkit.law import Law
 from chainkit.simulation import draws
 
 IntArray = npt.NDArray[np.int64]

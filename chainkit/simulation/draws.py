@@ -37,7 +37,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from chainkit.distributions import Constant, Law
+from chainkit.distributions import Constant
+from chainkit.law import Law
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from chainkit.distributions import Constant, Exponential, Law
+from chainkit.distributions import Constant, Exponential
 from chainkit.errors import ConfigError
+from chainkit.law import Law
 
 Attributes = MappingProxyType[str, MappingProxyType[Any, float]]
 

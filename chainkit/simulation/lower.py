@@ -17,8 +17,9 @@ from typing import Any
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Constant, Law, from_plain
+from chainkit.distributions import Constant, from_plain
 from chainkit.errors import SimulationError
+from chainkit.law import Law
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m

@@ -8,8 +8,9 @@ import numpy as np
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Constant, Law
+from chainkit.distributions import Constant
 from chainkit.errors import SimulationError, nearest
+from chainkit.law import Law
 from chainkit.patterns import passes
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay, Step
 from chainkit.simulation import kernel as k

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from chainkit.distributions import Constant, Law
+from chainkit.distributions import Constant
 from chainkit.errors import SimulationError
+from chainkit.law import Law
 from chainkit.records import Buffer, Flow, Pool, Retrier, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m

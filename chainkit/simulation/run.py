@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Law
 from chainkit.errors import ConfigError, SimulationError
+from chainkit.law import Law
 from chainkit.records import Trace, Usage, UsageLine
 from chainkit.simulation.assembler import Program
 from chainkit.simulation.loads import Load
@@ -288,14 +288,28 @@ def simulate(
     threads = min(os.cpu_count() or 1, replications)
     if threads > 1 and requests >= 20_000:
         with ThreadPoolExecutor(threads) as pool:
-            tallies = tuple(pool.map(one, range(replications)))
+            tallies = tuple(_watched(pool.map(one, range(replications)), requests, replications))
     else:
-        tallies = tuple(one(r) for r in range(replications))
+        tallies = tuple(_watched(map(one, range(replications)), requests, replications))
     options = {"warmup_fraction": warmup_fraction, "keep": keep, "drain_s": drain_s}
     return Run(
         chain=chain.copy(), load=load, requests=requests, seed=seed, replications=replications,
         program=program, tallies=tallies, options=options,
     )  # fmt: skip
+
+
+LONG = 5_000_000
+"""Requests from which on a run shows a progress bar."""
+
+
+def _watched(tallies: "Iterable[Tally]", requests: int, replications: int) -> "Iterable[Tally]":
+    """Return the replications as they come, behind a progress bar where they take long (none under CI)."""
+    if requests < LONG or os.environ.get("CI"):
+        return tallies
+    from tqdm.auto import tqdm
+
+    bar: Iterable[Tally] = tqdm(tallies, total=replications, desc="replications")
+    return bar
 
 
 def _check(requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None) -> None:
