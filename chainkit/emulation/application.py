@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, states
@@ -18,6 +19,7 @@ from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
+from chainkit.emulation.patching import replace
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Application:
     """Passes each HTTP request to the control, to the HTTP APIs or to moto, and keeps its trace."""
 
     def __init__(self, host: Host) -> None:
+        names = list(backends.list_of_moto_modules())
+        replace(backends, "list_of_moto_modules", lambda: names, parameters="")  # moto reads its folder at each request
         self._host = host
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
@@ -57,7 +58,6 @@ class Event:
     entered_s: float
     attempts: int = 0
     throttles: int = 0
-    is_waiting: bool = False
 
 
 class AsyncQueue:
@@ -102,24 +102,27 @@ class AsyncQueue:
                     self._at_work -= 1
                     return
                 event = self._waiting.popleft()
+            wait_s = None
             try:
                 with self._story.works_for(event.roots):
-                    event.is_waiting = False
-                    self._attempt(event)
+                    wait_s = self._attempt(event)
             except BaseException:
                 with self._lock:
                     self._at_work -= 1
                 raise
             finally:
-                if not event.is_waiting:
+                if wait_s is None:
                     self._story.close(event.roots)
+            if wait_s is not None:
+                self._clock.call_at(self._clock.now_s() + wait_s, partial(self._enqueue, event))
 
-    def _attempt(self, event: Event) -> None:
+    def _attempt(self, event: Event) -> float | None:
+        """Try once; return the seconds until the next try, or None if the event is done with."""
         try:
             function = get_backend(event.account_id, event.region).get_function(event.arn)
         except UnknownFunctionException:
             self._story.tell("dropped", event.arn, status="error", reason="the function is gone")
-            return
+            return None
         config = function.event_invoke_config[0].config if function.event_invoke_config else {}
         if reserved_concurrency(function) == 0:
             # [aws-semantics 0.10]; that the destination still gets it is an assumption
@@ -127,28 +130,28 @@ class AsyncQueue:
         elif self._clock.now_s() - event.entered_s > config.get("MaximumEventAgeInSeconds", MAXIMUM_AGE_S):
             self._give_up(event, function, config, None, "EventAgeExceeded")
         else:
-            self._run(event, function, config)
+            return self._run(event, function, config)
+        return None
 
-    def _run(self, event: Event, function: LambdaFunction, config: dict[str, Any]) -> None:
+    def _run(self, event: Event, function: LambdaFunction, config: dict[str, Any]) -> float | None:
         outcome = self._invoker.invoke(function, event.payload, attempt=event.attempts + 1)
         if outcome.status == "throttled":
             wait_s = min(BACKOFF_LOW_S * 2.0**event.throttles, BACKOFF_HIGH_S)
             event.throttles += 1
-            self._retry_after(event, wait_s, "throttled")
-            return
+            return self._wait(event, wait_s, "throttled")
         event.attempts += 1
         if outcome.status == "ok":
             self._send_record(event, function, config, outcome, "Success")
         elif event.attempts <= config.get("MaximumRetryAttempts", len(RETRY_WAITS_S)):
-            self._retry_after(event, RETRY_WAITS_S[event.attempts - 1], outcome.reason)
+            return self._wait(event, RETRY_WAITS_S[event.attempts - 1], outcome.reason)
         else:
             self._give_up(event, function, config, outcome, "RetriesExhausted")
+        return None
 
-    def _retry_after(self, event: Event, wait_s: float, reason: str) -> None:
+    def _wait(self, event: Event, wait_s: float, reason: str) -> float:
         tries = event.attempts + event.throttles
         self._story.tell("retry wait", event.arn, attempt=tries, reason=reason, span_s=wait_s)
-        event.is_waiting = True
-        self._clock.call_at(self._clock.now_s() + wait_s, lambda: self._enqueue(event))
+        return wait_s
 
     def _give_up(
         self, event: Event, function: LambdaFunction, config: dict[str, Any], outcome: Outcome | None, condition: str

@@ -123,8 +123,13 @@ class Emulator:
         if self._process is None:
             raise DeployError("Emulator: it is not running", fix="use it inside `with`, or call start() first")
         url = f"{self.endpoint_url}/_chainkit/{name}?{urlencode(query)}"
-        with self._opener.open(url, timeout=patience_s) as response:
-            return json.load(response)
+        try:
+            with self._opener.open(url, timeout=patience_s) as response:
+                return json.load(response)
+        except OSError as error:
+            raise DeployError(
+                f"Emulator: the child process does not answer ({error})", fix="start a new one"
+            ) from error
 
 
 def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]:

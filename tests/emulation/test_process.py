@@ -73,6 +73,22 @@ def test_a_worker_ends_when_the_server_is_killed():
         assert wait_until_gone(pids) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_child_that_is_told_to_end_cleans_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Emulator() as emulator:
+        aws = Aws(emulator)
+        name, _ = aws.function(SLEEP)
+        aws.client("lambda").invoke(FunctionName=name)
+        pids = [*emulator.workers(), emulator._process.pid]
+        os.kill(emulator._process.pid, signal.SIGTERM)
+
+        assert wait_until_gone(pids) == []
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(DeployError, match="does not answer"):
+            emulator.workers()
+
+
 def test_two_emulators_have_separate_state():
     with Emulator() as one, Emulator() as other:
         Aws(one).queue()
@@ -127,6 +143,7 @@ def test_a_child_that_cannot_start_says_what_to_install(tmp_path, monkeypatch, p
     assert "pip install" in refused.value.fix
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_an_interrupt_of_the_terminal_does_not_reach_the_child():
     with Emulator() as emulator:
         os.kill(emulator._process.pid, signal.SIGINT)
