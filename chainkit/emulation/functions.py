@@ -43,8 +43,10 @@ def install(host: Host) -> None:
     def invoke_function(
         function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
     ) -> bytes:
-        # moto's own triggers (streams, S3, log subscriptions) come this way
-        _, headers, payload = _respond(host, function, _text(body) or "{}", "RequestResponse", tail=False)
+        # moto's own triggers come this way; streams wait for the result, S3 and log subscriptions do not
+        payload = _text(body) or "{}"
+        kind = "Event" if is_notification(json.loads(payload)) else "RequestResponse"
+        _, headers, payload = _respond(host, function, payload, kind, tail=False)
         response_headers.update(headers)
         return payload.encode()
 
@@ -60,6 +62,15 @@ def _keep_request_id(headerdict: dict[str, Any] | None = None) -> str:
     headers = {} if headerdict is None else headerdict
     request_id: str = headers.setdefault("x-amzn-requestid", str(uuid.uuid4()))
     return request_id
+
+
+def is_notification(event: Any) -> bool:
+    """Return whether an event is one that AWS hands over asynchronously: of S3, or of a log subscription."""
+    if not isinstance(event, dict):
+        return False
+    records = event.get("Records")
+    is_of_s3 = isinstance(records, list) and bool(records) and records[0].get("eventSource") == "aws:s3"
+    return "awslogs" in event or is_of_s3
 
 
 def _text(body: str | bytes) -> str:

@@ -3,8 +3,6 @@
 import json
 import time
 
-import pytest
-
 FAIL = "def handler(event, context):\n    raise ValueError('always')"
 
 
@@ -149,12 +147,29 @@ def test_an_event_for_a_function_without_concurrency_is_dropped_at_once(aws, roo
     assert aws.whats(root) == ["dropped"]
 
 
-@pytest.mark.parametrize("age_s", [60])
-def test_a_retry_that_would_come_too_late_ends_the_event(aws, root, age_s):
+def test_a_log_subscription_gets_the_lines_of_another_function(aws, root):
+    _, reader, reports = aws.reporting(
+        "import base64, gzip, json\n"
+        "def handler(event, context):\n"
+        "    lines = json.loads(gzip.decompress(base64.b64decode(event['awslogs']['data'])))['logEvents']\n"
+        "    report([line['message'] for line in lines])"
+    )
+    name, _ = aws.function("def handler(event, context):\n    print('watched')")
+    group = f"/aws/lambda/{name}"
+    aws.client("logs").create_log_group(logGroupName=group)
+    aws.client("logs").put_subscription_filter(
+        logGroupName=group, filterName="all", filterPattern="", destinationArn=reader
+    )
+    send(aws, name, root)
+
+    assert "watched" in aws.bodies(reports)[0]
+
+
+def test_a_retry_that_would_come_too_late_ends_the_event(aws, root):
     url, queue = aws.queue()
     name, _ = aws.function(FAIL)
     destination = {"OnFailure": {"Destination": queue}}
-    configure(aws, name, MaximumEventAgeInSeconds=age_s, DestinationConfig=destination)
+    configure(aws, name, MaximumEventAgeInSeconds=60, DestinationConfig=destination)
     send(aws, name, root)
 
     assert aws.bodies(url)[0]["requestContext"]["condition"] == "EventAgeExceeded"
