@@ -147,6 +147,7 @@ def test_a_woken_thread_counts_as_running_before_it_runs(clock):
         clock.cancel(timer)
 
     assert max(spans) < 60
+    assert when_done(clock, lambda: slept_s(clock, 3600)) >= 3600, "each waiter was counted out as often as in"
 
 
 def test_a_paused_thread_lets_the_clock_jump(clock):
