@@ -3,6 +3,7 @@
 Services and links are frozen; the chain is not. `chain.graph` is a networkx MultiDiGraph built from both.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -13,8 +14,8 @@ import chainkit.services  # noqa: F401 - fills the registry, from which design f
 from chainkit import data, designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
-from chainkit.service import Service, from_plain
-from chainkit.wiring import Caller, EventSourceMapping, Link, Redrive, Task, make
+from chainkit.service import NAME, Service, from_plain
+from chainkit.wiring import Caller, Destination, EventSourceMapping, Link, Redrive, Task, make
 
 S = TypeVar("S", bound=Service)
 
@@ -255,8 +256,9 @@ class Chain:
             found += service.problems(self._services)
         for key, link in self._links.items():
             found += _link_problems(key, link, self._services)
+        found += self._name_problems()
         found += self._case_problems()
-        found += self._mapping_problems()
+        found += self._single_problems()
         found += self._cycle_problems()
         if not self._services:
             found.append(WiringError(f"chain {self.name!r} is empty", fix="add a service with chain.add"))
@@ -286,20 +288,44 @@ class Chain:
             if total > 1 + 1e-9
         ]
 
-    def _mapping_problems(self) -> list[ChainkitError]:
-        """Return queues that two mappings, or two redrives, would empty."""
-        found: list[ChainkitError] = []
-        for kind, what in ((EventSourceMapping, "event source mapping"), (Redrive, "redrive")):
-            sources = [link.source for link in self._links.values() if isinstance(link, kind)]
-            found += [
-                WiringError(
-                    f"{name!r} has {sources.count(name)} links of kind {what}; a message goes to only one",
-                    fix="keep one, or give each consumer its own queue",
+    def _name_problems(self) -> list[ChainkitError]:
+        """Return names that AWS would not take: every deployed thing is called chain-service."""
+        if not re.fullmatch(NAME, self.name):
+            return [
+                ConfigError(
+                    f"chain {self.name!r}: its name is the first part of every deployed name",
+                    fix="use a letter, then at most 47 letters, digits, - or _",
                 )
-                for name in dict.fromkeys(sources)
-                if sources.count(name) > 1
             ]
-        return found
+        return [
+            ConfigError(
+                f"{name!r}: its name on AWS, {self.name}-{name}, has {len(self.name) + len(name) + 1} characters; "
+                "64 are allowed",
+                fix="shorten the name of the service or of the chain",
+            )
+            for name in self._services
+            if len(self.name) + len(name) + 1 > 64
+        ]
+
+    def _single_problems(self) -> list[ChainkitError]:
+        """Return what a service can have only one of, and has twice."""
+        seen: dict[tuple[str, str], int] = {}
+        for link in self._links.values():
+            if isinstance(link, EventSourceMapping | Redrive | Destination):
+                key = (link.source, link.word)
+            elif isinstance(link, Caller) and "integration" in self._services[link.source].port.emits:
+                key = (link.source, f"route {link.route!r}")
+            else:
+                continue
+            seen[key] = seen.get(key, 0) + 1
+        return [
+            WiringError(
+                f"{name!r} has {count} links of kind {what}; it can have one",
+                fix="keep one; give each consumer its own queue, and each route its own path",
+            )
+            for (name, what), count in seen.items()
+            if count > 1
+        ]
 
     def _cycle_problems(self) -> list[ChainkitError]:
         """Return the cycles of synchronous calls that no request can leave, each from its first service on."""
@@ -309,9 +335,12 @@ class Chain:
                 waits.add_edge(link.source, link.target)
         place = {name: k for k, name in enumerate(self._services)}
         cycles = []
-        for cycle in nx.simple_cycles(waits):  # in an order that differs from process to process
-            first = cycle.index(min(cycle, key=place.__getitem__))
-            cycles.append([*cycle[first:], *cycle[:first]])
+        for knot in nx.strongly_connected_components(waits):  # one circle each: a dense graph has more than can be told
+            within = waits.subgraph(sorted(knot, key=place.__getitem__))
+            if within.number_of_edges():
+                cycle = [step[0] for step in nx.find_cycle(within)]
+                first = cycle.index(min(cycle, key=place.__getitem__))
+                cycles.append([*cycle[first:], *cycle[:first]])
         return [
             WiringError(
                 f"synchronous calls in a circle: {' > '.join([*cycle, cycle[0]])}; every request would wait for itself",

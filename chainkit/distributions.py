@@ -22,17 +22,7 @@ import numpy.typing as npt
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from chainkit.errors import ConfigError, nearest
-from chainkit.law import (
-    FloatArray,
-    Law,
-    Standard,
-    Unit,
-    checked_names,
-    is_number,
-    number,
-    real,
-    rounded,
-)
+from chainkit.law import FloatArray, Law, Standard, Unit, checked_names, is_number, number, real, rounded
 
 _Pairs = Mapping[Any, float] | Sequence[tuple[Any, float]]
 

@@ -135,10 +135,6 @@ def _needs(chain: Chain) -> _Needs:
             if (admitted := (principal, _with_ids(arn, ids))) not in needs.admissions[name]:
                 needs.admissions[name].append(admitted)
         for name, setting, value in link.attachments(source, target):
-            if setting in needs.attached[name]:
-                raise TemplateError(
-                    f"{name!r} has two links of kind {setting}; AWS takes one", fix="remove one of them"
-                )
             needs.attached[name][setting] = value
         needs.environment[source.name] |= _variables(link, target)
     return needs

@@ -494,8 +494,8 @@ def test_a_queue_has_one_consumer(orders):
     orders.connect("jobs", "validate")
 
     assert texts(orders.validate()) == [
-        "'jobs' has 2 links of kind event source mapping; a message goes to only one\n"
-        "  fix: keep one, or give each consumer its own queue"
+        "'jobs' has 2 links of kind mapping; it can have one\n"
+        "  fix: keep one; give each consumer its own queue, and each route its own path"
     ]
 
 
@@ -505,6 +505,40 @@ def test_a_queue_has_one_dead_letter_queue(orders):
         orders.connect("jobs", name)
 
     assert "'jobs' has 2 links of kind redrive" in texts(orders.validate())[0]
+
+
+def test_a_function_has_one_destination_of_each_kind(orders):
+    orders.add(SqsQueue("dead"))
+    for _ in range(2):
+        orders.connect("pay", "dead", link="on_failure")
+
+    assert "'pay' has 2 links of kind on_failure" in texts(orders.validate())[0]
+
+
+def test_two_routes_of_an_api_are_not_the_same(orders):
+    orders.connect("api", "pay", probability=0.5)
+    orders.set("api>validate", probability=0.5)
+    assert "'api' has 2 links of kind route '$default'" in texts(orders.validate())[0]
+
+    orders.set("api>pay", route="POST /pay")
+    assert orders.validate() == []
+
+
+def test_a_chain_has_a_name_that_aws_takes():
+    chain = Chain("my orders!")
+    chain.add(SqsQueue("jobs"))
+
+    assert texts(chain.validate()) == [
+        "chain 'my orders!': its name is the first part of every deployed name\n"
+        "  fix: use a letter, then at most 47 letters, digits, - or _"
+    ]
+
+
+def test_names_on_aws_have_at_most_64_characters():
+    chain = Chain("a" * 40)
+    chain.add(SqsQueue("b" * 30))
+
+    assert "has 71 characters; 64 are allowed" in texts(chain.validate())[0]
 
 
 def test_a_circle_of_calls_is_an_error_unless_requests_can_leave_it(orders):

@@ -208,7 +208,7 @@ def test_the_order_of_values_does_not_matter():
 def test_repeated_values_are_a_point_mass_without_a_jump():
     law = Empirical(values_s=[1, 2, 2, 2, 3])
 
-    assert law.ppf(np.array([0.25, 0.5, 0.75])).tolist() == [2.0, 2.0, 2.0]
+    assert law.ppf(np.array([0.3, 0.5, 0.7])).tolist() == [2.0, 2.0, 2.0]
     assert law.jumps() == ()
 
 

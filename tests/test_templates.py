@@ -125,14 +125,6 @@ def test_what_hangs_on_a_service_is_in_its_properties():
     }
 
 
-def test_a_second_destination_for_one_end_is_refused():
-    chain = calls()
-    chain.connect("mail", "audit", link="on_failure")
-
-    with pytest.raises(ck.TemplateError, match="'mail' has two links of kind on_failure"):
-        template(chain)
-
-
 def test_parallel_links_have_resources_of_their_own():
     found = {r.id: r for r in resources(calls()) if r.id.startswith("ApiOrder")}
 
