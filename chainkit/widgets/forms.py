@@ -1,0 +1,213 @@
+"""A form for whatever is selected, generated from its fields: unit, range, help and source stand with each.
+
+What is typed goes through the same constructor as in code. A refused value stays in its field, with the error's words
+beside it, and the chain stays as it was.
+"""
+
+import dataclasses
+import json
+from types import NoneType
+from typing import Any, get_args
+
+import ipywidgets
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from chainkit.declared import IDENTITY, Setting, settings, stated
+from chainkit.errors import ChainkitError, ConfigError
+from chainkit.service import Service
+from chainkit.widgets.markup import hint, refusal
+from chainkit.widgets.state import State, Topic
+from chainkit.wiring import Link
+
+WIDE = ipywidgets.Layout(width="98%")
+
+
+class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
+    """One setting: its control, what it allows, and why a value was refused."""
+
+    def __init__(self, setting: Setting, state: State, key: str) -> None:
+        self.setting, self._state, self._key = setting, state, key
+        self._is_showing = False
+        self.control = _control(setting)
+        self.message = ipywidgets.HTML()
+        self.control.observe(self._typed, names="value")
+        help_ = ipywidgets.HTML(hint(_help(setting)))
+        super().__init__([self.control, self.message, help_], layout=ipywidgets.Layout(flex="0 0 auto"))
+
+    def show(self, value: Any) -> None:
+        """Show the value that the chain has."""
+        self._is_showing = True
+        try:
+            self.control.value = (
+                shown(value) if isinstance(self.control, ipywidgets.Text | ipywidgets.Textarea) else value
+            )
+        finally:
+            self._is_showing = False
+        self.message.value = ""
+
+    def _typed(self, change: Any) -> None:
+        """Set what was typed, or say why not."""
+        if self._is_showing:
+            return
+        value = change["new"]
+        try:
+            meant = read(self.setting, value) if isinstance(value, str) and not self.setting.choices else value
+        except ChainkitError as error:
+            self.message.value = refusal(error)
+            return
+        if not self._state.set(self._key, **{self.setting.name: meant}):
+            self.message.value = refusal(self._state.refusal)
+
+
+class Form(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
+    """The settings of the selected service or link, its kind of link, and its removal."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._shown: tuple[str, type | None] | None = None
+        self._is_showing = False
+        self.fields: dict[str, Field] = {}
+        self.title = ipywidgets.HTML()
+        self.kind = ipywidgets.Dropdown(description="kind of link", style={"description_width": "90px"})
+        self.remove = ipywidgets.Button(description="Remove", icon="trash", tooltip="Remove what is selected")
+        self.message = ipywidgets.HTML()
+        self.kind.observe(self._rewire, names="value")
+        self.remove.on_click(lambda _: self._remove())
+        super().__init__(layout=ipywidgets.Layout(max_height="440px", overflow="hidden auto", padding="0 8px 0 12px"))
+        state.listen(self._hear)
+        self._hear("selection")
+
+    def _hear(self, topic: Topic) -> None:
+        """Follow the selection, and the values."""
+        if topic not in ("selection", "design"):
+            return
+        key, thing = self._state.selected, _selected(self._state)
+        if (key, type(thing)) != self._shown:
+            self._shown = key, type(thing)
+            self._build(key, thing)
+        if thing is not None:
+            for name, field in self.fields.items():
+                field.show(getattr(thing, name))
+            self._show_kind(thing)
+        self.message.value = ""
+
+    def _build(self, key: str, thing: Service | Link | None) -> None:
+        """Make the form of another service or link. Values alone are shown in the form there: it keeps focus."""
+        self.fields = {}
+        if thing is None:
+            self.title.value = "<i>Select a service or a link, on the canvas or here, to change it.</i>"
+            self.children = [self.title]
+            return
+        cls: Any = type(thing)
+        self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
+        name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
+        self.title.value = f"<b>{name}</b>"
+        head = [self.remove] if isinstance(thing, Service) else [self.kind, self.remove]
+        row = ipywidgets.HBox(head, layout=ipywidgets.Layout(flex="0 0 auto"))
+        self.children = [self.title, row, self.message, *self.fields.values()]
+
+    def _show_kind(self, thing: Service | Link) -> None:
+        """Offer the kinds of link that fit between the ends of the link."""
+        if isinstance(thing, Service):
+            return
+        fitting = self._state.words(thing.source, thing.target)
+        self._is_showing = True
+        try:
+            self.kind.options = fitting if thing.word in fitting else [thing.word]
+            self.kind.value = thing.word
+        finally:
+            self._is_showing = False
+
+    def _rewire(self, change: Any) -> None:
+        """Make another kind of link of the selected one."""
+        key, word = self._state.selected, change["new"]
+        if self._is_showing or not word or word == self._state.chain.link(key).word:
+            return
+        if not self._state.rewire(key, word):
+            self._hear("design")
+            self.message.value = refusal(self._state.refusal)
+
+    def _remove(self) -> None:
+        """Remove what is selected."""
+        if not self._state.remove(self._state.selected):
+            self.message.value = refusal(self._state.refusal)
+
+
+def _selected(state: State) -> Service | Link | None:
+    """Return the selected service or link."""
+    if state.selected in state.chain.services:
+        return state.chain.service(state.selected)
+    return state.chain.links.get(state.selected)
+
+
+# --- between values and what is typed ---
+
+
+def shown(value: Any) -> str:
+    """Return how a value is typed: as in a design file, on one line.
+
+    >>> shown(None), shown(512), shown("handler.handle"), shown({"kind": ["digital"]})
+    ('', '512', 'handler.handle', '{"kind": ["digital"]}')
+    """
+    if value is None or isinstance(value, str):
+        return value or ""
+    if hasattr(value, "to_plain"):
+        value = value.to_plain()
+    elif dataclasses.is_dataclass(value):
+        value = stated(value)
+    return json.dumps(value)
+
+
+def read(setting: Setting, text: str) -> Any:
+    """Return the value that is typed for a setting; nothing typed is None, or the default where None is not allowed.
+
+    Raises
+    ------
+    ConfigError
+        If the text cannot be read. Whether the value is allowed, its class decides.
+    """
+    kinds = _kinds(setting)
+    if not text.strip():
+        return None if NoneType in kinds else setting.default
+    if str in kinds:
+        return text
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise ConfigError(
+            f"{setting.name}={text!r} cannot be read",
+            fix="write it as in a design file: 12, 0.5, {LogNormal: {p50_s: 0.04, p99_s: 0.12}}",
+        ) from None
+
+
+def _kinds(setting: Setting) -> tuple[Any, ...]:
+    """Return the types that a setting takes."""
+    return get_args(setting.kind) or (setting.kind,)
+
+
+def _control(setting: Setting) -> ipywidgets.ValueWidget:
+    """Return the control for a setting; texts report when they are left, or by Enter."""
+    look = {"description": setting.name, "style": {"description_width": "190px"}, "layout": WIDE}
+    if setting.choices:
+        return ipywidgets.Dropdown(options=setting.choices, value=setting.default, **look)
+    if bool in _kinds(setting):
+        if NoneType in _kinds(setting):
+            return ipywidgets.Dropdown(options=[("by the kind", None), ("yes", True), ("no", False)], **look)
+        return ipywidgets.Checkbox(**look)
+    is_structure = any(str(kind).startswith("dict") for kind in _kinds(setting))
+    kind = ipywidgets.Textarea if is_structure else ipywidgets.Text
+    return kind(continuous_update=False, **look)
+
+
+def _help(setting: Setting) -> str:
+    """Return what a setting allows, what it means, and where that is written."""
+    low, high, unit = setting.low, setting.high, f" {setting.unit}" if setting.unit else ""
+    allowed = ""
+    if low is not None or high is not None:
+        above = "above " if setting.is_low_excluded else ""
+        allowed = (
+            f"{above}{low}{unit} or more" if high is None else f"{above}{'' if low is None else low}..{high}{unit}"
+        )
+    source = f"[{setting.source}]" if setting.source else ""
+    return " · ".join(part for part in (allowed, " ".join(setting.text.split()), source) if part)

@@ -1,0 +1,113 @@
+"""A JupyterLab of our own on 127.0.0.1, and a Chromium that can reach nothing else."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, sync_playwright
+
+CHROMIUM = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+START_S = 60.0
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab, and a page in it."""
+
+    folder: Path
+    url: str
+    token: str
+    page: Page
+    abroad: list[str] = field(default_factory=list)
+    """Requests that would have left this machine."""
+
+    def open(self, *cells: str) -> Page:
+        """Write a notebook of these cells, open it, and run it."""
+        made = [
+            {"cell_type": "code", "id": f"c{k}", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
+            for k, text in enumerate(cells)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        notebook = {"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+        (self.folder / "designer.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+        self.page.goto(f"{self.url}/lab/tree/designer.ipynb?reset&token={self.token}")
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=60_000)
+        for _ in cells:
+            self.page.keyboard.press("Shift+Enter")
+        return self.page
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait(is_there: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + START_S
+    while not is_there():
+        assert time.monotonic() < end, f"{what} did not start"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
+    """Start JupyterLab in an empty folder; give folder, address and token."""
+    folder, home = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("home")
+    port, token = _free_port(), secrets.token_hex(16)
+    inside = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
+    environment = {
+        **os.environ, **{name: str(home / name.lower()) for name in inside}, "JUPYTER_TOKEN": token,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }  # fmt: skip
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
+    ]  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    with (home / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"{url}/api?token={token}", timeout=5):
+                    return True
+            except (urllib.error.URLError, ConnectionError):
+                return False
+
+        try:
+            _wait(answers, "JupyterLab")
+            yield folder, url, token
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
+    """Give a page in JupyterLab; a request to anywhere else is refused and remembered."""
+    folder, url, token = server
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
+        page = browser.new_page(viewport={"width": 1500, "height": 1500})
+        found = Lab(folder, url, token, page)
+
+        def remember(request: Request) -> None:
+            if not request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:")):
+                found.abroad.append(request.url)
+
+        page.on("request", remember)
+        yield found
+        browser.close()

@@ -1,0 +1,106 @@
+"""The designer: canvas, forms and figures on one chain, and a static twin for where there is no kernel."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import chainkit as ck
+from chainkit.pictures import svg
+from tests.examples import EXAMPLES, orders
+
+
+@pytest.fixture
+def designer():
+    return ck.Designer(orders(), requests=50)
+
+
+def test_selecting_on_the_canvas_shows_the_form(designer):
+    designer.canvas.selected = "pay"
+
+    assert "memory_mb" in designer.form.fields
+
+
+def test_selecting_by_name_selects_on_the_canvas(designer):
+    designer.edit_panel.selection.value = "jobs>pay"
+
+    assert designer.canvas.selected == "jobs>pay"
+
+
+def test_a_change_in_the_form_is_in_the_chain_the_figures_and_the_picture(designer):
+    designer.canvas.selected = "pay"
+    before = designer.figures_panel.value, designer.canvas.scene
+    designer.form.fields["duration"].control.value = "1.5"
+
+    assert designer.state.chain.service("pay").behaviour().work.mean_s == 1.5
+    assert designer.figures_panel.value != before[0]
+    assert designer.canvas.scene != before[1]
+
+
+def test_every_operation_is_one_on_the_chain_that_was_given():
+    chain = orders()
+    designer = ck.Designer(chain, requests=50)
+    designer.edit_panel.add.click()
+
+    assert len(chain.services) == 6
+
+
+def test_what_a_cell_changes_is_drawn_after_refresh(designer):
+    designer.state.chain.add(ck.SqsQueue("late"))
+    designer.refresh()
+
+    assert "late" in [card["id"] for card in designer.canvas.scene["cards"]]
+
+
+def test_a_card_that_is_moved_stays_there(designer):
+    designer._gesture({"kind": "move", "places": {"pay": [700, 300]}})
+
+    assert designer.state.chain.layout["pay"] == (700, 300)
+    assert [(c["x"], c["y"]) for c in designer.canvas.scene["cards"] if c["id"] == "pay"] == [(700, 300)]
+
+
+def test_the_delete_key_removes_what_is_selected(designer):
+    designer.canvas.selected = "dead"
+    designer._gesture({"kind": "remove", "key": "dead"})
+
+    assert "dead" not in designer.state.chain.services
+    assert designer.canvas.selected == ""
+
+
+def test_the_repr_is_stable(designer):
+    assert repr(designer) == "Designer('orders', 5 services)"
+
+
+def test_the_static_twin_is_svg_and_text_beside_the_widget(designer):
+    bundle = designer._repr_mimebundle_()
+
+    assert bundle["text/plain"] == f"Designer('orders', 5 services)\n{designer.state.chain}"
+    assert bundle["image/svg+xml"] == svg(designer.state.chain, designer.state.figures.notes())
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_the_static_twin_says_what_the_figures_say(designer):
+    text = "".join(ET.fromstring(designer._repr_mimebundle_()["image/svg+xml"]).itertext())
+
+    assert designer.state.figures.notes()["pay"] in text
+
+
+@pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
+def test_every_example_has_a_designer(make):
+    chain = make()
+
+    assert repr(ck.Designer(chain, requests=20)).startswith("Designer(")
+
+
+def test_an_empty_chain_has_a_designer():
+    designer = ck.Designer(ck.Chain("new"))
+
+    assert "is empty" in designer.figures_panel.value
+
+
+def test_the_designer_writes_no_file(tmp_path):
+    program = "import chainkit as ck; c = ck.Chain('c'); c.add(ck.SqsQueue('q')); ck.Designer(c, requests=10)"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+    assert list(tmp_path.iterdir()) == []
