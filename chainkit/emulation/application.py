@@ -24,6 +24,7 @@ from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 CONTROL = "/_chainkit/"
 
@@ -90,11 +91,11 @@ class Application:
         return [body]
 
 
-def build_host(region: str, endpoint_url: str, *, jumps: bool) -> Host:
+def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Host:
     """Return the emulator's state, with moto's routes repaired to use it."""
     clock = Clock(jumps=jumps)
     story = Story(clock)
-    pool = Pool(worker_variables(region, endpoint_url))
+    pool = Pool(worker_variables(region, endpoint_url), root)
     invoker = Invoker(clock, story, pool)
     asynchronous = AsyncQueue(clock, story, invoker)
     messages = queues.Queues(clock, story)

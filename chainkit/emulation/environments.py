@@ -212,11 +212,12 @@ class Pool:
     Parameters
     ----------
     variables : what every environment gets (endpoint, region, dummy keys)
+    root : directory for code and scratch files; removed with the pool
     """
 
-    def __init__(self, variables: dict[str, str]) -> None:
+    def __init__(self, variables: dict[str, str], root: Path) -> None:
         self._variables = variables
-        self._root = Path(tempfile.mkdtemp(prefix="chainkit-"))
+        self._root = root
         self._lock = threading.Lock()
         self._idle: dict[Spec, list[Environment]] = {}
         self._all: set[Environment] = set()
@@ -265,9 +266,7 @@ class Pool:
             environments, self._all, self._idle = self._all, set(), {}
         for environment in environments:
             environment.end()
-        for directory in self._root.glob("code-*"):
-            _allow_writing(directory)
-        shutil.rmtree(self._root, ignore_errors=True)
+        remove_files(self._root)
 
     def _create(self, spec: Spec) -> Environment:
         with self._lock:
@@ -294,10 +293,13 @@ class Pool:
         return directory
 
 
-def _allow_writing(directory: Path) -> None:
-    directory.chmod(0o755)
-    for path in directory.rglob("*"):
-        path.chmod(0o755)
+def remove_files(root: Path) -> None:
+    """Remove a pool's directory, read-only code included; it may have gone already."""
+    for directory in root.glob("code-*"):
+        directory.chmod(0o755)
+        for path in directory.rglob("*"):
+            path.chmod(0o755)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _send(connection: socket.socket, message: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
 from chainkit.emulation import story
+from chainkit.emulation.environments import remove_files
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ class Emulator:
         if self._process is not None:
             return self
         with tempfile.TemporaryFile() as errors:
-            self._process = _spawn({"region": self.region, "clock": self.clock}, errors)
-            self._end = weakref.finalize(self, _end, self._process)  # also if nobody calls stop
+            root = tempfile.mkdtemp(prefix="chainkit-")
+            self._process = _spawn({"region": self.region, "clock": self.clock, "root": root}, errors)
+            self._end = weakref.finalize(self, _end, self._process, Path(root))  # also if nobody calls stop
             assert self._process.stdout is not None
             line = self._process.stdout.readline()
             greeting = json.loads(line) if line.startswith("{") else {}
@@ -163,12 +165,13 @@ def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]
     )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], root: Path) -> None:
     with process:
         try:
             process.communicate(timeout=10.0)  # closes stdin, at which the child ends
         except subprocess.TimeoutExpired:
             process.kill()
+    remove_files(root)  # the child has done so, unless it was killed
 
 
 def _start_error(greeting: dict[str, str], errors: IO[bytes]) -> Exception:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainkit.emulation.patching import check_version
@@ -64,9 +65,8 @@ def _start(settings: dict[str, Any]) -> tuple[Any, Host]:
         request_handler=MotoRequestHandler,
     )
     os.environ["MOTO_PORT"] = str(server.server_port)  # where moto's own calls to itself go
-    host = build_host(
-        settings["region"], f"http://127.0.0.1:{server.server_port}", jumps=settings["clock"] == "virtual"
-    )
+    url, is_virtual = f"http://127.0.0.1:{server.server_port}", settings["clock"] == "virtual"
+    host = build_host(settings["region"], url, Path(settings["root"]), jumps=is_virtual)
     holder.append(Application(host))
     return server, host
 

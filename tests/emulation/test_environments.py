@@ -1,6 +1,5 @@
 """Execution environments and their pool, without a server."""
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ ECHO = "def handler(event, context):\n    print('seen', event)\n    return event
 
 
 @pytest.fixture
-def pool(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pool = Pool({"MINE": "1"})
+def pool(tmp_path):
+    (tmp_path / "pool").mkdir()
+    pool = Pool({"MINE": "1"}, tmp_path / "pool")
     yield pool
     pool.close()
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +22,7 @@ SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event.get('s'
 
 
 def test_nothing_is_left_after_stop(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Emulator() as emulator:
         aws = Aws(emulator)
         name, _ = aws.function(SLEEP)
@@ -60,7 +61,8 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-def test_a_worker_ends_when_the_server_is_killed():
+def test_nothing_is_left_when_the_child_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Emulator() as emulator:
         aws = Aws(emulator)
         name, _ = aws.function(SLEEP)
@@ -71,11 +73,12 @@ def test_a_worker_ends_when_the_server_is_killed():
         os.kill(emulator._process.pid, signal.SIGKILL)
 
         assert wait_until_gone(pids) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_child_that_is_told_to_end_cleans_up(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Emulator() as emulator:
         aws = Aws(emulator)
         name, _ = aws.function(SLEEP)
