@@ -57,9 +57,13 @@ class Drawing(Figure):
     """A figure that shows itself as PNG, without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as a notebook shows it."""
-        png = BytesIO()
-        self.savefig(png, format="png")
+        """Return the figure as a notebook shows it: in 64 colours, a third of the size that the repository keeps."""
+        from PIL import Image  # matplotlib brings it
+
+        drawn, png = BytesIO(), BytesIO()
+        self.savefig(drawn, format="png")
+        drawn.seek(0)
+        Image.open(drawn).convert("RGB").quantize(64).save(png, format="png", optimize=True)
         return png.getvalue()
 
 

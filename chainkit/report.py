@@ -10,6 +10,7 @@ from typing import Any
 TAG = "demo"
 """Cells with this tag are printed: what somebody at a terminal wants to know."""
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_STYLE = ".jp-RenderedSVG img, .jp-RenderedSVG svg { max-width: 100%; height: auto; }"
 
 
 def demo(notebook: Path, report: Path | None = None) -> Path:
@@ -63,6 +64,7 @@ def html(book: Any) -> str:
         template_name="lab", mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="", mermaid_js_url=""
     )
     page, _ = exporter.from_notebook_node(book)
+    page = page.replace("</head>", f"<style>{_STYLE}</style></head>", 1)
     # The template's loaders would still ask for an empty address.
     page = re.sub(r"<script[^>]*\bsrc=\"[^\"]*\"[^>]*>\s*</script>", "", page)
     return re.sub(r"<script type=\"module\">.*?mermaid.*?</script>", "", page, flags=re.S)
