@@ -9,9 +9,13 @@ const OPTIONS = {
   edges: { arrows: { to: { scaleFactor: 0.7 } }, selectionWidth: 2, hoverWidth: 1 },
 };
 
-function card(data, style) {
-  return ({ ctx, x, y, state }) => ({
+// vis-network keeps the first renderer of a node: it looks up what to draw, each time.
+function renderer(scene) {
+  return ({ ctx, id, x, y, state }) => ({
     drawNode() {
+      const { style, cards } = scene();
+      const data = cards.find((card) => card.id === id);
+      if (!data) return;
       const left = x - style.width / 2;
       const top = y - style.height / 2;
       ctx.save();
@@ -39,17 +43,17 @@ function card(data, style) {
       }
       ctx.restore();
     },
-    nodeDimensions: { width: style.width, height: style.height },
+    nodeDimensions: { width: scene().style.width, height: scene().style.height },
   });
 }
 
-function drawn(scene) {
+function drawn(scene, ctxRenderer) {
   const nodes = scene.cards.map((data) => ({
     id: data.id,
     x: data.x,
     y: data.y,
     title: `${data.id}: ${data.label}`,
-    ctxRenderer: card(data, scene.style),
+    ctxRenderer,
   }));
   const edges = [];
   for (const wire of scene.wires) {
@@ -109,6 +113,7 @@ function render({ model, el }) {
   stage.style.height = `${model.get("scene").height}px`;
   const network = new vis.Network(stage, { nodes, edges }, OPTIONS);
   const scene = () => model.get("scene");
+  const draw = renderer(scene);
 
   const fit = () => network.fit({ maxZoomLevel: 1.25 });
   const zoom = (factor) => network.moveTo({ scale: network.getScale() * factor });
@@ -130,7 +135,7 @@ function render({ model, el }) {
     said.textContent = key || "Arrows select a service, + and - zoom, F fits, Delete removes";
   };
   const showScene = () => {
-    const { nodes: cards, edges: wires } = drawn(scene());
+    const { nodes: cards, edges: wires } = drawn(scene(), draw);
     const isOther = cards.length !== nodes.length;
     stage.style.height = `${scene().height}px`;
     replace(edges, []);

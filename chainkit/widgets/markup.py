@@ -35,12 +35,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table: words first, then numbers."""
     sides = ["left", *["right"] * (len(head) - 1)]
     cells = [
-        f'<th style="text-align:{side};padding:0 10px 2px 0">{escape(h)}</th>'
+        f'<th style="text-align:{side};padding:0 10px 2px 0;white-space:nowrap">{escape(h)}</th>'
         for side, h in zip(sides, head, strict=True)
     ]
     lines = [
         "".join(
-            f'<td style="text-align:{side};padding:0 10px 2px 0">{escape(cell)}</td>'
+            f'<td style="text-align:{side};padding:0 10px 2px 0;white-space:nowrap">{escape(cell)}</td>'
             for side, cell in zip(sides, row, strict=True)
         )
         for row in rows
