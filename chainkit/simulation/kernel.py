@@ -293,9 +293,25 @@ def run(
                 pc += 1
                 continue
             if op == ALIVE:  # a RET, b 1: what just ran counts; a strand whose caller is gone ends here
-                parent = frames[b + PARENT]
-                if parent >= 0 and frames[((parent & SLOT) << 3) + STATE] >> 40 == parent >> 24:
+                k = f & SLOT
+                while True:  # a strand of a strand asks further up
+                    parent = frames[(k << 3) + PARENT]
+                    e = (parent & SLOT) << 3
+                    is_gone = parent < 0 or frames[e + STATE] >> 40 != parent >> 24
+                    if is_gone or frames[e + STATE] & STRAND == 0 or frames[e + PARENT] < 0:
+                        break
+                    k = parent & SLOT
+                if not is_gone:
                     pc += 1
+                    continue
+                if k != f & SLOT:  # its own caller is still there, to be told
+                    e = (frames[b + ROOT] & SLOT) << 3
+                    if code[c + 2] == 1:
+                        out[OUT_BRANCHES + (COMPLETED if frames[b + STATE] & STATUS == OK else FAILED_)] += 1
+                        if frames[e + STATE] & ENDED:
+                            frames_f[e + START] = t
+                    frames[b + STATE] = (frames[b + STATE] & ~STATUS) | ERROR
+                    pc = code[c + 1]
                     continue
                 if code[c + 2] == 1:
                     pc = code[c + 1]
@@ -408,6 +424,8 @@ def run(
                 frames_f[e + START] = t
                 frames[e + LINK] = 0
                 frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
+                if code[c + 4] != 0:
+                    frames[e + STATE] |= STRAND
                 if code[c + 4] == 0:
                     frames[e + PARENT] = -1
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE

@@ -110,9 +110,9 @@ class Calls:
             s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in all_steps(b.steps) if s.error
         }
         names = sorted(told & raised)
-        if len(names) > 12:
+        if len(names) > 11:
             raise SimulationError(
-                f"chain {self.chain.name!r}: Retry and Catch tell {len(names)} error names apart; at most 12 can be",
+                f"chain {self.chain.name!r}: Retry and Catch tell {len(names)} error names apart; at most 11 can be",
                 fix="catch some of them together",
             )
         return {name: 4 + k for k, name in enumerate(names)}
@@ -348,7 +348,10 @@ class Calls:
         else:
             a.emit(k.CALL, f"{label}.patience", -1, -1, -1)
         a.mark(key)
+        if link.client_timeout_s is not None:
+            a.emit(k.JUMP, 1 << m.IMPATIENT, 0, f"{label}.late")
         a.emit(k.ALIVE, f"{label}.back", 1)
+        a.label(f"{label}.answered")
         if link.retry is not None:
             self._caller_retry(link.retry, key, f"{label}.again", over)
         self._after(with_end)
@@ -364,10 +367,14 @@ class Calls:
         if link.client_timeout_s is not None:
             a.label(f"{label}.patience")
             a.emit(k.PATIENCE, g=float(link.client_timeout_s))
-            a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), f"{label}.gone")
+            a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), f"{label}.impatient")
             a.mark(key)
-            a.label(f"{label}.gone")
             a.emit(k.RET)
+            a.label(f"{label}.impatient")
+            a.emit(k.STATUS_, m.IMPATIENT, 0, f"{label}.back")
+            a.label(f"{label}.late")
+            a.emit(k.ALIVE, f"{label}.back")
+            a.emit(k.STATUS_, m.TIMEOUT, 0, f"{label}.answered")
 
     def _caller_retry(self, retry: Retry, key: str, back: str, over: str) -> None:
         """Write a caller's own retry policy: every failure but an answer."""

@@ -74,6 +74,7 @@ class States(Calls):
                 self._stop(name, is_branch=is_branch, counts=True)
             case "parallel":
                 self._parallel(name, step, overhead)
+                self._stop(name, is_branch=is_branch)
             case "choice":
                 total = 0.0
                 for target, p in step.ways:

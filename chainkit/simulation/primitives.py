@@ -27,12 +27,16 @@ PC, PARENT, REQUEST, ROOT, SALT, START, LINK, STATE = range(8)
 BATCH, BATCH_COUNT = -(1 << 63), 0x3FFF
 STATUS, WAITING, WATCHED, COLD, DOOMED, FAILED, FORKED = 15, 16, 32, 64, 128, 256, 512
 RECEIVE, RECEIVES, RECEIVE_SHIFT = 1 << 10, 0x3FFF << 10, 10
+STRAND = 1 << 10
+"""Of a caller's own branch; the same bit counts the receives of a message, which is never one."""
 ENDED = FORKED
 """Of a root whose own flow is over."""
 ONE, COUNT, COUNT_SHIFT = 1 << 24, 0xFFFF << 24, 24
 SLOT = 0xFFFFFF
 LIVE = 1 << 32
 OK, ERROR, THROTTLED, TIMEOUT = 0, 1, 2, 3
+IMPATIENT = 15
+"""A caller gave up waiting; 4 to 14 are error names that some Retry or Catch tells apart."""
 GENERATIONS = 0x7FFFFF
 
 # --- a pool of environments, 32 words; f: a float ---
