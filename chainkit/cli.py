@@ -158,6 +158,9 @@ def _notebooks(rest: Arguments) -> int:
     for path in sorted((_CHECKOUT / "notebooks").glob("*.ipynb")):
         print(path.name, flush=True)
         _run_and_store(path)
+    from chainkit.designfile import write_schema
+
+    print(write_schema(_CHECKOUT / "data" / "chain.schema.json").name)
     return 0
 
 
@@ -206,6 +209,6 @@ _WORDS = {
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types and import contracts"),
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
-    "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs"),
+    "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),
     "wheelhouse": _Word(_wheelhouse, "gather every wheel in wheelhouse/, to install without a network"),
 }

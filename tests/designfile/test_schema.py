@@ -111,3 +111,9 @@ def test_it_is_written_as_json(tmp_path):
     file = write_schema(tmp_path / "chain.schema.json")
 
     assert json.loads(file.read_text(encoding="utf-8")) == SCHEMA
+
+
+def test_the_schema_that_editors_read_is_the_one_of_the_code():
+    kept = json.loads(data.path("chain.schema.json").read_text(encoding="utf-8"))
+
+    assert kept == schema()  # else run make notebooks, which writes it
