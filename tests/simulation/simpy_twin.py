@@ -338,17 +338,18 @@ class World(Messages):
         start_s, how = self.clock.now, self.pools[name].take(self.clock.now)
         if how is None:
             return THROTTLED
-        answer, _ = yield from self._run(name, [Message(q, s)], how == "cold", is_reporting=False)
+        answer, _ = yield from self._run(name, [Message(q, s)], how == "cold", None)
         self.pools[name].give_back(start_s, self.clock.now, answer.status)
         return answer
 
-    def _run(self, name: str, units: list[Message], is_cold: bool, is_reporting: bool) -> Story:
+    def _run(self, name: str, units: list[Message], is_cold: bool, mapping: EventSourceMapping | None) -> Story:
         """Run an invocation that has its environment; return its answer and the units that failed."""
         pool: Any = self.does[name]
         q, s = units[0].request, units[0].salt
         init_s = self.dice.time_s(f"{name}.init", pool.init, q, s) if is_cold else 0.0
         extra_s = init_s + self.dice.time_s(f"{name}.overhead", pool.overhead, q, s)
-        work = Work(is_cold, is_reporting, extra_s, self.clock.now + init_s + pool.timeout_s)
+        is_reporting = mapping is not None and mapping.report_batch_item_failures
+        work = Work(is_cold, mapping is not None, is_reporting, extra_s, self.clock.now + init_s + pool.timeout_s)
         run = self._run_calling if self.steps_of(name) else self._run_alone
         answer, failed = yield from run(name, units, work)
         return answer, failed if answer.is_ok else units
@@ -369,9 +370,13 @@ class World(Messages):
 
     def _run_calling(self, name: str, units: list[Message], work: Work) -> Story:
         """Work the units of a function that calls others, one after another."""
-        failed: list[Message] = []
+        extra_s, failed = work.extra_s, []
+        if work.is_batch:
+            is_in_time = yield from self._work_until(name, units[0], self.clock.now + extra_s, work.deadline_s)
+            extra_s = 0.0
+            if not is_in_time:
+                return TIMEOUT, []
         for k, unit in enumerate(units):
-            extra_s = work.extra_s if k == 0 else 0.0
             answer = yield from self._unit(name, unit, work.is_cold and k == 0, extra_s, work.deadline_s)
             if answer.status == "timeout" or not (answer.is_ok or work.is_reporting):
                 return answer, []

@@ -36,13 +36,17 @@ def functions(draw: Any, name: str) -> Service:
         "poison_fraction": SOME,
         "reserved_concurrency": st.sampled_from([0, 1, 3]),
         "maximum_retry_attempts": st.integers(0, 2),
-        "maximum_event_age_s": st.sampled_from([60, 100]),
         "keep_alive_s": st.sampled_from([0.0, 0.5, 5.0]),
         "error_name": st.just("Trouble"),
     }
     settings = draw(st.fixed_dictionaries({}, optional=optional))
     return ck.LambdaFunction(
-        name, duration=draw(laws()), init=draw(laws()), timeout_s=draw(st.sampled_from([1, 2, 10])), **settings
+        name,
+        duration=draw(laws()),
+        init=draw(laws()),
+        timeout_s=draw(st.sampled_from([1, 2, 10])),
+        maximum_event_age_s=draw(st.sampled_from([60, 200])),
+        **settings,
     )
 
 

@@ -77,12 +77,12 @@ class Messages:
         message.visible_s = self.clock.now
         queue.waiting.append(message)
         if queue.mapping.maximum_batching_window_s:
-            self._start(self._later(queue, queue.mapping.maximum_batching_window_s))
+            self._start(self._window(queue))
         self._form(queue)
 
-    def _later(self, queue: Queue, delay_s: float) -> Story:
-        """Look again after a while whether a batch can form."""
-        yield self.clock.at(self.clock.now + delay_s, Rank.TIMER)
+    def _window(self, queue: Queue) -> Story:
+        """See when the window of a message is over whether a batch can form."""
+        yield self.clock.at(self.clock.now + queue.mapping.maximum_batching_window_s, Rank.TIMER)
         self._form(queue)
 
     def _form(self, queue: Queue) -> None:
@@ -91,13 +91,8 @@ class Messages:
             if queue.running >= queue.most:
                 self._ramp_up(queue)
                 return
-            batch = queue.receive()
-            how = self.pools[queue.mapping.target].take(self.clock.now)
-            if how is None:
-                self._end_batch(queue, batch, batch, self.clock.now)
-            else:
-                queue.running += 1
-                self._start(self._batch(queue, batch, how == "cold"))
+            queue.running += 1
+            self._start(self._batch(queue, queue.receive()))
 
     def _ramp_up(self, queue: Queue) -> None:
         """See to it that one more batch may run soon, unless that is under way or not allowed."""
@@ -112,12 +107,16 @@ class Messages:
         queue.one_more()
         self._form(queue)
 
-    def _batch(self, queue: Queue, batch: list[Message], is_cold: bool) -> Story:
-        """Run the function with a batch."""
+    def _batch(self, queue: Queue, batch: list[Message]) -> Story:
+        """Run the function with a batch, if it has an environment for it."""
         start_s, name = self.clock.now, queue.mapping.target
-        is_reporting = queue.mapping.report_batch_item_failures
-        answer, failed = yield from self._run(name, batch, is_cold, is_reporting)
-        self.pools[name].give_back(start_s, self.clock.now, answer.status)
+        yield self.clock.at(start_s, Rank.HANDED)
+        how = self.pools[name].take(start_s)
+        if how is None:
+            failed = batch
+        else:
+            answer, failed = yield from self._run(name, batch, how == "cold", queue.mapping)
+            self.pools[name].give_back(start_s, self.clock.now, answer.status)
         queue.running -= 1
         self._end_batch(queue, batch, failed, start_s)
         self._form(queue)
@@ -151,6 +150,7 @@ class Messages:
 
     def _fan_out(self, name: str, q: int, s: int) -> None:
         """Deliver a message along every link whose filter lets it pass."""
+        self.requests[q].over_s = self.clock.now
         carried = attributes(self.dice, self.load.attributes, q)
         for key, link in self._out(name):
             if isinstance(link, Delivery) and self._passes(key, link, carried, q, s):
@@ -277,6 +277,7 @@ class Messages:
     def _branch(self, name: str, steps: Sequence[Step], q: int, s: int) -> Story:
         """Run one branch of a parallel state until its end, or until another one has failed."""
         try:
+            yield self.clock.at(self.clock.now, Rank.HANDED)
             return (yield from self._states(name, steps, q, s))
         except simpy.Interrupt:
             return OK

@@ -33,7 +33,7 @@ class Rank(IntEnum):
     DIRECT = 0
     """A consequence of what runs now: a call, its answer."""
     HANDED = 1
-    """A message that was handed over and has no way to go."""
+    """Strands that start in their turn: messages that have no way to go, batches, parallel branches."""
     END = 2
     TIMER = 3
     ARRIVAL = 4
@@ -217,6 +217,7 @@ class Work(NamedTuple):
     """What an invocation starts with."""
 
     is_cold: bool
+    is_batch: bool
     is_reporting: bool
     """Whether it reports which units failed."""
     extra_s: float
