@@ -14,10 +14,14 @@ import chainkit.services  # noqa: F401 - fills the registry, from which design f
 from chainkit import data, designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
-from chainkit.service import NAME, Service, from_plain
-from chainkit.wiring import Caller, Destination, EventSourceMapping, Link, Redrive, Task, make
+from chainkit.problems import problems
+from chainkit.service import Service, from_plain
+from chainkit.wiring import Link, Task, make
 
 S = TypeVar("S", bound=Service)
+
+REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
+"""How AWS writes a region."""
 
 
 class Chain:
@@ -41,6 +45,12 @@ class Chain:
     """
 
     def __init__(self, name: str, region: str = "us-east-1") -> None:
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"chain: name={name!r} is no name", fix='give the chain a name: Chain("orders")')
+        if not isinstance(region, str) or not re.fullmatch(REGION, region):
+            raise ConfigError(
+                f"chain {name!r}: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1"
+            )
         self.name = name
         self.region = region
         self.layout: dict[str, tuple[float, float]] = {}
@@ -86,7 +96,7 @@ class Chain:
         WiringError
             If there is none.
         """
-        if name not in self._services:
+        if not isinstance(name, str) or name not in self._services:
             raise WiringError(
                 f"chain {self.name!r} has no service {name!r}{nearest(name, self._services)}",
                 fix=f"its services: {', '.join(self._services) or 'none yet'}",
@@ -102,7 +112,7 @@ class Chain:
             If there is none.
         """
         links = self.links
-        if key not in links:
+        if not isinstance(key, str) or key not in links:
             raise WiringError(
                 f"chain {self.name!r} has no link {key!r}{nearest(key, links)}",
                 fix=f"its links: {', '.join(links) or 'none yet'}",
@@ -168,9 +178,15 @@ class Chain:
 
         Raises
         ------
+        ConfigError
+            If it is no service.
         WiringError
             If the name is taken.
         """
+        if not isinstance(service, Service):
+            raise ConfigError(
+                f"chain {self.name!r}: {service!r} is no service", fix='add one with its name: SqsQueue("jobs")'
+            )
         if service.name in self._services:
             raise WiringError(
                 f"chain {self.name!r} has a service {service.name!r} already",
@@ -180,7 +196,7 @@ class Chain:
         self._graph = None
         return service
 
-    def connect(self, source: str | Service, target: str | Service, *, link: str | None = None, **options: Any) -> Link:
+    def connect(self, source: str | Service, target: str | Service, /, link: str | None = None, **options: Any) -> Link:
         """Connect two services and return the link.
 
         Parameters
@@ -196,13 +212,13 @@ class Chain:
         ConfigError
             If an option is refused.
         """
-        a, b = (self.service(x if isinstance(x, str) else x.name) for x in (source, target))
+        a, b = (self.service(_name(end)) for end in (source, target))
         made = make(a, b, link, options)
         self._links[_free(f"{a.name}>{b.name}", self._links.keys())] = made
         self._graph = None
         return made
 
-    def set(self, key: str, **settings: Any) -> Service | Link:
+    def set(self, key: str | Service, /, **settings: Any) -> Service | Link:
         """Change settings of a service ("pay") or a link ("jobs>pay") and return the new one.
 
         Raises
@@ -212,17 +228,18 @@ class Chain:
         ConfigError
             If a setting is refused; the chain stays as it was.
         """
-        if key in self._links:
-            self._links[key] = changed(self._links[key], **settings)
+        name = _name(key)
+        if name in self._links:
+            self._links[name] = changed(self._links[name], **settings)
             self._graph = None
-            return self._links[key]
-        if key not in self._services and isinstance(self.links.get(key), Task):
-            raise _owned_by_machine(key)
-        self._services[key] = self.service(key).with_settings(**settings)
+            return self._links[name]
+        if name not in self._services and isinstance(self.links.get(name), Task):
+            raise _owned_by_machine(name)
+        self._services[name] = self.service(name).with_settings(**settings)
         self._graph = None
-        return self._services[key]
+        return self._services[name]
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: str | Service) -> None:
         """Remove a service with its links, or one link.
 
         Raises
@@ -230,19 +247,20 @@ class Chain:
         WiringError
             If there is no such service or link, or the ASL owns the link.
         """
-        if key in self._links:
-            del self._links[key]
-        elif isinstance(self.links.get(key), Task):
-            raise _owned_by_machine(key)
+        name = _name(key)
+        if name in self._links:
+            del self._links[name]
+        elif isinstance(self.links.get(name), Task):
+            raise _owned_by_machine(name)
         else:
-            del self._services[self.service(key).name]
-            self.layout.pop(key, None)
-            self._links = {k: v for k, v in self._links.items() if key not in (v.source, v.target)}
+            del self._services[self.service(name).name]
+            self.layout.pop(name, None)
+            self._links = {k: v for k, v in self._links.items() if name not in (v.source, v.target)}
         self._graph = None
 
     def copy(self, name: str | None = None) -> Self:
         """Return a chain that can be changed without changing this one."""
-        twin = type(self)(name or self.name, self.region)
+        twin = type(self)(self.name if name is None else name, self.region)
         twin._services, twin._links = dict(self._services), dict(self._links)
         twin.layout, twin.path, twin._document = dict(self.layout), self.path, self._document
         return twin
@@ -251,103 +269,12 @@ class Chain:
 
     def validate(self) -> list[ChainkitError]:
         """Return every error: what cannot be built or run. An empty list is a chain that can."""
-        found: list[ChainkitError] = []
-        for service in self._services.values():
-            found += service.problems(self._services)
-        for key, link in self._links.items():
-            found += _link_problems(key, link, self._services)
-        found += self._name_problems()
-        found += self._case_problems()
-        found += self._single_problems()
-        found += self._cycle_problems()
-        if not self._services:
-            found.append(WiringError(f"chain {self.name!r} is empty", fix="add a service with chain.add"))
-        return found
+        return problems(self.name, self._services, self._links)
 
     def require_valid(self) -> None:
         """Raise the first error of `validate`, if there is one."""
         for error in self.validate():
             raise error
-
-    def _case_problems(self) -> list[ChainkitError]:
-        """Return the cases, and the routes of an API, whose probabilities add to more than 1."""
-        sums: dict[tuple[str, str], float] = {}
-        for link in self._links.values():
-            if not isinstance(link, Caller):
-                continue
-            routes = "integration" in self._services[link.source].port.emits
-            if routes or link.case is not None:
-                case = "routes" if routes else f"case {link.case!r}"
-                sums[link.source, case] = sums.get((link.source, case), 0.0) + link.probability
-        return [
-            ConfigError(
-                f"{source!r}: {case}: probabilities add to {total:g}, more than 1",
-                fix="give each link its probability: they exclude each other",
-            )
-            for (source, case), total in sums.items()
-            if total > 1 + 1e-9
-        ]
-
-    def _name_problems(self) -> list[ChainkitError]:
-        """Return names that AWS would not take: every deployed thing is called chain-service."""
-        if not re.fullmatch(NAME, self.name):
-            return [
-                ConfigError(
-                    f"chain {self.name!r}: its name is the first part of every deployed name",
-                    fix="use a letter, then at most 47 letters, digits, - or _",
-                )
-            ]
-        return [
-            ConfigError(
-                f"{name!r}: its name on AWS, {self.name}-{name}, has {len(self.name) + len(name) + 1} characters; "
-                "64 are allowed",
-                fix="shorten the name of the service or of the chain",
-            )
-            for name in self._services
-            if len(self.name) + len(name) + 1 > 64
-        ]
-
-    def _single_problems(self) -> list[ChainkitError]:
-        """Return what a service can have only one of, and has twice."""
-        seen: dict[tuple[str, str], int] = {}
-        for link in self._links.values():
-            if isinstance(link, EventSourceMapping | Redrive | Destination):
-                key = (link.source, link.word)
-            elif isinstance(link, Caller) and "integration" in self._services[link.source].port.emits:
-                key = (link.source, f"route {link.route!r}")
-            else:
-                continue
-            seen[key] = seen.get(key, 0) + 1
-        return [
-            WiringError(
-                f"{name!r} has {count} links of kind {what}; it can have one",
-                fix="keep one; give each consumer its own queue, and each route its own path",
-            )
-            for (name, what), count in seen.items()
-            if count > 1
-        ]
-
-    def _cycle_problems(self) -> list[ChainkitError]:
-        """Return the cycles of synchronous calls that no request can leave, each from its first service on."""
-        waits: nx.DiGraph[str] = nx.DiGraph()
-        for link in self._links.values():
-            if isinstance(link, Caller) and link.kind == "sync" and link.probability == 1:
-                waits.add_edge(link.source, link.target)
-        place = {name: k for k, name in enumerate(self._services)}
-        cycles = []
-        for knot in nx.strongly_connected_components(waits):  # one circle each: a dense graph has more than can be told
-            within = waits.subgraph(sorted(knot, key=place.__getitem__))
-            if within.number_of_edges():
-                cycle = [step[0] for step in nx.find_cycle(within)]
-                first = cycle.index(min(cycle, key=place.__getitem__))
-                cycles.append([*cycle[first:], *cycle[:first]])
-        return [
-            WiringError(
-                f"synchronous calls in a circle: {' > '.join([*cycle, cycle[0]])}; every request would wait for itself",
-                fix="give one of its links a probability below 1, make one asynchronous, or remove it",
-            )
-            for cycle in sorted(cycles, key=lambda cycle: [place[name] for name in cycle])
-        ]
 
     # --- the design file ---
 
@@ -454,6 +381,25 @@ class _Placed:
             raise type(error)(f"{self.place}{error.problem}", fix=error.fix) from None
 
 
+def as_chain(thing: Any, who: str) -> Chain:
+    """Return the chain that a verb was given: a chain itself, or what holds one (a variant).
+
+    Raises
+    ------
+    ConfigError
+        If it is neither; `who` is the verb.
+    """
+    chain = getattr(thing, "chain", thing)
+    if not isinstance(chain, Chain):
+        raise ConfigError(f"{who}: {thing!r} is no chain", fix='give a chain: ck.Chain("orders"), or ck.load of a file')
+    return chain
+
+
+def _name(thing: Any) -> str:
+    """Return the name of a service, or what was given for one."""
+    return thing.name if isinstance(thing, Service) else thing if isinstance(thing, str) else repr(thing)
+
+
 def _owned_by_machine(key: str) -> WiringError:
     """Return the error for changing a task link by hand."""
     return WiringError(f"link {key!r} is part of a state machine", fix="change the machine's definition")
@@ -466,18 +412,3 @@ def _free(key: str, taken: Any) -> str:
         k += 1
         free = f"{key}#{k}"
     return free
-
-
-def _link_problems(key: str, link: Link, services: Mapping[str, Service]) -> list[ChainkitError]:
-    """Return what AWS would refuse about one link."""
-    found: list[ChainkitError] = []
-    queue = link.dead_letters
-    if queue is not None and (queue not in services or "redrive" not in services[queue].port.accepts):
-        found.append(
-            WiringError(
-                f"link {key!r}: dead_letter_queue={queue!r} is not a queue of this chain{nearest(queue, services)}",
-                fix="add the queue, or name one that is there",
-            )
-        )
-    found += link.problems(key, services[link.source], services[link.target])
-    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chainkit.billing.bill import Bill, bill
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
@@ -90,11 +90,11 @@ def compare(
     >>> bool(table.loc["sync", "response_p50_s"] > table.loc["sqs", "response_p50_s"])
     True
     """
-    if not chains:
+    if not isinstance(chains, Mapping) or not chains:
         raise ConfigError("compare: there is no chain to compare", fix="give a mapping of names to chains")
     runs, bills = {}, {}
     for name, entry in chains.items():
-        chain = entry.chain if isinstance(entry, Variant) else entry
+        chain = as_chain(entry, f"compare: {name!r}")
         runs[name] = simulate(chain, load, requests=requests, seed=seed, **options)
         bills[name] = bill(chain, runs[name], requests_per_month=requests_per_month, free_tier=free_tier)
     return Comparison(runs, bills)
@@ -114,7 +114,8 @@ def beside(run: Run, traces: Sequence[Trace]) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    if not traces:
+    traces = [traces] if isinstance(traces, Trace) else traces
+    if not traces or not all(isinstance(trace, Trace) for trace in traces):
         raise ConfigError("beside: there is no trace to compare with", fix="send some events to the stack first")
     spans = [span for trace in traces for span in trace.spans if span.what == "invocation"]
     nodes, rows = run.nodes, {}

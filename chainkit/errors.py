@@ -66,13 +66,13 @@ class MissingError(ChainkitError, ImportError):
     """Something that has to be installed first."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the known word closest to `word`, or "" if none is close.
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the known word closest to `word`, or "" if none is close or it is no word.
 
     >>> nearest("memory", ["memory_mb", "timeout_s"])
     " (did you mean 'memory_mb'?)"
     >>> nearest("zebra", ["memory_mb"])
     ''
     """
-    match = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    match = get_close_matches(word, list(known), n=1, cutoff=0.5) if isinstance(word, str) else []
     return f" (did you mean {match[0]!r}?)" if match else ""

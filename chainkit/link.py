@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from chainkit import patterns
 from chainkit.declared import declared, stated
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.records import Grant, Handle, Resource
@@ -162,15 +163,17 @@ class Caller(Link):
         return target.handle()
 
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return messages over the limit of what carries them."""
+        """Return filters that cannot be read, and messages over the limit of what carries them."""
+        found = patterns.complaints(self.filter_policy, f"link {key!r}: filter_policy")
         if self.message_bytes <= self.maximum_bytes:
-            return []
+            return found
         return [
+            *found,
             ConfigError(
                 f"link {key!r}: message_bytes={self.message_bytes} is over the {self.maximum_bytes} bytes "
                 f"that {type(self).__name__} carries",
                 fix="store the data and send its key",
-            )
+            ),
         ]
 
 

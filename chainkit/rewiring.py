@@ -6,11 +6,11 @@ services get the defaults of AWS, except: visibility 6 x the function timeout, m
 queue each.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, nearest
 from chainkit.records import Buffer, FanOut, Pool
 from chainkit.service import Service
@@ -117,6 +117,9 @@ def variants(chain: Chain, kinds: Sequence[str]) -> Variants:
       added: b-queue: SqsQueue, visibility_timeout_s=60
       added: b-dead: SqsQueue
     """
+    chain = as_chain(chain, "variants")
+    if isinstance(kinds, str) or not isinstance(kinds, Iterable):
+        raise ConfigError(f"variants: kinds={kinds!r} is no list", fix=f"give some of {', '.join(KINDS)}")
     for kind in kinds:
         if kind not in KINDS:
             raise ConfigError(f"variants: {kind!r} is unknown{nearest(kind, KINDS)}", fix=f"known: {', '.join(KINDS)}")

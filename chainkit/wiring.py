@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from chainkit import patterns
 from chainkit.declared import declared
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
 from chainkit.link import Caller, Delivery, Kind, Link, Retry, RetrySetting
@@ -231,6 +232,10 @@ class Subscription(Delivery):
     accepts: ClassVar[tuple[str, ...]] = ("delivery",)
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"subscription": {}}
 
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
+        """Return filters that SNS refuses."""
+        return patterns.complaints(self.filter_policy, f"link {key!r}: filter_policy")
+
     def hop(self, target: Service) -> str:
         """Return the key of the law from Publish to the target."""
         return "sns_to_lambda" if "batch" in target.port.accepts else "sns_to_sqs"
@@ -281,8 +286,12 @@ class Rule(Delivery):
 
     @property
     def filter_policy(self) -> dict[str, list[Any]] | None:
-        """The part of the pattern that looks at the event's own fields."""
-        return (self.event_pattern or {}).get("detail")
+        """The pattern as rules by field: fields of `detail` by their names, others by theirs, nested ones by path."""
+        return patterns.flat(self.event_pattern) if self.event_pattern is not None else None
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
+        """Return patterns that EventBridge refuses."""
+        return patterns.complaints(self.filter_policy, f"link {key!r}: event_pattern")
 
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the rule's role must allow, for targets that take a role (state machines, buses)."""
@@ -412,6 +421,13 @@ class Redrive(Link):
     def kind(self) -> Kind:
         """Dead letters."""
         return "redrive"
+
+    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
+        """Return a queue that would be its own dead-letter queue."""
+        if source.name != target.name:
+            return []
+        problem = f"link {key!r}: a queue cannot be its own dead-letter queue"
+        return [WiringError(problem, fix="redrive to another queue")]
 
     def attachments(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return the redrive policy, for the source queue."""

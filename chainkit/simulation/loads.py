@@ -3,6 +3,8 @@
 A load gives the law of the gap between two requests; request i's gap is a draw of site ``arrivals``.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +17,7 @@ Attributes = MappingProxyType[str, MappingProxyType[Any, float]]
 
 
 @dataclass(frozen=True)
-class Load:
+class Load(ABC):
     """Base of all loads.
 
     Parameters
@@ -30,24 +32,40 @@ class Load:
     def __post_init__(self) -> None:
         """Refuse what is no traffic."""
         who = type(self).__name__
-        if not isinstance(self.rate_per_s, int | float) or not 0 < self.rate_per_s < 1e6:
+        is_number = isinstance(self.rate_per_s, int | float) and not isinstance(self.rate_per_s, bool)
+        if not is_number or not 0 < self.rate_per_s < 1e6:
             raise ConfigError(
                 f"{who}: rate_per_s={self.rate_per_s!r} is outside 0..1000000 requests per second",
                 fix="give the mean number of requests per second, above 0",
             )
+        if not isinstance(self.attributes, Mapping):
+            raise ConfigError(f"{who}: attributes={self.attributes!r} is no mapping", fix=_ATTRIBUTES)
         frozen: dict[str, MappingProxyType[Any, float]] = {}
-        for name, shares in dict(self.attributes).items():
-            if not shares or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) < 0 or len(shares) > 62:
+        for name, shares in self.attributes.items():
+            if not isinstance(name, str) or not _are_shares(shares):
                 raise ConfigError(
-                    f"{who}: attributes[{name!r}]={dict(shares)!r} does not add to 1",
-                    fix="give each value its share of the requests, at most 62 values",
+                    f"{who}: attributes[{name!r}]={shares!r} is no set of shares that add to 1", fix=_ATTRIBUTES
                 )
             frozen[name] = MappingProxyType(dict(shares))
         object.__setattr__(self, "attributes", MappingProxyType(frozen))
 
+    @abstractmethod
     def gap(self) -> Law:
         """Return the law of the time between two requests."""
-        raise TypeError(f"{type(self).__name__} has no law of gaps")
+
+
+_ATTRIBUTES = 'give each value its share, at most 62 values: attributes={"status": {"charged": 0.97, "declined": 0.03}}'
+
+
+def _are_shares(shares: Any) -> bool:
+    """Tell whether a mapping gives values shares that add to 1."""
+    return (
+        isinstance(shares, Mapping)
+        and 0 < len(shares) <= 62
+        and all(isinstance(value, str | int | float | bool) for value in shares)
+        and all(isinstance(p, int | float) and p >= 0 for p in shares.values())
+        and abs(sum(shares.values()) - 1) <= 1e-9
+    )
 
 
 @dataclass(frozen=True)

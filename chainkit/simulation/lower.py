@@ -17,8 +17,8 @@ from typing import Any
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Constant, from_plain
-from chainkit.errors import SimulationError
+from chainkit.distributions import Constant, as_law, from_plain
+from chainkit.errors import ConfigError, SimulationError, nearest
 from chainkit.law import Law
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay
 from chainkit.simulation import kernel as k
@@ -314,4 +314,8 @@ def hop_laws(latency: Mapping[str, Any] | None) -> dict[str, Law]:
     """Return the hop laws of data/latency.json, or those given; an empty mapping switches the hops off."""
     if latency is None:
         return {name: from_plain(entry["law"]) for name, entry in data.latency()["hops"].items()}
-    return {name: law if isinstance(law, Law) else from_plain(law) for name, law in latency.items()}
+    known = data.latency()["hops"]
+    if not isinstance(latency, Mapping) or not set(latency) <= set(known):
+        odd = next((name for name in latency if name not in known), None) if isinstance(latency, Mapping) else latency
+        raise ConfigError(f"simulate: latency has no hop {odd!r}{nearest(odd, known)}", fix=f"hops: {', '.join(known)}")
+    return {name: as_law(law) for name, law in latency.items()}

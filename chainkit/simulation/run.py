@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainkit import data
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law
 from chainkit.records import Trace, Usage, UsageLine
@@ -198,6 +198,8 @@ class Run:
 
     def slowest(self, of: Literal["response", "completion"] | None = None) -> int:
         """Return the number of the request that waited longest: for its answer, or where nobody waits to complete."""
+        if of not in (None, "response", "completion"):
+            raise ConfigError(f"slowest: of={of!r} is unknown", fix='ask for "response" or "completion"')
         which = int(of == "completion" or (of is None and self.program.nobody_waits))
         return max((tally.slowest[which] for tally in self.tallies), key=lambda pair: pair[0])[1]
 
@@ -218,7 +220,7 @@ class Run:
         """
         from chainkit.simulation import machine, stories
 
-        if not 0 <= request < self.requests:
+        if not isinstance(request, int) or isinstance(request, bool) or not 0 <= request < self.requests:
             raise ConfigError(
                 f"request={request!r} is outside 0..{self.requests - 1}", fix="give the number of a request of this run"
             )
@@ -276,7 +278,12 @@ def simulate(
     """
     from chainkit.simulation import lower, machine
 
+    chain = as_chain(chain, "simulate")
+    if not isinstance(load, Load):
+        raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
     _check(requests, replications, warmup_fraction, drain_s, keep)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
     bounds = _bounds(requests, replications)
 
@@ -322,7 +329,8 @@ def _check(requests: int, replications: int, warmup_fraction: float, drain_s: fl
     )
     for name, value, low, high, text in limits:
         whole = name in ("requests", "replications")
-        if not isinstance(value, int if whole else int | float) or not low <= value <= high:
+        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")
     if keep not in (None, "requests"):
         raise ConfigError(f"simulate: keep={keep!r} is unknown", fix='give keep="requests", or leave it out')
