@@ -1,0 +1,122 @@
+"""What cannot be built or run: everything that is wrong between the services of a chain."""
+
+import re
+from collections.abc import Mapping
+
+import networkx as nx
+
+from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
+from chainkit.service import NAME, Service
+from chainkit.wiring import Caller, Destination, EventSourceMapping, Link, Redrive
+
+
+def problems(name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return every error of a chain: of its services, its links, and what they are together."""
+    found: list[ChainkitError] = []
+    for service in services.values():
+        found += service.problems(services)
+    for key, link in links.items():
+        found += _link_problems(key, link, services)
+    for check in (_name_problems, _case_problems, _single_problems, _cycle_problems):
+        found += check(name, services, links)
+    if not services:
+        found.append(WiringError(f"chain {name!r} is empty", fix="add a service with chain.add"))
+    return found
+
+
+def _name_problems(name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return names that AWS would not take: every deployed thing is called chain-service."""
+    if not re.fullmatch(NAME, name):
+        return [
+            ConfigError(
+                f"chain {name!r}: its name is the first part of every deployed name",
+                fix="use a letter, then at most 47 letters, digits, - or _",
+            )
+        ]
+    return [
+        ConfigError(
+            f"{each!r}: its name on AWS, {name}-{each}, has {len(name) + len(each) + 1} characters; 64 are allowed",
+            fix="shorten the name of the service or of the chain",
+        )
+        for each in services
+        if len(name) + len(each) + 1 > 64
+    ]
+
+
+def _case_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return the cases, and the routes of an API, whose probabilities add to more than 1."""
+    sums: dict[tuple[str, str], float] = {}
+    for link in links.values():
+        if not isinstance(link, Caller):
+            continue
+        routes = "integration" in services[link.source].port.emits
+        if routes or link.case is not None:
+            case = "routes" if routes else f"case {link.case!r}"
+            sums[link.source, case] = sums.get((link.source, case), 0.0) + link.probability
+    return [
+        ConfigError(
+            f"{source!r}: {case}: probabilities add to {total:g}, more than 1",
+            fix="give each link its probability: they exclude each other",
+        )
+        for (source, case), total in sums.items()
+        if total > 1 + 1e-9
+    ]
+
+
+def _single_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return what a service can have only one of, and has twice."""
+    seen: dict[tuple[str, str], int] = {}
+    for link in links.values():
+        if isinstance(link, EventSourceMapping | Redrive | Destination):
+            key = (link.source, link.word)
+        elif isinstance(link, Caller) and "integration" in services[link.source].port.emits:
+            key = (link.source, f"route {link.route!r}")
+        else:
+            continue
+        seen[key] = seen.get(key, 0) + 1
+    return [
+        WiringError(
+            f"{each!r} has {count} links of kind {what}; it can have one",
+            fix="keep one; give each consumer its own queue, and each route its own path",
+        )
+        for (each, what), count in seen.items()
+        if count > 1
+    ]
+
+
+def _cycle_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return the cycles of synchronous calls that no request can leave, each from its first service on."""
+    waits: nx.DiGraph[str] = nx.DiGraph()
+    for link in links.values():
+        if isinstance(link, Caller) and link.kind == "sync" and link.probability == 1:
+            waits.add_edge(link.source, link.target)
+    place = {name: k for k, name in enumerate(services)}
+    cycles = []
+    for knot in nx.strongly_connected_components(waits):  # one circle each: a dense graph has more than can be told
+        within = waits.subgraph(sorted(knot, key=place.__getitem__))
+        if within.number_of_edges():
+            cycle = [step[0] for step in nx.find_cycle(within)]
+            first = cycle.index(min(cycle, key=place.__getitem__))
+            cycles.append([*cycle[first:], *cycle[:first]])
+    return [
+        WiringError(
+            f"synchronous calls in a circle: {' > '.join([*cycle, cycle[0]])}; every request would wait for itself",
+            fix="give one of its links a probability below 1, make one asynchronous, or remove it",
+        )
+        for cycle in sorted(cycles, key=lambda cycle: [place[name] for name in cycle])
+    ]
+
+
+def _link_problems(key: str, link: Link, services: Mapping[str, Service]) -> list[ChainkitError]:
+    """Return what AWS would refuse about one link."""
+    found: list[ChainkitError] = []
+    queue = link.dead_letters
+    if queue is not None and (queue not in services or "redrive" not in services[queue].port.accepts):
+        found.append(
+            WiringError(
+                f"link {key!r}: dead_letter_queue={queue!r} is not a queue of this chain{nearest(queue, services)}",
+                fix="add the queue, or name one that is there",
+            )
+        )
+    found += link.problems(key, services[link.source], services[link.target])
+    return found
