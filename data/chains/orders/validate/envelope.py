@@ -76,11 +76,11 @@ def answer(event: Any, work: Callable[[Order], Order]) -> Any:
     A queue's batch is answered with the messages that failed, so that only they come back: its mapping needs
     `report_batch_item_failures`. A batch that failed altogether raises, which any mapping understands.
     """
-    batch = [r for r in event.get("Records", []) if r.get("eventSource") == "aws:sqs"]
-    if not batch:
+    batch = event.get("Records", [])
+    if not batch or batch[0].get("eventSource") != "aws:sqs":
         return _done(event, work)
     failed = []
-    for record in batch:
+    for record in batch:  # the records themselves, not a copy: what is called here belongs to the one at hand
         try:
             _done(record, work)
         except OrderError:
