@@ -641,16 +641,17 @@ WAYS = ("sync", "async", "sqs", "sns", "eventbridge")
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> ck.Chain:
-    """Chains of functions that hand each other work in all ways; each is reached from the first."""
+def flows(draw: st.DrawFn, *, is_certain: bool = False) -> ck.Chain:
+    """Chains of functions that hand each other work in all ways; each is reached from the first, if certain once."""
     count = draw(st.integers(2, 6))
-    chain = functions(*(f"f{i}" for i in range(count)))
+    law = ck.LogNormal(p50_s=0.1, p99_s=0.8)
+    chain = functions(*(f"f{i}" for i in range(count)), duration=law)
     for i in range(1, count):
         source, target, way = f"f{draw(st.integers(0, i - 1))}", f"f{i}", draw(st.sampled_from(WAYS))
         options = {
             "step": draw(st.integers(1, 3)),
-            "probability": draw(st.sampled_from([1.0, 0.5])),
-            "count": draw(st.integers(1, 2)),
+            "probability": 1.0 if is_certain else draw(st.sampled_from([1.0, 0.5])),
+            "count": 1 if is_certain else draw(st.integers(1, 2)),
             "keep": draw(st.sampled_from([False, False, False, True])),
         }
         if way in ("sync", "async"):
@@ -662,7 +663,7 @@ def flows(draw: st.DrawFn) -> ck.Chain:
         chain.connect(source, chain.add(middle), **options)
         chain.connect(middle, target)
         if way != "sqs" and draw(st.booleans()):
-            chain.connect(middle, chain.add(ck.LambdaFunction(f"g{i}")))
+            chain.connect(middle, chain.add(ck.LambdaFunction(f"g{i}", timeout_s=10, duration=law, init=0)))
     return chain
 
 
@@ -699,3 +700,15 @@ def test_a_variant_of_its_own_kind_is_the_same_chain(chain, kind):
     there = variant(chain, kind).chain
 
     assert variant(there, kind).rewired == ()
+
+
+@settings(max_examples=30)
+@given(chain=flows(is_certain=True), kind=st.sampled_from(KINDS))
+def test_a_request_costs_each_function_the_same_work_in_every_variant(chain, kind):
+    twin = variant(chain, kind).chain
+    before, after = alone_in_time(chain, 3), alone_in_time(twin, 3)
+
+    for request in range(3):
+        expected = own_work(chain, before, request)
+        assert expected.keys() == {one.name for one in pools(chain)}
+        assert own_work(twin, after, request) == pytest.approx(expected, abs=1e-9)
