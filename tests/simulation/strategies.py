@@ -68,24 +68,26 @@ def states(draw: Any, names: list[str], depth: int = 0) -> dict[str, Any]:
                 scope[f"{label}_"] = {"Type": "Pass", **way}
             case "parallel":
                 branches = [draw(states(names, 10 * (i + 1) + k)) for k in range(draw(st.integers(1, 3)))]
-                scope[label] = {"Type": "Parallel", "Branches": branches, **way, **draw(_failures(labels[0]))}
+                scope[label] = {"Type": "Parallel", "Branches": branches, **way, **draw(_failures(f"{prefix}z"))}
             case _:
-                scope[label] = {**task(draw(st.sampled_from(names))), **draw(_failures(labels[0]))}
+                scope[label] = {**task(draw(st.sampled_from(names))), **draw(_failures(f"{prefix}z"))}
                 del scope[label]["End"]
                 scope[label] |= way
+    if any("Catch" in state for state in scope.values()):
+        scope[f"{prefix}z"] = {"Type": "Wait", "Seconds": 1, "End": True}
     return {"StartAt": labels[0], "States": scope}
 
 
 @st.composite
-def _failures(draw: Any, first: str) -> dict[str, Any]:
+def _failures(draw: Any, caught: str) -> dict[str, Any]:
     """Retry and Catch of a state."""
     errors = st.sampled_from([["Trouble", "Sandbox.Timedout"], ["Lambda.TooManyRequestsException"], ["States.ALL"]])
     found: dict[str, Any] = {}
     if draw(st.booleans()):
         extra = draw(st.sampled_from([{}, {"JitterStrategy": "FULL"}, {"MaxDelaySeconds": 2}]))
         found["Retry"] = [{"ErrorEquals": draw(errors), "MaxAttempts": draw(st.integers(0, 2)), **extra}]
-    if draw(st.integers(0, 3)) == 0 and first:
-        found["Catch"] = [{"ErrorEquals": ["Trouble"], "Next": first}]
+    if draw(st.integers(0, 3)) == 0:
+        found["Catch"] = [{"ErrorEquals": draw(errors), "Next": caught}]
     return found
 
 
