@@ -471,7 +471,8 @@ class World(Messages):
         """Tell whether a request takes a link."""
         link: Any = self.links[key]
         if link.case is None:
-            return self.dice.hits(f"{key}.chance", link.probability, unit.request, unit.salt)
+            return self.dice.hits(f"{link.chance or key}.chance", link.probability, unit.request, unit.salt)
         case = [(k, other) for k, other in self._out(name) if getattr(other, "case", None) == link.case]
-        i = self.dice.way(f"{name}.{link.case}.case", [other.probability for _, other in case], unit.request, unit.salt)
-        return i is not None and case[i][0] == key
+        shares = {other.chance or k: other.probability for k, other in case}
+        i = self.dice.way(f"{name}.{link.case}.case", list(shares.values()), unit.request, unit.salt)
+        return i is not None and list(shares)[i] == (link.chance or key)
