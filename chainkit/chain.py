@@ -4,7 +4,7 @@ Services and links are frozen; the chain is not. `chain.graph` is a networkx Mul
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -256,6 +256,11 @@ class Chain:
             del self._services[self.service(name).name]
             self.layout.pop(name, None)
             self._links = {k: v for k, v in self._links.items() if name not in (v.source, v.target)}
+        self._graph = None
+
+    def order_links(self, place: Callable[[str], Any]) -> None:
+        """Sort the links by what `place` gives for their ids: their order is part of the draws of a run."""
+        self._links = {key: self._links[key] for key in sorted(self._links, key=place)}
         self._graph = None
 
     def copy(self, name: str | None = None) -> Self:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainkit.billing.bill import Bill, bill
 from chainkit.chain import Chain, as_chain
-from chainkit.errors import ConfigError
+from chainkit.errors import ChainkitError, ConfigError
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation.loads import Load
@@ -95,8 +95,11 @@ def compare(
     runs, bills = {}, {}
     for name, entry in chains.items():
         chain = as_chain(entry, f"compare: {name!r}")
-        runs[name] = simulate(chain, load, requests=requests, seed=seed, **options)
-        bills[name] = bill(chain, runs[name], requests_per_month=requests_per_month, free_tier=free_tier)
+        try:
+            runs[name] = simulate(chain, load, requests=requests, seed=seed, **options)
+            bills[name] = bill(chain, runs[name], requests_per_month=requests_per_month, free_tier=free_tier)
+        except ChainkitError as error:
+            raise type(error)(f"compare: {name!r}: {error.problem}", fix=error.fix) from None
     return Comparison(runs, bills)
 
 

@@ -121,6 +121,8 @@ class Caller(Link):
     """Share of the own work after which the step begins; None: evenly."""
     probability: float = Field(default=1.0, ge=0, le=1)
     """Chance that a request takes this link."""
+    chance: str | None = None
+    """Name of the draw that decides: links of one caller that share it are taken by the same requests. None: its id."""
     filter_policy: dict[str, list[Any]] | None = None
     """Attribute -> values for which the caller's code takes this link (matchers as in a subscription); None: always."""
     case: str | None = None

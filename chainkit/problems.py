@@ -45,21 +45,21 @@ def _name_problems(name: str, services: Mapping[str, Service], links: Mapping[st
 
 def _case_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
     """Return the cases, and the routes of an API, whose probabilities add to more than 1."""
-    sums: dict[tuple[str, str], float] = {}
-    for link in links.values():
+    shares: dict[tuple[str, str], dict[str, float]] = {}
+    for key, link in links.items():
         if not isinstance(link, Caller):
             continue
         routes = "integration" in services[link.source].port.emits
         if routes or link.case is not None:
             case = "routes" if routes else f"case {link.case!r}"
-            sums[link.source, case] = sums.get((link.source, case), 0.0) + link.probability
+            shares.setdefault((link.source, case), {})[link.chance or key] = link.probability
     return [
         ConfigError(
-            f"{source!r}: {case}: probabilities add to {total:g}, more than 1",
+            f"{source!r}: {case}: probabilities add to {sum(each.values()):g}, more than 1",
             fix="give each link its probability: they exclude each other",
         )
-        for (source, case), total in sums.items()
-        if total > 1 + 1e-9
+        for (source, case), each in shares.items()
+        if sum(each.values()) > 1 + 1e-9
     ]
 
 

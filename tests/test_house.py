@@ -28,9 +28,21 @@ HEAVY = {"numba", "boto3", "botocore", "moto", "matplotlib", "anywidget", "ipywi
 SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "base", "core", "types"}
 # Tests of no single module: of the repository, of several modules together, or of every service.
 WHOLE = {
-    "house", "notebook_shape", "docs", "imports", "wheel", "contract", "laws", "seeds", "kernel_vs_twin", "python_kernel",
-    "validation_v9", "validation_v10", "order_machine", "slice",
-}  # fmt: skip
+    "contract",
+    "docs",
+    "house",
+    "imports",
+    "kernel_vs_twin",
+    "laws",
+    "notebook_shape",
+    "order_machine",
+    "python_kernel",
+    "seeds",
+    "slice",
+    "validation_v10",
+    "validation_v9",
+    "wheel",
+}
 
 
 def name_of(requirement: str) -> str:

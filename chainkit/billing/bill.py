@@ -9,6 +9,7 @@ share it in proportion to their quantities.
 """
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,14 +17,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, prices
+from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, PriceMissingError, nearest
 from chainkit.records import Usage, UsageLine
 from chainkit.units import HOURS_PER_MONTH, usd
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chainkit.chain import Chain
 
 # Cold starts and batches: more requests share a warm environment, or one receive. They do not grow with the requests.
 _UNEVEN_COUNTERS = {"init_ms", "receives", "deletes"}
@@ -160,7 +160,7 @@ class _Month:
 
 
 def bill(
-    chain: "Chain",
+    chain: Chain,
     run: Usage | HasUsage,
     *,
     requests_per_month: float | None = None,
@@ -171,7 +171,7 @@ def bill(
 
     Parameters
     ----------
-    chain : gives region and services
+    chain : gives region and services; a variant gives its own
     run : a run, or anything else with a `usage`, or a `Usage` itself
     requests_per_month : 0 or more
         What is counted per request is scaled to these, what is counted per hour to the 730 hours of a month. None: the
@@ -184,7 +184,7 @@ def bill(
     PriceMissingError
         If the region has no prices, or something was used that has no price there.
     ConfigError
-        If the usage is not this chain's, or a number is refused.
+        If the usage is not this chain's, or something given is refused.
 
     Examples
     --------
@@ -195,14 +195,21 @@ def bill(
     >>> print(bill(chain, usage, free_tier=True))
     shop in us-east-1: 3,000,000 requests a month, with the free tier
     node   what                             quantity       free  unit     USD a month
-    pay    invocations, retries included   3,000,000  1,000,000  request         $0.4
+    pay    invocations, retries included   3,000,000  1,000,000  request        $0.40
     pay    run time at 1536 MB, by the ms    540,000    400,000  GB-s           $2.33
     total                                                                       $2.73
-    $0.9111 per million requests
+    $0.91 per million requests
     """
+    chain = as_chain(chain, "bill")
     usage = run if isinstance(run, Usage) else getattr(run, "usage", None)
     if not isinstance(usage, Usage):
         raise ConfigError(f"bill: run={run!r} has no usage", fix="give a run of ck.simulate, or a Usage")
+    if not isinstance(free_tier, bool):
+        raise ConfigError(f"bill: free_tier={free_tier!r} is neither True nor False", fix="give one of the two")
+    if not isinstance(price_book, Prices | None):
+        raise ConfigError(
+            f"bill: price_book={price_book!r} is no price book", fix="give a Prices of chainkit.billing.prices"
+        )
     month = _month(chain, usage, requests_per_month)
     book = prices(chain.region) if price_book is None else price_book
     lines = tuple(_lines(chain, month, book, free_tier))
@@ -218,7 +225,7 @@ def bill(
 
 
 def usage_of(
-    chain: "Chain",
+    chain: Chain,
     counts: Mapping[str, Mapping[str, float]],
     *,
     requests: float,
@@ -253,7 +260,10 @@ def usage_of(
     >>> round(bill(chain, usage).total_usd, 9)
     0.72
     """
+    chain = as_chain(chain, "usage_of")
+    _require_mapping("usage_of: counts", counts)
     for name, given in counts.items():
+        _require_mapping(f"usage of {name!r}", given)
         known = [meter.counter for meter in chain.service(name).meters() if meter.counter != "hours"]
         for counter, value in given.items():
             if counter not in known:
@@ -275,7 +285,7 @@ def usage_of(
 # --- from usage to lines ---
 
 
-def _month(chain: "Chain", usage: Usage, requests_per_month: float | None) -> _Month:
+def _month(chain: Chain, usage: Usage, requests_per_month: float | None) -> _Month:
     """Return the month, after checking the usage."""
     _require("usage", "requests", usage.requests)
     _require("usage", "hours", usage.hours, above_zero=True)
@@ -298,7 +308,7 @@ def _month(chain: "Chain", usage: Usage, requests_per_month: float | None) -> _M
     return _Month(usage, float(requests_per_month))
 
 
-def _lines(chain: "Chain", month: _Month, book: Prices, free_tier: bool) -> Iterator[BillLine]:
+def _lines(chain: Chain, month: _Month, book: Prices, free_tier: bool) -> Iterator[BillLine]:
     """Yield the line of each meter that counted something."""
     used = [(line, quantity) for line in month.usage.lines if (quantity := month.quantity(line))]
     priced = {line.meter.price: _price(book, line) for line, _ in used}
@@ -355,7 +365,7 @@ def _depends_on_rate(line: UsageLine, polled: set[str]) -> bool:
     return line.meter.counter in _UNEVEN_COUNTERS or line.node in polled
 
 
-def _notes(chain: "Chain", month: _Month, book: Prices, lines: tuple[BillLine, ...]) -> Iterator[str]:
+def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...]) -> Iterator[str]:
     """Yield what to know before believing the figures."""
     uneven = [f"{line.node} ({line.what})" for line in lines if line.depends_on_rate]
     if uneven and month.differs():
@@ -397,7 +407,13 @@ def _count(quantity: float) -> str:
 
 def _require(who: str, field: str, value: Any, *, above_zero: bool = False) -> None:
     """Raise unless `value` is a finite number, 0 or more."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or value < 0 or (above_zero and value == 0):
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= sys.float_info.max or (above_zero and value == 0):
         allowed = "above 0" if above_zero else "0 or more"
         raise ConfigError(f"{who}: {field}={value!r} is no quantity; allowed: {allowed}", fix="give a finite number")
+
+
+def _require_mapping(who: str, value: Any) -> None:
+    """Raise unless `value` gives names their values."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{who}={value!r} is no mapping", fix='write {"jobs": {"sends": 1e6}}')

@@ -255,11 +255,10 @@ class Calls:
         """Write the part of that test which is drawn."""
         a = self.a
         if self._is_exclusive(name, link):
-            group = [
-                (other, v) for other, v in self._out(name, Caller)
-                if (v.case == link.case) or isinstance(self.behaviours[name], Relay)
-            ]  # fmt: skip
-            before = sum(v.probability for other, v in group[: [o for o, _ in group].index(key)])
+            is_relay = isinstance(self.behaviours[name], Relay)
+            group = [(other, v) for other, v in self._out(name, Caller) if is_relay or v.case == link.case]
+            shares = {v.chance or other: v.probability for other, v in group}
+            before = sum(list(shares.values())[: list(shares).index(link.chance or key)])
             site = f"{name}.{link.case or 'routes'}.case"
             if before == 0 and link.probability >= 1:
                 return None
@@ -269,7 +268,7 @@ class Calls:
         elif link.probability >= 1:
             return None
         else:
-            a.emit(k.CHANCE, 0, a.chance(f"{key}.chance", link.probability), f"{label}.do")
+            a.emit(k.CHANCE, 0, a.chance(f"{link.chance or key}.chance", link.probability), f"{label}.do")
         a.emit(k.JUMP, ALWAYS, 0, f"{label}.skip")
         a.label(f"{label}.do")
         return f"{label}.skip"

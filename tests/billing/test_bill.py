@@ -13,6 +13,7 @@ from chainkit.billing.bill import bill, usage_of
 from chainkit.billing.prices import Prices, prices
 from chainkit.errors import ConfigError, PriceMissingError, WiringError
 from chainkit.records import Meter, Usage, UsageLine
+from chainkit.rewiring import Variant
 
 CENT_USD = 0.02
 """The pricing pages round each line to cents and add the rounded lines."""
@@ -370,7 +371,7 @@ def test_what_is_free_is_taken_off_in_the_sentence_too():
     (line,) = bill(SHOP, usage, free_tier=True).lines
 
     assert line.why == (
-        "invocations, retries included: 3,000,000 - 1,000,000 free; 2,000,000 x $0.0000002 per request = $0.4"
+        "invocations, retries included: 3,000,000 - 1,000,000 free; 2,000,000 x $0.0000002 per request = $0.40"
     )
 
 
@@ -458,6 +459,25 @@ def test_something_without_a_usage_is_refused():
         bill(SHOP, "yesterday")
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [({"free_tier": "no"}, "free_tier='no' is neither True nor False"), ({"price_book": "list"}, "price_book='list'")],
+)
+def test_a_wrong_choice_is_refused(given, problem):
+    with pytest.raises(ConfigError, match=f"bill: {problem}"):
+        bill(SHOP, metered("lambda-requests", 1.0), **given)
+
+
+def test_a_variant_is_billed_as_its_chain_and_anything_else_is_refused():
+    usage = metered("lambda-requests", 1.0)
+
+    assert bill(Variant("sync", SHOP, (), (), ()), usage) == bill(SHOP, usage)
+    with pytest.raises(ConfigError, match="bill: 'shop' is no chain"):
+        bill("shop", usage)
+    with pytest.raises(ConfigError, match="usage_of: 'shop' is no chain"):
+        usage_of("shop", COUNTS, requests=1)
+
+
 def test_a_missing_price_is_never_zero():
     with pytest.raises(PriceMissingError, match=r"'pay': any \(anything\): .*'gold'.*'us-east-1'"):
         bill(SHOP, metered("gold", 1e-9))
@@ -506,7 +526,7 @@ def test_a_usage_that_cannot_be_is_refused(usage, problem):
         bill(SHOP, replace(metered("lambda-requests", 1.0), **usage))
 
 
-@pytest.mark.parametrize("requests_per_month", [-1, math.nan, math.inf, "10e6", True])
+@pytest.mark.parametrize("requests_per_month", [-1, math.nan, math.inf, 10**400, "10e6", True])
 def test_a_volume_that_cannot_be_is_refused(requests_per_month):
     with pytest.raises(ConfigError, match="requests_per_month="):
         bill(SHOP, metered("lambda-requests", 1.0), requests_per_month=requests_per_month)
@@ -537,6 +557,8 @@ def test_an_unknown_counter_is_answered_with_the_nearest():
     [
         ({"counts": {"pay": {"run_ms": -1}}}, "run_ms=-1"),
         ({"counts": {"pay": {"run_ms": "1 s"}}}, "run_ms='1 s'"),
+        ({"counts": {"pay": 3}}, "usage of 'pay'=3 is no mapping"),
+        ({"counts": ["pay"]}, "counts=\\['pay'\\] is no mapping"),
         ({"requests": math.nan}, "requests=nan"),
         ({"hours": 0}, "hours=0"),
     ],
