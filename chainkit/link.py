@@ -141,6 +141,11 @@ class Caller(Link):
     """Route of an API, "POST /orders"; of no effect elsewhere."""
     maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
 
+    @property
+    def kind(self) -> Kind:
+        """The caller goes on at once, unless the link says otherwise."""
+        return "send"
+
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the caller's role must allow."""
         if self._is_admitted(source, target):

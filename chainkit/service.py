@@ -65,6 +65,9 @@ class Service(ABC):
     """Who assumes this service's role, for a service that needs one."""
     grants: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Word of `port.accepts` or `port.emits` -> actions that the other end's role must allow."""
+    delivery_protocol: ClassVar[str] = ""
+    """What SNS calls a delivery here ("lambda", "sqs"); such a target lets a topic or rule in by its own policy, any
+    other needs the rule's role. "" where no topic can deliver."""
     handle_suffix: ClassVar[str] = ""
     """Last words of the environment variable that tells callers where this service is."""
 

@@ -108,11 +108,6 @@ class SendMessage(Caller):
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"send": {}}
     maximum_bytes: ClassVar[int] = 1024 * 1024  # AWS blog 2026-01-29
 
-    @property
-    def kind(self) -> Kind:
-        """The caller goes on at once."""
-        return "send"
-
 
 @declared
 class Publish(Caller):
@@ -123,11 +118,6 @@ class Publish(Caller):
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"publish": {}}
     maximum_bytes: ClassVar[int] = 256 * 1024  # not in the 1 MB announcement of 2026-01-29
 
-    @property
-    def kind(self) -> Kind:
-        """The caller goes on at once."""
-        return "send"
-
 
 @declared
 class PutEvents(Caller):
@@ -137,11 +127,6 @@ class PutEvents(Caller):
     accepts: ClassVar[tuple[str, ...]] = ("event",)
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"put_events": {}}
     maximum_bytes: ClassVar[int] = 1024 * 1024  # AWS blog 2026-01-29
-
-    @property
-    def kind(self) -> Kind:
-        """The caller goes on at once."""
-        return "send"
 
 
 @declared
@@ -232,13 +217,18 @@ class Subscription(Delivery):
     accepts: ClassVar[tuple[str, ...]] = ("delivery",)
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"subscription": {}}
 
+    @classmethod
+    def accepted(cls, target: Service) -> str | None:
+        """Return the word, if SNS has a protocol for the target."""
+        return super().accepted(target) if target.delivery_protocol else None
+
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return filters that SNS refuses."""
         return patterns.complaints(self.filter_policy, f"link {key!r}: filter_policy")
 
     def hop(self, target: Service) -> str:
         """Return the key of the law from Publish to the target."""
-        return "sns_to_lambda" if "batch" in target.port.accepts else "sns_to_sqs"
+        return f"sns_to_{target.delivery_protocol}"
 
     def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return the policies of the target and of the dead-letter queue."""
@@ -248,7 +238,7 @@ class Subscription(Delivery):
         """Return the subscription."""
         properties: dict[str, Any] = {
             "TopicArn": source.arn(),
-            "Protocol": "lambda" if "batch" in target.port.accepts else "sqs",
+            "Protocol": target.delivery_protocol,
             "Endpoint": target.arn(),
         }
         if self.filter_policy is not None:
@@ -282,7 +272,7 @@ class Rule(Delivery):
 
     def hop(self, target: Service) -> str:
         """Return the key of the law from PutEvents to the target."""
-        return "eventbridge_to_lambda" if "batch" in target.port.accepts else "eventbridge_to_other"
+        return "eventbridge_to_lambda" if target.delivery_protocol == "lambda" else "eventbridge_to_other"
 
     @property
     def filter_policy(self) -> dict[str, list[Any]] | None:
@@ -295,13 +285,13 @@ class Rule(Delivery):
 
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the rule's role must allow, for targets that take a role (state machines, buses)."""
-        grant = None if "delivery" in target.port.accepts else target.grant(self.accepted(target) or "")
+        grant = None if target.delivery_protocol else target.grant(self.accepted(target) or "")
         return [(source.name, grant)] if grant is not None else []
 
     def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return the policies of targets without a role, and of the dead-letter queue."""
         arn = {"Fn::GetAtt": [self._id(source, target), "Arn"]}
-        taken_by_policy = [target.name] if "delivery" in target.port.accepts else []
+        taken_by_policy = [target.name] if target.delivery_protocol else []
         return [(n, "events.amazonaws.com", arn) for n in (*taken_by_policy, self.dead_letter_queue) if n]
 
     def _id(self, source: Service, target: Service) -> str:
@@ -386,7 +376,7 @@ class Destination(Link):
 
     def hop(self, target: Service) -> str:
         """Return the key of the hop's law: a function gets it as an asynchronous event."""
-        return "async_invocation" if "batch" in target.port.accepts else ""
+        return "async_invocation" if target.delivery_protocol == "lambda" else ""
 
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the function's role must allow."""
