@@ -42,6 +42,8 @@ from tests.simulation.twin_parts import (
     Request,
     Story,
     Work,
+    attributes,
+    passes_all,
 )  # fmt: skip
 
 
@@ -468,11 +470,13 @@ class World(Messages):
         return bool(link.on_error == "fail")
 
     def _takes(self, name: str, key: str, unit: Message) -> bool:
-        """Tell whether a request takes a link."""
+        """Tell whether a request takes a link: by its attributes, and by a chance that links may share."""
         link: Any = self.links[key]
+        q, s = unit.request, unit.salt
+        if not passes_all(link.filter_policy or {}, attributes(self.dice, self.load.attributes, q)):
+            return False
         if link.case is None:
-            return self.dice.hits(f"{link.chance or key}.chance", link.probability, unit.request, unit.salt)
-        case = [(k, other) for k, other in self._out(name) if getattr(other, "case", None) == link.case]
-        shares = {other.chance or k: other.probability for k, other in case}
-        i = self.dice.way(f"{name}.{link.case}.case", list(shares.values()), unit.request, unit.salt)
-        return i is not None and list(shares)[i] == (link.chance or key)
+            return self.dice.hits(f"{link.chance or key}.chance", link.probability, q, s)
+        case = {o.chance or k: o.probability for k, o in self._out(name) if getattr(o, "case", None) == link.case}
+        i = self.dice.way(f"{name}.{link.case}.case", [*case.values()], q, s)
+        return i is not None and [*case][i] == (link.chance or key)

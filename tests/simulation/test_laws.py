@@ -304,6 +304,4 @@ def test_the_account_limit_throttles_as_erlang_says() -> None:
     shares = (simulate(chain_of(f), Poisson(rate_per_s=1_000), 100_000, seed=s).ledger["throttled"] for s in SEEDS)
 
     assert erlang_b(2016, 1000) == pytest.approx(0.504455, abs=5e-7)
-    assert_about(
-        0.504455, (share / 100_000 for share in shares), own_error=0.003
-    )  # at first all is free
+    assert_about(0.504455, (share / 100_000 for share in shares), own_error=0.003)  # at first all is free

@@ -6,11 +6,10 @@ from typing import Any
 
 import simpy
 
-from chainkit.patterns import passes
 from chainkit.records import Buffer, Flow, Pool, Step
 from chainkit.simulation.draws import again, descend
 from chainkit.wiring import Delivery, Destination, Redrive, Task
-from tests.simulation.twin_parts import ITEM, OK, Answer, Message, Queue, Rank, Story, attributes, matches
+from tests.simulation.twin_parts import ITEM, OK, Answer, Message, Queue, Rank, Story, attributes, matches, passes_all
 
 EVENT_WAITS_S = (60.0, 120.0)
 BACKOFF_MOST_S = 300.0
@@ -160,7 +159,7 @@ class Messages:
         """Tell whether a message passes a link's filter."""
         policy = link.filter_policy or {}
         if policy and set(policy) <= set(carried):
-            return all(passes(rules, carried[name]) for name, rules in policy.items())
+            return passes_all(policy, carried)
         return link.match_fraction is None or self.dice.hits(f"{key}.chance", link.match_fraction, q, s)
 
     # --- state machines ---

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import simpy
 
 from chainkit.distributions import Constant, Law, Standard
+from chainkit.patterns import passes
 from chainkit.records import Buffer, Flow, Pool
 from chainkit.simulation import draws
 from chainkit.wiring import EventSourceMapping
@@ -309,3 +310,8 @@ def attributes(dice: Dice, shares: Mapping[str, Mapping[Any, float]], request: i
         i = dice.way(f"attribute:{name}", list(values.values()), request, 0)
         carried[name] = list(values)[-1 if i is None else i]
     return carried
+
+
+def passes_all(policy: Mapping[str, Any], carried: Mapping[str, Any]) -> bool:
+    """Tell whether a request's attributes pass every field of a filter."""
+    return all(passes(rules, carried[name]) for name, rules in policy.items())
