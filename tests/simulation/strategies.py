@@ -9,7 +9,7 @@ from chainkit.distributions import Constant, Exponential, Law, LogNormal, Mixtur
 from chainkit.service import Service
 from chainkit.simulation.loads import Poisson, Steady
 from chainkit.wiring import fitting
-from tests.simulation.cases import KINDS, Case, rules, task
+from tests.simulation.case import KINDS, Case, rules, task
 
 ATTEMPTS = st.integers(0, 3)
 SOME = st.sampled_from([0.1, 0.4])

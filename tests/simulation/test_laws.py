@@ -14,7 +14,8 @@ import chainkit as ck
 from chainkit import data
 from chainkit.distributions import Constant, Exponential, Gamma, Law, LogNormal, Uniform, from_plain
 from chainkit.simulation.loads import Load, Poisson, Steady
-from tests.simulation.cases import CASES, chain_of, machine, rules, task
+from tests.simulation.case import chain_of, machine, rules, task
+from tests.simulation.cases import CASES
 from tests.simulation.twin_parts import Dice
 
 SEEDS = range(1, 11)
