@@ -6,6 +6,7 @@
 
 import dataclasses
 import functools
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypeVar, cast, dataclass_transform, get_args, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -170,7 +171,7 @@ def _refusal(cls: type, args: tuple[Any, ...], given: dict[str, Any], error: Val
         return ConfigError(f"{who}: {problem}", fix=_number_to_write(value, field, "s") or cause.fix)
     spot = field + "".join(f"[{key!r}]" for key in where[1:] if key != "[key]")  # pydantic's word for a key
     complaint = _complaint(first, known.get(field))
-    fix = _number_to_write(value, field, unit_of(field)) or _advice(known.get(field))
+    fix = _number_to_write(value, field, unit_of(field)) or _whole(first) or _advice(known.get(field))
     return ConfigError(f"{who}: {spot}={value!r} {complaint}", fix=fix)
 
 
@@ -192,7 +193,7 @@ def _complaint(first: Any, setting: Setting | None) -> str:
     kind = first["type"]
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than") and setting is not None:
         return f"is outside {_range(setting)}"
-    if kind == "string_pattern_mismatch":
+    if kind == "string_pattern_mismatch" and (setting is None or setting.name == "name"):
         return "is not a name: a letter, then at most 47 letters, digits, - or _"
     if setting is not None and setting.choices:
         return f"is not one of {', '.join(map(repr, setting.choices))}"
@@ -215,6 +216,19 @@ def _number_to_write(value: Any, field: str, unit: str) -> str:
     suffix = field if unit_of(field) else f"{field}_s"  # a law's field has no unit in its name: seconds
     if isinstance(value, str) and unit and (meant := number_meant(value, suffix)) is not None:
         return f"write the number in {unit}: {field}: {meant:.15g}"
+    return ""
+
+
+def _whole(first: Any) -> str:
+    """Return what to write instead of a whole number of another type (1024.0, numpy's), or ""."""
+    value = first["input"]
+    if (
+        first["type"] == "int_type"
+        and isinstance(value, Integral | float)
+        and not isinstance(value, bool)
+        and value % 1 == 0
+    ):
+        return f"write it as an int: {int(value)}"
     return ""
 
 

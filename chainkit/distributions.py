@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from chainkit.errors import ConfigError, nearest
-from chainkit.law import FloatArray, Law, Standard, Unit, checked_names, is_number, number, real, rounded
+from chainkit.law import FloatArray, Law, Standard, Unit, checked_names, is_number, number, real, rounded, within_a_year
 
 _Pairs = Mapping[Any, float] | Sequence[tuple[Any, float]]
 
@@ -434,7 +434,10 @@ def _fields_schema(law: type[Law]) -> dict[str, Any]:
 
 
 Duration = Annotated[
-    Law, PlainValidator(as_law), PlainSerializer(lambda law: law.to_plain()), WithJsonSchema(law_schema())
+    Law,
+    PlainValidator(lambda value: within_a_year(as_law(value))),
+    PlainSerializer(lambda law: law.to_plain()),
+    WithJsonSchema(law_schema()),
 ]
 """A pydantic field that takes what `as_law` takes and holds a law."""
 

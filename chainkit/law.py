@@ -18,6 +18,7 @@ from chainkit.errors import ConfigError, nearest
 FloatArray = npt.NDArray[np.float64]
 Floats = TypeVar("Floats", float, FloatArray)
 Function = Callable[[FloatArray], FloatArray]
+YEAR_S = 365 * 86_400.0
 
 
 class Unit(NamedTuple):
@@ -232,6 +233,14 @@ def checked_names(owner: str, given: Any, *, known: Sequence[str], required: Seq
     if missing := ", ".join(name for name in required if name not in named):
         raise ConfigError(f"{owner}: {missing} missing; needed: {', '.join(required)}", fix=f"add {missing}")
     return named
+
+
+def within_a_year(law: Law) -> Law:
+    """Return a law whose mean is at most a year, as nothing on AWS takes longer (a Standard execution), or raise."""
+    if law.mean_s > YEAR_S:
+        problem = f"duration={law!r} has a mean of {law.mean_s:.3g} s; allowed: at most a year, {YEAR_S:.0f} s"
+        raise ConfigError(problem, fix="give the time in seconds")
+    return law
 
 
 def rounded(value: Any) -> Any:

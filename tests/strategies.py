@@ -20,6 +20,7 @@ from chainkit.wiring import WORDS, Link, Retry, fitting
 Strategy = st.SearchStrategy[Any]
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,11}", fullmatch=True)
+variables = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{1,11}", fullmatch=True)
 seconds = st.floats(0.001, 100.0)
 fractions = st.floats(0.0, 1.0)
 
@@ -68,10 +69,10 @@ def _values(kind: Any, setting: Setting) -> Strategy | None:
         bool: st.booleans(),
         int: st.integers(low, high),  # type: ignore[arg-type]
         float: st.floats(low, high, allow_nan=False, allow_infinity=False, exclude_min=setting.is_low_excluded),
-        str: st.text(max_size=12),
+        str: st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1, max_size=12),
         Law: laws(),
         Retry: st.deferred(retries),
-        dict[str, str]: st.dictionaries(st.text(min_size=1, max_size=12), st.text(max_size=12), max_size=3),
+        dict[str, str]: st.dictionaries(variables, st.text(max_size=12), max_size=3),
     }
     return simple.get(kind)
 

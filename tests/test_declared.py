@@ -1,5 +1,6 @@
 """Fields declared once: what they tell, and how their refusals read."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +91,8 @@ def test_every_range_of_a_service_has_a_source(cls):
             "timeout_s=1.5 is not a valid integer",
             "choose timeout_s in 1..900 s (Lambda quotas, 2026)",
         ),
+        ({"timeout_s": 10.0}, "timeout_s=10.0 is not a valid integer", "write it as an int: 10"),
+        ({"timeout_s": np.int64(10)}, "timeout_s=np.int64(10) is not a valid integer", "write it as an int: 10"),
         ({"timeout_s": "10 s"}, "timeout_s='10 s' is not a valid integer", "write the number in s: timeout_s: 10"),
         (
             {"timeout_s": "1.5 min"},
@@ -128,11 +131,46 @@ def test_every_range_of_a_service_has_a_source(cls):
             "environment[1]=1 is not a valid string",
             "environment: Environment variables besides those that links give.",
         ),
+        (
+            {"code": ""},
+            "code='' is refused: String should have at least 1 character",
+            "code: Folder of the handler's code, relative to the design file; None: a stand-in that behaves as "
+            "designed.",
+        ),
+        (
+            {"error_name": ""},
+            "error_name='' is refused: String should have at least 1 character",
+            "error_name: Name of the error it then raises, as Retry and Catch see it.",
+        ),
+        *[
+            (
+                {"handler": handler},
+                f"handler={handler!r} is refused: String should match pattern '^\\S+$'",
+                "handler: Module and function that Lambda calls.",
+            )
+            for handler in ("", "my handler.handle")
+        ],
+        (
+            {"log_retention_days": True},
+            "log_retention_days: True is no number of days",
+            "give a number of days, such as 14",
+        ),
+        (
+            {"duration": 1e30},
+            "duration=Constant(value_s=1e+30) has a mean of 1e+30 s; allowed: at most a year, 31536000 s",
+            "give the time in seconds",
+        ),
         ({"name": "pay2"}, "name='pay2' is given a second time", "leave it out"),
     ],
 )
 def test_a_refusal_says_who_what_and_how_to_mend_it(given, problem, fix):
     assert refusal(LambdaFunction, "pay", **given) == (f"LambdaFunction 'pay': {problem}", fix)
+
+
+def test_a_variable_that_lambda_would_refuse_is_an_error_of_the_function():
+    (error,) = LambdaFunction("pay", environment={"TABLE": "a", "TABLE-NAME": "a"}).problems({})
+
+    assert "environment: 'TABLE-NAME' is no name of a variable" in error.problem
 
 
 def test_a_duration_with_a_unit_is_refused_with_the_number_to_write():

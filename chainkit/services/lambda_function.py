@@ -7,16 +7,18 @@ Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
          [3] Init durations by runtime: maxday/lambda-perf, July-August 2026 (data/latency.json)
          [4] CPU share: 1 vCPU at 1,769 MB; measured on 12 functions, 2020-22 (data/latency.json)
          [5] INIT is billed for every packaging since 2025-08-01, AWS Compute Blog 2025-04-29
+         [6] CreateFunction: names of variables, handlers (API model in botocore, 2026)
 Checked  2026-11-23
 """
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chainkit import data, packaging
 from chainkit.declared import settings
@@ -30,6 +32,13 @@ Runtime = Literal[
     "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x", "nodejs22.x", "nodejs24.x",
     "java17", "java21", "java25", "dotnet8", "dotnet10", "ruby3.4", "provided.al2023",
 ]  # fmt: skip
+
+
+def _days(days: Any) -> Any:
+    """Refuse True, which Python would take for one day."""
+    if isinstance(days, bool):
+        raise ConfigError(f"{days!r} is no number of days", fix="give a number of days, such as 14")
+    return days
 
 
 @service
@@ -64,7 +73,7 @@ class LambdaFunction(Service):
     """Memory at which the laws were measured; None: at `memory_mb`."""
     error_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Chance that an attempt fails at the end of its own work."""
-    error_name: str = "Exception"
+    error_name: str = Field(default="Exception", min_length=1)
     """Name of the error it then raises, as Retry and Catch see it."""
     poison_fraction: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Share of the requests that fail here on every attempt."""
@@ -89,13 +98,13 @@ class LambdaFunction(Service):
     """Runtime of the deployed function; decides the default init."""
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     """Processor; decides the price of duration."""
-    code: str | None = None
+    code: str | None = Field(default=None, min_length=1)
     """Folder of the handler's code, relative to the design file; None: a stand-in that behaves as designed."""
-    handler: str = "handler.handle"
+    handler: str = Field(default="handler.handle", max_length=128, pattern=r"^\S+$")  # [6]
     """Module and function that Lambda calls."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables besides those that links give."""
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 14
+    log_retention_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], BeforeValidator(_days)] = 14
     """How long its log group keeps events, days."""
 
     port: ClassVar[Port] = Port(emits=("call", "outcome"), accepts=("call", "delivery", "batch"))
@@ -152,15 +161,24 @@ class LambdaFunction(Service):
 
     def problems(self, names: Any) -> list[ConfigError]:
         """Return what Lambda would refuse beyond single settings."""
+        who = f"LambdaFunction {self.name!r}"
+        found = [
+            ConfigError(
+                f"{who}: environment: {name!r} is no name of a variable; allowed: a letter, then letters, digits or _",
+                fix="rename it, as in TABLE_NAME",
+            )
+            for name in self.environment
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", name)  # [6]
+        ]
         path = PurePosixPath(self.code) if self.code is not None else None
         if path is not None and (path.is_absolute() or ".." in path.parts):
-            return [
+            found.append(
                 ConfigError(
-                    f"LambdaFunction {self.name!r}: code={self.code!r} leads out of the design file's folder",
+                    f"{who}: code={self.code!r} leads out of the design file's folder",
                     fix="put the code below the folder of the design file and name it relative to that",
                 )
-            ]
-        return []
+            )
+        return found
 
     def arn(self) -> Any:
         """Return the function's ARN."""
@@ -389,9 +407,7 @@ PERMISSION = Api(
         ),
     ),
     read=(Call("get_policy", lambda p: given(p, "FunctionName")),),
-    delete=(
-        Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement_id(p)}),
-    ),
+    delete=(Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement_id(p)}),),
     ref=lambda answer, p: _statement(answer, p).get("Sid"),
     settings={
         "Action": lambda answer, p: _statement(answer, p)["Action"],
