@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from chainkit.billing.bill import Bill
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ConfigError
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
@@ -98,7 +98,7 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
     Raises
     ------
     ConfigError
-        If there is no picture of such a thing.
+        If there is no picture of such a thing, or `ax` is none.
 
     Examples
     --------
@@ -115,6 +115,8 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
             f"plot: there is no figure of a {type(thing).__name__}; allowed: {names}",
             fix="give one of these; a DataFrame draws itself (frame.plot)",
         )
+    if not isinstance(ax, Axes | None):
+        raise ConfigError(f"plot: ax={ax!r} is no matplotlib axes", fix="give one of plt.subplots(), or leave it out")
     if ax is not None:
         figure_of.draw(ax, thing)
         return ax
@@ -134,19 +136,14 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
 
 def _chain_size(chain: Chain | Variant) -> tuple[float, float]:
     """Return inches: 80 pixels each, as long as it is not wider than two pages."""
-    *_, width, height = picture(_chain(chain)).box
+    *_, width, height = picture(as_chain(chain, "plot")).box
     scale = min(1 / 80, 20 / width)
     return max(width * scale, 3.0), max(height * scale, 1.2)
 
 
-def _chain(thing: Chain | Variant) -> Chain:
-    """Return the chain of a variant."""
-    return thing.chain if isinstance(thing, Variant) else thing
-
-
 def _draw_chain(ax: Axes, thing: Chain | Variant) -> None:
     """Draw cards and links, in the pixels of the layout."""
-    chain = _chain(thing)
+    chain = as_chain(thing, "plot")
     drawn = picture(chain)
     left, top, width, height = drawn.box
     ax.set(xlim=(left, left + width), ylim=(top + height, top), aspect="equal")

@@ -17,7 +17,7 @@ from typing import Any
 
 import networkx as nx
 
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.errors import TemplateError
 from chainkit.records import Api, Call, Grant, Properties, Resource
 from chainkit.service import Service, Surroundings, as_text, logical_id
@@ -42,6 +42,7 @@ def template(chain: Chain) -> dict[str, Any]:
     >>> template(chain)["Resources"]["Jobs"]["Type"]
     'AWS::SQS::Queue'
     """
+    chain = as_chain(chain, "template")
     made = resources(chain)
     document: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{chain.name}, by chainkit"}
     if any("Zip" in resource.properties for resource in made):

@@ -157,6 +157,11 @@ def test_a_thing_without_a_figure_is_refused_with_what_has_one():
         ck.plot({})
 
 
+def test_axes_that_are_none_are_refused(run):
+    with pytest.raises(ck.ConfigError, match="plot: ax=3 is no matplotlib axes"):
+        ck.plot(run, ax=3)
+
+
 def test_plotting_changes_no_global_setting(run, bill, comparison):
     before = dict(mpl.rcParams)
     for thing in (orders(), TRACE, run, bill, comparison):

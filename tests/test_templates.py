@@ -8,6 +8,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 import chainkit as ck
+from chainkit.rewiring import Variant
 from chainkit.templates import outputs, references, resources, template
 from tests.examples import EXAMPLES, calls, orders
 
@@ -191,6 +192,12 @@ def test_a_chain_with_errors_raises_its_first():
 
     with pytest.raises(ck.ConfigError, match="visibility_timeout_s=5"):
         template(chain)
+
+
+def test_a_variant_has_the_template_of_its_chain_and_anything_else_none():
+    assert template(Variant("sync", orders(), (), (), ())) == template(orders())
+    with pytest.raises(ck.ConfigError, match="template: 'orders' is no chain"):
+        template("orders")
 
 
 def test_names_that_make_one_logical_id_are_refused():

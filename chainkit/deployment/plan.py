@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.deployment.differences import Difference, designed
 from chainkit.deployment.targets import Standing, Target
 from chainkit.errors import ConfigError
@@ -80,6 +80,9 @@ def plan(chain: Chain, target: Target) -> Plan:
     plan for 'orders' on local (us-east-1, account 123456789012): 1 to create
       + create  Jobs                         AWS::SQS::Queue
     """
+    chain = as_chain(chain, "plan")
+    if not isinstance(target, Target):
+        raise ConfigError(f"plan: target={target!r} is no deploy target", fix="give what ck.local() opens")
     if chain.region != target.region:
         raise ConfigError(
             f"chain {chain.name!r}: region={chain.region!r} is not that of the target {target}",

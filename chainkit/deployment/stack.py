@@ -1,6 +1,7 @@
 """A plan carried out: the stack that stands then, requests sent through it, and its end."""
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from chainkit.deployment.intrinsics import resolved
 from chainkit.deployment.plan import Change, Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, gone
 from chainkit.errors import ConfigError, DeployError
+from chainkit.law import is_number
 from chainkit.records import Pool, Properties, Relay, Resource, Trace
 from chainkit.templates import outputs, references
 
@@ -30,6 +32,8 @@ def deploy(plan: Plan) -> "Stack":
 
     Raises
     ------
+    ConfigError
+        If it is no plan.
     DeployError
         If the target no longer fits the plan, refuses a call, or has something else than was asked for.
 
@@ -43,6 +47,8 @@ def deploy(plan: Plan) -> "Stack":
     ...     stack.send({"order": 1}).outcome
     'completed'
     """
+    if not isinstance(plan, Plan):
+        raise ConfigError(f"deploy: {plan!r} is no plan", fix="deploy the plan of a chain: ck.plan(chain, target)")
     target, name = plan.target, plan.chain.name
     _require_fit(plan)
     stands = target.stacks.setdefault(name, {})
@@ -102,10 +108,12 @@ class Stack:
         Raises
         ------
         ConfigError
-            If the chain has several entries and none is named, or the one named is not there.
+            If the chain has several entries and none is named, the one named is not there, or an argument is refused.
         DeployError
             If the target refuses the event or does not answer.
         """
+        if not is_number(timeout_s) or not 0 <= timeout_s <= threading.TIMEOUT_MAX:
+            raise ConfigError(f"send: timeout_s={timeout_s!r} is no time to wait", fix="give seconds, 0 or more")
         name, route = self._entry(at)
         service, standing = self.chain.service(name), self._stands()[self.chain.service(name).id]
         client, call = service.entry()
@@ -128,6 +136,8 @@ class Stack:
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
         """Send events at the same time, sixteen under way, and return their stories in the order of the events."""
+        if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
+            raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
 
@@ -147,7 +157,8 @@ class Stack:
 
     def __repr__(self) -> str:
         """Return the stack in a word: stable, so that notebooks can be compared."""
-        return f"Stack({self.chain.name!r} on {self.target.name}, {len(self._stands())} resources)"
+        stands = self.target.stacks.get(self.chain.name, {})
+        return f"Stack({self.chain.name!r} on {self.target.name}, {len(stands)} resources)"
 
     # --- how a request enters ---
 
@@ -161,7 +172,7 @@ class Stack:
 
     def _entry(self, at: str | None) -> tuple[str, str]:
         """Return the service to enter by, and the route where that is an API."""
-        if at is not None and at in self.chain.links:
+        if isinstance(at, str) and at in self.chain.links:
             link = self.chain.link(at)
             return link.source, getattr(link, "route", "$default")
         if at is None:

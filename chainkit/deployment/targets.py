@@ -1,6 +1,7 @@
 """Where chains are deployed: the target's clients, what it cannot hold, and what stands there."""
 
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -14,8 +15,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from chainkit.chain import REGION
 from chainkit.emulation.process import Emulator
-from chainkit.errors import DeployError
+from chainkit.errors import ConfigError, DeployError
 from chainkit.records import Properties, Resource
 
 ROOT: ContextVar[str] = ContextVar("root", default="")
@@ -148,6 +150,8 @@ def local(clock: Literal["virtual", "wall"] = "virtual", *, region: str = "us-ea
 
     Raises
     ------
+    ConfigError
+        If there is no such clock or region.
     MissingError
         If moto is not installed, or is a version that the emulator does not know.
 
@@ -157,6 +161,10 @@ def local(clock: Literal["virtual", "wall"] = "virtual", *, region: str = "us-ea
     ...     print(target)
     local (us-east-1, account 123456789012)
     """
+    if clock not in ("virtual", "wall"):
+        raise ConfigError(f"local: clock={clock!r} is unknown", fix='choose "virtual" or "wall"')
+    if not isinstance(region, str) or not re.fullmatch(REGION, region):
+        raise ConfigError(f"local: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1")
     with Emulator(region=region, clock=clock) as emulator:
         target = Target("local", region, emulator.account_id, emulator.endpoint_url, emulator)
         try:

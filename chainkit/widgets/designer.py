@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets
 
-from chainkit.chain import Chain
+from chainkit.chain import Chain, as_chain
 from chainkit.pictures import svg
 from chainkit.simulation.loads import Load, Poisson
 from chainkit.widgets.canvas import Canvas
@@ -45,6 +45,7 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     def __init__(
         self, chain: Chain, load: Load | None = None, *, requests: int = 20_000, seed: int = 1, at: str | None = None
     ) -> None:
+        chain = as_chain(chain, "Designer")
         self.state = State(chain, load or Poisson(rate_per_s=4), requests=requests, seed=seed, at=at)
         self.canvas = Canvas(scene(chain, {}), self._gesture)
         self.edit_panel, self.form = EditPanel(self.state), Form(self.state)

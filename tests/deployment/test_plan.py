@@ -4,6 +4,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.deployment.plan import plan
+from chainkit.rewiring import Variant
 from tests.examples import EXAMPLES, orders
 
 
@@ -94,6 +95,22 @@ def test_what_refers_to_a_replaced_resource_changes_with_it(target, stand):
 def test_a_chain_of_another_region_is_refused(target):
     with pytest.raises(ck.ConfigError, match="region='eu-west-1'"):
         plan(ck.Chain("orders", region="eu-west-1"), target)
+
+
+def test_a_variant_is_planned_as_its_chain(target):
+    assert plan(Variant("sync", orders(), (), (), ()), target).chain == orders()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"chain": "orders"}, "plan: 'orders' is no chain"),
+        ({"target": "local"}, "plan: target='local' is no deploy target"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(target, given, problem):
+    with pytest.raises(ck.ConfigError, match=problem):
+        plan(**{"chain": orders(), "target": target, **given})
 
 
 def test_a_chain_with_errors_raises_its_first(target):

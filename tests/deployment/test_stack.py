@@ -294,6 +294,25 @@ def test_an_event_that_is_not_json_is_refused(stand):
         stack.send({"when": object()})
 
 
+@pytest.mark.parametrize(
+    ("refused", "problem"),
+    [
+        (lambda stack: stack.send({}, timeout_s=None), "timeout_s=None is no time"),
+        (lambda stack: stack.send({}, timeout_s=-1), "timeout_s=-1 is no time"),
+        (lambda stack: stack.send({}, timeout_s=math.nan), "timeout_s=nan is no time"),
+        (lambda stack: stack.send({}, at=stack.chain.service("pay")), "has no service"),
+        (lambda stack: stack.send_many({"order": 1}), "is one event or none"),
+        (lambda stack: stack.send_many(None), "events=None is one event or none"),
+        (lambda stack: ck.deploy(stack.chain), "is no plan"),
+    ],
+)
+def test_what_cannot_be_sent_or_deployed_is_refused(stand, refused, problem):
+    stack = stand(two_step("refused"))
+
+    with pytest.raises(ck.ChainkitError, match=problem):
+        refused(stack)
+
+
 def test_an_event_goes_through_topic_bus_and_state_machine(stand):
     stack = stand(events())
 
@@ -329,5 +348,6 @@ def test_a_destroyed_stack_takes_no_requests(target):
     stack = deploy(plan(two_step("over"), target))
     stack.destroy()
 
+    assert repr(stack) == "Stack('over' on local, 0 resources)"
     with pytest.raises(ck.DeployError, match="stands no more"):
         stack.send({})

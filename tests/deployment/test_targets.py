@@ -40,6 +40,19 @@ def test_a_target_that_has_been_left_says_so():
     assert "with ck.local()" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"clock": "real"}, "clock='real' is unknown"),
+        ({"region": "mars"}, "region='mars' is no AWS region"),
+        ({"region": None}, "region=None is no"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused(given, problem):
+    with pytest.raises(ck.ConfigError, match=problem), local(**given):
+        pass
+
+
 def test_two_targets_have_separate_state():
     chain = ck.Chain("twice")
     chain.add(ck.SqsQueue("jobs"))

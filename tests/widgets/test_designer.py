@@ -99,6 +99,11 @@ def test_an_empty_chain_has_a_designer():
     assert "is empty" in designer.figures_panel.value
 
 
+def test_a_designer_of_no_chain_is_refused():
+    with pytest.raises(ck.ConfigError, match="Designer: 'orders' is no chain"):
+        ck.Designer("orders")
+
+
 def test_the_designer_writes_no_file(tmp_path):
     program = "import chainkit as ck; c = ck.Chain('c'); c.add(ck.SqsQueue('q')); ck.Designer(c, requests=10)"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
