@@ -3,6 +3,7 @@
 Everything goes through ruamel.yaml's nodes, which know where each entry stands.
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -230,7 +231,9 @@ def _check_services(services: dict[Any, Any], where: Where) -> None:
     for name, entry in services.items():
         place = where("services", name)
         _expect(name, str, place, f"services: the name {name!r}", "put it in quotes")
-        _expect(entry, dict, place, f"service {name!r}", f"write {name}: {{type: SqsQueue}}")
+        is_kind = isinstance(entry, str)
+        fix = f"write {name}: {{type: {entry}}}" if is_kind else f"write {name}: {{type: SqsQueue}}, or another type"
+        _expect(entry, dict, place, f"service {name!r}", fix)
         for key in entry:
             _expect(key, str, where("services", name, key), f"service {name!r}: the key {key!r}", "name a setting")
 
@@ -255,7 +258,7 @@ def _check_layout(layout: Any, where: Where) -> None:
     _expect(layout, dict, where("layout"), "layout", _EXAMPLES["layout"])
     for name, place in layout.items():
         is_pair = isinstance(place, list) and [type(each) in (int, float) for each in place] == [True, True]
-        if not is_pair:
+        if not is_pair or not all(map(math.isfinite, place)):
             raise DesignFileError(
                 f"{where('layout', name)}layout: {name}={place!r} is no place; allowed: two numbers, [x, y]",
                 fix=_EXAMPLES["layout"],

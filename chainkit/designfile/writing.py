@@ -16,7 +16,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
-from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.representer import RepresenterError, SafeRepresenter
 
 from chainkit.designfile.reading import Document, Plain, parsed, scalar
 from chainkit.distributions import LAWS
@@ -70,8 +70,9 @@ def write(path: Path, plain: Plain, document: Document | None = None) -> Documen
             # A style of YAML that no edit foresaw costs the comments, never the design.
             if parsed(path.name, edited)[1] == target:
                 text = edited
+    written = Document(text, *parsed(path.name, text), plain, newline)  # what cannot be read is not written
     _replace(path, text.replace("\n", newline))
-    return Document(text, *parsed(path.name, text), plain, newline)
+    return written
 
 
 def _replace(path: Path, text: str) -> None:
@@ -280,7 +281,13 @@ def _inline(value: Any) -> str:
     yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = True, 2**31, False
     yaml.brace_single_entry_mapping_in_flow_sequence = True
     stream = StringIO()
-    yaml.dump([value], stream)
+    try:
+        yaml.dump([value], stream)
+    except RepresenterError:
+        raise DesignFileError(
+            f"{value!r} cannot be written in a design file; allowed: text, numbers, true, false, null, lists, mappings",
+            fix="write it as one of these",
+        ) from None
     return stream.getvalue().strip()[1:-1]
 
 

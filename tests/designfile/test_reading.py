@@ -111,12 +111,12 @@ def test_entries_are_placed_by_line(tmp_path):
         (
             HEAD + "services:\n  jobs:\n",
             ":4: service 'jobs' is nothing; allowed: a mapping",
-            "write jobs: {type: SqsQueue}",
+            "write jobs: {type: SqsQueue}, or another type",
         ),
         (
-            HEAD + "services:\n  jobs: SqsQueue\n",
-            ":4: service 'jobs' is text; allowed: a mapping",
-            "write jobs: {type: SqsQueue}",
+            HEAD + "services:\n  api: HttpApi\n",
+            ":4: service 'api' is text; allowed: a mapping",
+            "write api: {type: HttpApi}",
         ),
         (
             HEAD + "services:\n  7: {type: SqsQueue}\n",
@@ -158,6 +158,11 @@ def test_entries_are_placed_by_line(tmp_path):
         (
             HEAD + "layout:\n  jobs: [1, left]\n",
             ":4: layout: jobs=[1, 'left'] is no place; allowed: two numbers, [x, y]",
+            "write layout: {jobs: [120, 80]}, or one per line",
+        ),
+        (
+            HEAD + "layout:\n  jobs: [.nan, 2]\n",
+            ":4: layout: jobs=[nan, 2] is no place; allowed: two numbers, [x, y]",
             "write layout: {jobs: [120, 80]}, or one per line",
         ),
         (

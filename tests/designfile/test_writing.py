@@ -344,6 +344,18 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     assert caught.value.fix == "choose a folder that exists and can be written to"
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(3j, r"3j.* cannot be written in a design file; allowed: text, numbers"), ({1, 2}, "!!set is an anchor or a tag")],
+)
+def test_a_value_that_yaml_does_not_have_is_refused_before_anything_is_written(value, problem, tmp_path):
+    path = tmp_path / "orders.chain.yaml"
+    with pytest.raises(DesignFileError, match=problem):
+        write(path, {"chainkit": 1, "chain": value})
+
+    assert not path.exists()
+
+
 def test_a_place_that_is_a_folder_is_refused_and_left_clean(tmp_path):
     with pytest.raises(DesignFileError, match="cannot be written"):
         Chain("orders").save(tmp_path)
