@@ -125,17 +125,41 @@ def table(law: Law) -> FloatArray:
 
 def unit_table(unit: Law) -> FloatArray:
     """Return the table of a unit law, as `standard` gives it."""
-    jumps = np.asarray(unit.jumps(), np.float64)
-    rows = np.zeros((2, BINS, SPLIT if jumps.size else SMOOTH))
+    sides = [_side(unit.ppf), _side(unit.isf)]
+    rows = np.stack(sides)
+    rows[0, 0] = unit.ppf(bin_edges()[:1])[0], 0.0, 0.0, 0.0, 0.0, 0.0  # no time below zero: the lowest bin is flat
+    return rows if rows[:, :, 2].any() else np.ascontiguousarray(rows[:, :, :SMOOTH])
+
+
+def _side(quantile: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Return one side of a table: lines between values inside each bin, two where the law jumps or rises steeply."""
     edges = bin_edges()
-    for side, quantile in enumerate((unit.ppf, unit.isf)):
-        values = np.asarray(quantile(edges), np.float64)
-        rows[side, :, 0], rows[side, :, 1] = _lines(edges[:-1], edges[1:], values[:-1], values[1:])
-        knots = jumps if side == 0 else 1.0 - jumps
-        for knot in knots[(knots > edges[0]) & (knots < 0.5)]:
-            _split(rows[side], edges, values, quantile, float(knot))
-    rows[0, 0, :2] = unit.ppf(edges[:1])[0], 0.0  # below 2^-40 the lower side stays where it is: no time below zero
+    low, high = edges[:-1], edges[1:]
+    width = high - low
+    first, last = low + 1e-9 * width, high - 1e-9 * width
+    left, right, middle = quantile(first), quantile(last), quantile(low + 0.5 * width)
+    rows = np.zeros((BINS, SPLIT))
+    rows[:, 0], rows[:, 1] = _lines(first, last, left, right)
+    bent = np.abs(middle - 0.5 * (left + right)) > 0.1 * np.abs(right - left)
+    bent &= np.abs(right - left) > 1e-12 * np.maximum(np.abs(left), np.abs(right))
+    if bent.any():
+        at = _crossing(quantile, low[bent], high[bent], left[bent], right[bent])
+        before, after = at - 0.01 * (at - low[bent]), at + 0.01 * (high[bent] - at)
+        rows[bent, 0], rows[bent, 1] = _lines(first[bent], before, left[bent], quantile(before))
+        rows[bent, 3], rows[bent, 4] = _lines(after, last[bent], quantile(after), right[bent])
+        rows[bent, 2] = np.ldexp(at, 64)
     return rows
+
+
+def _crossing(
+    quantile: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray, left: FloatArray, right: FloatArray
+) -> FloatArray:
+    """Return where, within each bin, the quantile passes the middle of its two end values."""
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        is_before = (quantile(middle) - 0.5 * (left + right)) * (right - left) < 0
+        low, high = np.where(is_before, middle, low), np.where(is_before, high, middle)
+    return high
 
 
 def bin_edges() -> FloatArray:
@@ -151,22 +175,6 @@ def _lines(low: FloatArray, high: FloatArray, left: FloatArray, right: FloatArra
     width = np.ldexp(high - low, 64)
     slope = np.divide(right - left, width, out=np.zeros_like(width), where=width > 0)
     return left - slope * np.ldexp(low, 64), slope
-
-
-def _split(
-    side: FloatArray, edges: FloatArray, values: FloatArray, quantile: Callable[[FloatArray], FloatArray], knot: float
-) -> None:
-    """Give the bin of a jump two lines that meet the law on both sides of it."""
-    k = int(np.searchsorted(edges, knot, side="right")) - 1
-    if edges[k] == knot:
-        return
-    near = np.array([knot - 1e-13, knot + 1e-13])
-    before, after = quantile(near)
-    low, high = edges[[k]], edges[[k + 1]]
-    at = np.array([knot])
-    a, b = _lines(low, at, values[[k]], np.array([before]))
-    a2, b2 = _lines(at, high, np.array([after]), values[[k + 1]])
-    side[k] = a[0], b[0], math.ldexp(knot, 64), a2[0], b2[0], 0.0
 
 
 def sample(rows: FloatArray, bits: int) -> float:

@@ -212,13 +212,14 @@ class _Memory:
     def tally(self, program: Program, last_s: float) -> Tally:
         """Return what was counted."""
         out, sums = self.out, self.sums
+        live_branches = self._close_open()
         slowest = tuple(
             (float(sums[k.SUM_SLOWEST + i]), int(out[k.OUT_SLOWEST + i])) for i in (k.RESPONSES, k.COMPLETIONS)
         )
         return Tally(
             ledger=out[k.OUT_LEDGER : k.OUT_LEDGER + 6].copy(),
             branches=out[k.OUT_BRANCHES : k.OUT_BRANCHES + 6].copy(),
-            live_branches=self._live_branches(),
+            live_branches=live_branches,
             samples=out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6].copy(),
             slowest=(slowest[0], slowest[1]),
             histograms=self.histograms,
@@ -234,8 +235,8 @@ class _Memory:
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
         )
 
-    def _live_branches(self) -> int:
-        """Return how many flows are still in flight: the live counts of the roots that are left."""
+    def _close_open(self) -> int:
+        """Count requests in flight that have lost a branch already as lost; return how many flows are in flight."""
         frames = self.frames.reshape(-1, 8)
         free = np.zeros(len(frames), bool)
         at = int(self.g[m.G_FREE])
@@ -244,7 +245,17 @@ class _Memory:
             at = int(frames[at, m.LINK])
         own_root = (frames[:, m.ROOT] & m.SLOT) == np.arange(len(frames))
         live = frames[:, m.ROOT] >> 32
-        return int(live[~free & own_root & (live > 0)].sum())
+        roots = np.flatnonzero(~free & own_root & (live > 0))
+        for root in roots:
+            worst = int(frames[root, m.ROOT] >> 24) & 15
+            if worst >= k.DEAD_LETTERED:
+                request = int(frames[root, m.REQUEST])
+                self.out[k.OUT_LEDGER + worst] += 1
+                self.out[k.OUT_LOST] += request >= self.g[m.G_WARM]
+                self.out[k.OUT_SAMPLES + worst] = self.out[k.OUT_SAMPLES + worst] or request + 1
+                if self.g[m.G_KEEP]:
+                    self.kept[request - self.g[m.G_NUMBERED], k.COMPLETIONS] = np.inf
+        return int(live[roots].sum())
 
 
 def _pool(row: IntArray) -> dict[str, float]:
