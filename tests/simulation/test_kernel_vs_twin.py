@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 
 import chainkit as ck
-from tests.simulation.cases import CASES, Case
+from tests.simulation.case import Case
+from tests.simulation.cases import CASES
 from tests.simulation.simpy_twin import TwinRun, twin
 from tests.simulation.strategies import cases
 

@@ -10,8 +10,9 @@ import chainkit as ck
 from chainkit.distributions import Exponential, LogNormal
 from chainkit.simulation import machine
 from chainkit.simulation.loads import Poisson
-from tests.simulation.cases import CASES, WAYS, chain_of, task
-from tests.simulation.cases import machine as flow
+from tests.simulation.case import WAYS, chain_of, task
+from tests.simulation.case import machine as flow
+from tests.simulation.cases import CASES
 
 
 def times_of(name: str, **options: int) -> np.ndarray:
