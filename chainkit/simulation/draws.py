@@ -147,8 +147,24 @@ def _side(quantile: Callable[[FloatArray], FloatArray]) -> FloatArray:
         before, after = at - 0.01 * (at - low[bent]), at + 0.01 * (high[bent] - at)
         rows[bent, 0], rows[bent, 1] = _lines(first[bent], before, left[bent], quantile(before))
         rows[bent, 3], rows[bent, 4] = _lines(after, last[bent], quantile(after), right[bent])
-        rows[bent, 2] = np.ldexp(at, 64)
+        rows[bent, 2] = np.ldexp(_kept_mean(quantile, rows[bent], low[bent], high[bent], at), 64)
     return rows
+
+
+def _kept_mean(
+    quantile: Callable[[FloatArray], FloatArray], lines: FloatArray, low: FloatArray, high: FloatArray, at: FloatArray
+) -> FloatArray:
+    """Return where to change from the first line to the second, so that each bin keeps its mean; a jump stays put."""
+    x, ends = np.ldexp(at, 64), np.ldexp(np.stack([low, high]), 64)
+    first, second = lines[:, 0] + lines[:, 1] * x, lines[:, 3] + lines[:, 4] * x
+    near = 1e-9 * (high - low)
+    is_jump = np.abs(quantile(at + near) - quantile(at - near)) > 0.9 * np.abs(second - first)
+    parts = (np.arange(4096) + 0.5) / 4096
+    wanted = np.array([quantile(a + (b - a) * parts).mean() * (b - a) for a, b in zip(low, high, strict=True)])
+    middles = (ends[0] + x) / 2, (x + ends[1]) / 2
+    got = (lines[:, 0] + lines[:, 1] * middles[0]) * (at - low) + (lines[:, 3] + lines[:, 4] * middles[1]) * (high - at)
+    moved = np.clip(at + np.where(is_jump, 0.0, (wanted - got) / np.where(is_jump, 1.0, first - second)), low, high)
+    return np.where(np.isfinite(moved), moved, at)
 
 
 def _crossing(
