@@ -172,12 +172,13 @@ class Caller(Link):
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return filters that cannot be read, and messages over the limit of what carries them."""
         found = patterns.complaints(self.filter_policy, f"link {key!r}: filter_policy")
-        if self.message_bytes <= self.maximum_bytes:
+        most = min(self.maximum_bytes, target.largest_event_bytes if self.kind != "sync" else self.maximum_bytes)
+        if self.message_bytes <= most:
             return found
         return [
             *found,
             ConfigError(
-                f"link {key!r}: message_bytes={self.message_bytes} is over the {self.maximum_bytes} bytes "
+                f"link {key!r}: message_bytes={self.message_bytes} is over the {most} bytes "
                 f"that {type(self).__name__} carries",
                 fix="store the data and send its key",
             ),

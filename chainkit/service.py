@@ -68,6 +68,8 @@ class Service(ABC):
     delivery_protocol: ClassVar[str] = ""
     """What SNS calls a delivery here ("lambda", "sqs"); such a target lets a topic or rule in by its own policy, any
     other needs the rule's role. "" where no topic can deliver."""
+    largest_event_bytes: ClassVar[int] = 1024 * 1024
+    """Of what is handed over to this service without waiting (AWS blog 2026-01-29)."""
     handle_suffix: ClassVar[str] = ""
     """Last words of the environment variable that tells callers where this service is."""
 

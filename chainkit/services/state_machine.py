@@ -112,6 +112,7 @@ class StateMachine(Service):
         "call": ("states:StartExecution", "states:StartSyncExecution"),
         "start": ("states:StartExecution",),
     }
+    largest_event_bytes: ClassVar[int] = 256 * 1024  # [2] 256 KiB of input, still so in August 2026
     handle_suffix: ClassVar[str] = "STATE_MACHINE_ARN"
 
     @field_validator("choices")
