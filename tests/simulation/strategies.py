@@ -105,6 +105,7 @@ def choice_names(scope: dict[str, Any]) -> list[str]:
 def options(draw: Any, word: str) -> dict[str, Any]:
     """Settings of a link."""
     calls = {"probability": st.sampled_from([0.3, 0.7]), "step": st.integers(1, 3)}
+    calls |= {"filter_policy": st.just({"kind": ["digital"]}), "chance": st.just("coin"), "case": st.just("way")}
     retry = st.builds(
         ck.Retry,
         max_attempts=st.integers(1, 4),
@@ -163,6 +164,8 @@ def _grown(draw: Any, chain: ck.Chain, kind: str, name: str) -> None:
         if words:
             word = draw(st.sampled_from(words))
             settings = {} if source.port.emits == ("integration",) else draw(options(word))
+            if "case" in settings:
+                settings["probability"] = 0.25
             chain.connect(source, service, link=word, **settings)
 
 

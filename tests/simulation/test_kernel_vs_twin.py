@@ -1,14 +1,17 @@
 """The machine and its slow twin agree request by request: same draws, same times to the last bit, same counts."""
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import HealthCheck, assume, example, given, note, settings
 
 import chainkit as ck
 from tests.simulation.case import Case
 from tests.simulation.cases import CASES
+from tests.simulation.counterexamples import COUNTEREXAMPLES
 from tests.simulation.simpy_twin import TwinRun, twin
 from tests.simulation.strategies import cases
 
@@ -61,6 +64,16 @@ def test_the_measured_hops_are_drawn_the_same() -> None:
     np.testing.assert_array_equal(run.completion_s, twin(case.chain, case.load, requests=100, seed=3).completion_s)
 
 
+@pytest.mark.parametrize(
+    "design", sorted((Path(__file__).parents[2] / "data" / "chains").glob("*/*.chain.yaml")), ids=lambda p: p.stem
+)
+def test_the_designs_that_come_with_chainkit_run_the_same(design: Path) -> None:
+    chain = ck.load(design)
+    charged = {"status": {"charged": 0.8, "refused": 0.2}}
+    for has_hops in (True, False):
+        assert_same(Case(chain, ck.Poisson(rate_per_s=4, attributes=charged), 300, has_hops=has_hops))
+
+
 def check_any(case: Case) -> None:
     """Compare a random case, if AWS would take its chain."""
     note(repr(case))
@@ -74,7 +87,15 @@ relaxed = settings(
 )
 
 
+def with_counterexamples(test: Callable[..., None]) -> Callable[..., None]:
+    """Return a test that tries every chain on which it failed before."""
+    for make in COUNTEREXAMPLES:
+        test = example(make())(test)
+    return test
+
+
 @settings(relaxed, max_examples=60)
+@with_counterexamples
 @given(cases())
 def test_any_chain_runs_the_same(case: Case) -> None:
     check_any(case)

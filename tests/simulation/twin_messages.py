@@ -209,7 +209,7 @@ class Messages:
                 i = self.dice.way(f"{name}.{step.name}.choice", [share for _, share in step.ways], q, s)
                 return OK, step.ways[-1 if i is None else i][0]
             case "wait":
-                yield from self._pause(step.wait_s, q, s, name)
+                yield self.clock.at(self.clock.now + step.wait_s, Rank.TIMER, q, s, self.order[name])
             case "fail":
                 return Answer("error", step.error), None
         return OK, step.goto
