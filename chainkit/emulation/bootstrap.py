@@ -224,7 +224,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     port, token = os.environ.pop("_CHAINKIT_WORKER").split(":")
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # both are text files here  # what was printed before a timeout must not be lost
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here  # what was printed before a timeout must not be lost
     channel = Channel(int(port))
     channel.send({"token": token})
     sys.meta_path.insert(0, AfterImport({"botocore.handlers": stamp_calls, "logging": install_log_handler}))

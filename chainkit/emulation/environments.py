@@ -33,7 +33,7 @@ INIT_LIMIT_S = 10.0
 IDLE_LIMIT = 64
 """Idle environments kept; beyond, the one unused for longest ends. A limit of the laptop, not of AWS."""
 
-_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -124,7 +124,7 @@ class Environment:
             "TMP": scratch,
             "TZ": ":UTC" if os.name == "posix" else "UTC",
         }
-        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         return subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", str(_BOOTSTRAP)],
             env={**kept, **dict(spec.variables), **variables, **own},
@@ -253,6 +253,13 @@ class Pool:
         environment.end()
         with self._lock:
             self._all.discard(environment)
+
+    def forget(self, arn: str) -> None:
+        """End the idle environments of a function that has been deleted; `arn` is without a version."""
+        with self._lock:
+            gone = [environment for key in [*self._idle] if key.arn == arn for environment in self._idle.pop(key)]
+        for environment in gone:
+            self.discard(environment)
 
     def pids(self) -> list[int]:
         """Return the process ids of all live environments."""

@@ -16,7 +16,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core import responses as core_responses
 
-from chainkit.emulation.invoke import SYNC_LIMIT_BYTES
+from chainkit.emulation.invoke import SYNC_LIMIT_BYTES, unqualified
 from chainkit.emulation.patching import replace
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def install(host: Host) -> None:
     replace(LambdaResponse, "invoke", invoke_api, parameters="self")
     replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
     replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
+    _install_deletion(host)
     _install_dead_letter_config()
     _install_event_invoke_config()
 
@@ -110,6 +111,17 @@ def _respond(
 def _refuse(status: int, error: str, message: str) -> tuple[int, dict[str, str], str]:
     headers = {"status": str(status), "x-amzn-errortype": error, "content-type": "application/json"}
     return status, headers, json.dumps({"Type": "User", "message": message})
+
+
+def _install_deletion(host: Host) -> None:
+    """End the environments of a function with it."""
+
+    def delete(backend: LambdaBackend, function_name: str, qualifier: str | None = None) -> None:
+        arn = unqualified(backend.get_function(function_name))
+        original(backend, function_name, qualifier)
+        host.pool.forget(arn)
+
+    original = replace(LambdaBackend, "delete_function", delete, parameters="self function_name qualifier")
 
 
 def _install_dead_letter_config() -> None:

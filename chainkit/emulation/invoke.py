@@ -74,6 +74,9 @@ class Invoker:
 
     def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int) -> Outcome:
         began = self._clock.moment()
+        if not (function.run_time or "python").startswith("python"):
+            text = f"chainkit runs Python on this machine, and {function.function_name} asks for {function.run_time}"
+            return Outcome.of_error({"errorType": "Runtime.Unsupported", "errorMessage": text}, request_id)
         try:
             environment, is_new = self._pool.acquire(spec_of(function))
         except WorkerGoneError as error:

@@ -14,13 +14,16 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
 from chainkit.emulation import story
-from chainkit.emulation.environments import remove_files
+from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+_KEPT_BY_THE_CHILD = (
+    "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+)  # fmt: skip
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 
 
@@ -135,13 +138,8 @@ class Emulator:
 
 
 def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]:
-    # Nothing of the user's AWS, proxy or moto settings may reach the child.
-    refused = ("AWS_", "MOTO_", "PYTHON")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith(refused) and not name.upper().endswith("_PROXY")
-    }
+    # Nothing of the user's may reach the child but what an interpreter needs: handlers can read its environment.
+    kept = {name: os.environ[name] for name in (*KEPT_VARIABLES, *_KEPT_BY_THE_CHILD) if name in os.environ}
     own = {
         "PYTHONPATH": _PACKAGES,
         "AWS_ACCESS_KEY_ID": "testing",

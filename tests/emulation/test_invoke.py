@@ -74,6 +74,7 @@ def test_an_error_has_the_name_of_the_exception(aws):
         ("import sys\ndef handler(event, context):\n    sys.exit(3)", "Runtime.ExitError"),
         ("import os\ndef handler(event, context):\n    os._exit(4)", "Runtime.ExitError"),
         ("def handler(event, context):\n    return 'x' * 7_000_000", "Function.ResponseSizeTooLarge"),
+        ("def handler(event, context):\n    raise OSError(chr(0xD800))", "OSError"),
     ],
 )
 def test_the_runtime_names_its_own_errors_as_aws_does(aws, code, error):
@@ -209,6 +210,25 @@ def test_another_runtime_version_is_a_warning_in_the_story(aws, root):
 
     assert init["status"] == "ok"
     assert "python3.14" in init["reason"]
+
+
+def test_another_language_is_an_error(aws):
+    name, _ = aws.function("def handler(event, context):\n    return 1", Runtime="nodejs22.x")
+
+    response, payload = invoke(aws, name)
+
+    assert response["FunctionError"] == "Unhandled"
+    assert "asks for nodejs22.x" in payload["errorMessage"]
+
+
+def test_the_environments_of_a_deleted_function_end(aws):
+    name, _ = aws.function("import os\ndef handler(event, context):\n    return os.getpid()")
+    _, pid = invoke(aws, name)
+    is_idle = pid in aws.emulator.workers()
+    aws.client("lambda").delete_function(FunctionName=name)
+
+    assert is_idle
+    assert pid not in aws.emulator.workers()
 
 
 def test_a_layer_is_importable(aws):

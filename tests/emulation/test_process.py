@@ -12,6 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chainkit.emulation import Emulator, process
@@ -113,8 +114,10 @@ def test_the_users_settings_do_not_reach_the_child(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("MY_TOKEN", "secret")
     with Emulator() as emulator:
         assert emulator.resources() == {}
+        assert "MY_TOKEN" not in psutil.Process(emulator._process.pid).environ()
 
 
 def test_a_module_in_the_working_directory_shadows_nothing(tmp_path, monkeypatch):
