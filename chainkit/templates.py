@@ -13,6 +13,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -180,7 +181,7 @@ def _surroundings(chain: Chain, service: Service, needs: _Needs) -> Surroundings
     """Return what a service may know of the chain around it."""
     callers = [link for _, link in chain.outgoing(service.name) if isinstance(link, Caller)]
     reports = any(getattr(link, "report_batch_item_failures", False) for _, link in chain.incoming(service.name))
-    root = chain.path.parent if chain.path is not None else None
+    root = Path(chain.path).parent if chain.path is not None else None
     return Surroundings(
         chain=chain.name,
         role=_role_id(service),
