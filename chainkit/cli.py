@@ -50,9 +50,11 @@ def main(argv: Arguments | None = None) -> int:
         return _refuse(f"{words[0]!r} is not a command{guess}; the commands are {', '.join(_WORDS)}", code=2)
     parser = _parser()
     known, rest = parser.parse_known_args(words)
+    if known.word is None and rest:
+        return _refuse(f"{rest[0]!r} is not an option; the commands are {', '.join(_WORDS)}", code=2)
     if known.word is None:
         parser.print_help()
-        return 2 if rest else 0
+        return 0
     word = _WORDS[known.word]
     if rest and not word.takes:
         return _refuse(f"{known.word} takes nothing more, and there is {' '.join(rest)!r}", code=2)

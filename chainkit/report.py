@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from chainkit.errors import ConfigError
+
 TAG = "demo"
 """Cells with this tag are printed: what somebody at a terminal wants to know."""
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -23,14 +25,35 @@ def demo(notebook: Path, report: Path | None = None) -> Path:
 
     Raises
     ------
-    nbclient.exceptions.CellExecutionError
-        If a cell fails.
+    ConfigError
+        If the notebook cannot be read, a cell fails, or the report cannot be written.
     """
+    report = Path("chainkit-demo.html") if report is None else report
+    book = _run(notebook)
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET, None)
+        if TAG in cell.metadata.get("tags", []):
+            _say(cell)
+    book.metadata.pop("widgets", None)
+    try:
+        report.write_text(html(book), encoding="utf-8")
+    except OSError as error:
+        problem = f"demo: {report.resolve()} cannot be written: {error.strerror}"
+        raise ConfigError(problem, fix="run it in a folder that can be written to") from error
+    return report.resolve()
+
+
+def _run(notebook: Path) -> Any:
+    """Return a notebook after running it, or raise our error."""
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
-    report = Path("chainkit-demo.html") if report is None else report
-    book = nbformat.read(notebook, as_version=4)
+    try:
+        book = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"demo: {notebook} cannot be read: {error}", fix="install chainkit anew") from error
     client = NotebookClient(
         book,
         timeout=600,
@@ -38,15 +61,12 @@ def demo(notebook: Path, report: Path | None = None) -> Path:
         resources={"metadata": {"path": str(notebook.parent)}},
         extra_arguments=["--log-level=ERROR"],  # it would warn that it speaks TCP, which stays within this machine
     )
-    client.execute()
-    for cell in book.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(_WIDGET, None)
-        if TAG in cell.metadata.get("tags", []):
-            _say(cell)
-    book.metadata.pop("widgets", None)
-    report.write_text(html(book), encoding="utf-8")
-    return report.resolve()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        problem = f"demo: a cell of {notebook} fails: {error.ename}: {error.evalue}"
+        raise ConfigError(problem, fix="run chainkit doctor; it says what is missing") from error
+    return book
 
 
 def _say(cell: Any) -> None:

@@ -58,6 +58,11 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     )
 
 
+def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--fast"]) == 2
+    assert capsys.readouterr().err.startswith("chainkit: '--fast' is not an option; the commands are demo, lab")
+
+
 def test_a_word_that_takes_nothing_refuses_more(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "everything"]) == 2
     assert capsys.readouterr().err == "chainkit: check takes nothing more, and there is 'everything'\n"

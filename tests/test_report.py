@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from chainkit import report
+from chainkit.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,26 @@ def test_cells_with_the_tag_are_told_on_the_terminal(tmp_path: Path, capsys: pyt
     report.demo(tmp_path / "book.ipynb", tmp_path / "report.html")
 
     assert capsys.readouterr().out == "said\n\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "report_name", "problem"),
+    [
+        (None, "report.html", "book.ipynb cannot be read: .*No such file"),
+        ("", "report.html", "book.ipynb cannot be read: .*JSON"),
+        ("1 / 0", "report.html", "book.ipynb fails: ZeroDivisionError: division by zero"),
+        ("1", "nowhere/report.html", "report.html cannot be written: No such file"),
+    ],
+)
+def test_a_demo_that_cannot_be_is_one_error(tmp_path: Path, source: str | None, report_name: str, problem: str) -> None:
+    notebook = tmp_path / "book.ipynb"
+    if source:
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), notebook)
+    elif source is not None:
+        notebook.write_text(source)
+
+    with pytest.raises(ConfigError, match=problem):
+        report.demo(notebook, tmp_path / report_name)
 
 
 def test_the_report_loads_nothing_from_elsewhere(made: tuple[Path, str]) -> None:
