@@ -166,6 +166,7 @@ def _grown(draw: Any, chain: ck.Chain, kind: str, name: str) -> None:
             settings = {} if source.port.emits == ("integration",) else draw(options(word))
             if "case" in settings:
                 settings["probability"] = 0.25
+                settings.pop("chance", None)
             chain.connect(source, service, link=word, **settings)
 
 
