@@ -17,7 +17,7 @@ def problems(name: str, services: Mapping[str, Service], links: Mapping[str, Lin
         found += service.problems(services)
     for key, link in links.items():
         found += _link_problems(key, link, services)
-    for check in (_name_problems, _case_problems, _single_problems, _cycle_problems):
+    for check in (_name_problems, _case_problems, _step_problems, _single_problems, _cycle_problems):
         found += check(name, services, links)
     if not services:
         found.append(WiringError(f"chain {name!r} is empty", fix="add a service with chain.add"))
@@ -60,6 +60,27 @@ def _case_problems(_name: str, services: Mapping[str, Service], links: Mapping[s
         )
         for (source, case), each in shares.items()
         if sum(each.values()) > 1 + 1e-9
+    ]
+
+
+def _step_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return steps that begin at two times at once, and APIs that lead nowhere."""
+    begins: dict[tuple[str, int], set[float]] = {}
+    for link in links.values():
+        if isinstance(link, Caller) and link.after_fraction is not None:
+            begins.setdefault((link.source, link.step), set()).add(link.after_fraction)
+    found: list[ChainkitError] = [
+        ConfigError(
+            f"{source!r}: links of step {step} have after_fraction {', '.join(f'{x:g}' for x in sorted(each))}",
+            fix="links of one step begin together: give the others another step",
+        )
+        for (source, step), each in begins.items()
+        if len(each) > 1
+    ]
+    return found + [
+        WiringError(f"{each!r} leads nowhere: an API needs a target", fix=f'connect it: chain.connect("{each}", ...)')
+        for each, service in services.items()
+        if "integration" in service.port.emits and not any(link.source == each for link in links.values())
     ]
 
 

@@ -70,8 +70,15 @@ class Invocation(Caller):
         return self.kind
 
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return calls that AWS has no way to make."""
+        """Return calls that AWS has no way to make, and settings without effect."""
         found = super().problems(key, source, target)
+        if self.kind == "async" and (self.retry or self.client_timeout_s is not None or self.on_error == "continue"):
+            found.append(
+                ConfigError(
+                    f"link {key!r}: retry, client_timeout_s and on_error are for calls that wait; this one hands over",
+                    fix="leave them out; an event is tried again by the function's maximum_retry_attempts",
+                )
+            )
         if self.kind == "sync" and not target.answers():
             found.append(
                 WiringError(

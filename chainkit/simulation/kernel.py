@@ -25,9 +25,9 @@ DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED = range
 
 COMPLETED, FAILED_, THROTTLED_, DEAD_LETTERED, EXPIRED, DROPPED, NO_OUTCOME = range(7)
 """Outcomes, the worst last."""
-OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_LOST, OUT_SLOWEST = 0, 8, 16, 24, 32, 33
+OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_SLOWEST = 0, 8, 16, 24, 32
 """Places in the integers that a run gives back: requests and branches by outcome, answers by status, a request of each
-outcome (+ 1), how many of those counted were lost, the slowest to be answered and to complete; then counters."""
+outcome (+ 1), the slowest to be answered and to complete; then counters."""
 SUM_SLOWEST = 4
 """Place of their times among the sums."""
 RESPONSES, COMPLETIONS = 0, 1
@@ -358,14 +358,11 @@ def run(
                     out[OUT_LEDGER + worst] += 1
                     if out[OUT_SAMPLES + worst] == 0:
                         out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
-                    if frames[e + REQUEST] >= warm:
-                        if worst >= DEAD_LETTERED:
-                            out[OUT_LOST] += 1
-                        else:
-                            tally(histograms, sums, COMPLETIONS, x)
-                            if x > sums[SUM_SLOWEST + COMPLETIONS]:
-                                sums[SUM_SLOWEST + COMPLETIONS] = x
-                                out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
+                    if frames[e + REQUEST] >= warm and worst < DEAD_LETTERED:
+                        tally(histograms, sums, COMPLETIONS, x)
+                        if x > sums[SUM_SLOWEST + COMPLETIONS]:
+                            sums[SUM_SLOWEST + COMPLETIONS] = x
+                            out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
                     if is_kept:
                         kept[2 * (frames[e + REQUEST] - numbered) + 1] = np.inf if worst >= DEAD_LETTERED else x
                     release(frames, g, r)

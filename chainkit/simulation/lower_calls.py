@@ -53,6 +53,7 @@ class Calls:
         self.latency = latency
         self.attributes = attributes
         self.entry = entry
+        self.longest_s: dict[tuple[str, int], float] = {}
         self.behaviours = {name: service.behaviour() for name, service in chain.services.items()}
         self.links = dict(chain.links)
         self.pools: list[IntArray] = []
@@ -392,8 +393,12 @@ class Calls:
 
     def _tight_s(self, name: str, pool: Pool, units: int, above: tuple[str, ...]) -> float:
         """Return the longest an invocation can take, were there no timeout."""
+        if (name, units) in self.longest_s:
+            return self.longest_s[name, units]
         own = max(self.a.greatest_s(pool.work), self.a.greatest_s(pool.first_work))
-        return self.a.greatest_s(pool.overhead) + units * (own + self._calls_s(name, (*above, name)))
+        tight = self.a.greatest_s(pool.overhead) + units * (own + self._calls_s(name, (*above, name)))
+        self.longest_s[name, units] = tight
+        return tight
 
     def _calls_s(self, name: str, above: tuple[str, ...]) -> float:
         """Return the longest that a node can wait for its calls."""

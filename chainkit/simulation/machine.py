@@ -33,8 +33,8 @@ class Tally:
     """(seconds, request) of the slowest answer and completion."""
     histograms: IntArray
     sums: FloatArray
-    lost: int
-    """Requests that count for the figures and were lost."""
+    counted: int
+    """Requests that count for the figures: those after the warm-up."""
     kept: FloatArray
     first_request: int
     pools: dict[str, dict[str, float]]
@@ -51,22 +51,23 @@ class Tally:
         return float(self.sums[2 * which]) / count if count else float("nan")
 
     def quantile_s(self, which: int, fraction: float) -> float:
-        """Return a quantile of response (0) or completion (1), seconds, interpolated within a bin of 0.8 %."""
-        counts = self.histograms[which]
-        total = int(counts.sum()) + (self.lost if which == k.COMPLETIONS else 0)
-        if total == 0:
-            return float("nan")
-        cumulative = np.cumsum(counts)
-        rank = fraction * total
-        if rank > cumulative[-1]:
-            return float("inf")
-        j = int(np.searchsorted(cumulative, rank))
-        if j == 0:
-            return 0.0
-        within = (rank - (cumulative[j] - counts[j])) / counts[j]
-        octave, step = (j + m.FIRST_BIN) >> 7, (j + m.FIRST_BIN) & 127
-        value_s = float((1.0 + (step + within) / 128.0) * 2.0 ** (octave - 1023))
-        return min(value_s, self.slowest[which][0])  # within a bin the slowest is known exactly
+        """Return a quantile of response (0) or completion (1), seconds; what never came is infinite."""
+        return quantile_s(self.histograms[which], self.counted, fraction, self.slowest[which][0])
+
+
+def quantile_s(counts: IntArray, total: int, fraction: float, slowest_s: float) -> float:
+    """Return a quantile of `total` times of which a histogram counts those that came, within a bin of 0.8 %."""
+    cumulative = np.cumsum(counts)
+    rank = fraction * total
+    if rank > cumulative[-1]:
+        return float("inf")
+    j = int(np.searchsorted(cumulative, rank))
+    if j == 0:
+        return 0.0
+    within = (rank - (cumulative[j] - counts[j])) / counts[j]
+    octave, step = (j + m.FIRST_BIN) >> 7, (j + m.FIRST_BIN) & 127
+    value_s = float((1.0 + (step + within) / 128.0) * 2.0 ** (octave - 1023))
+    return min(value_s, slowest_s)  # within a bin the slowest is known exactly
 
 
 def replicate(
@@ -85,6 +86,7 @@ def replicate(
     low, high = bounds
     memory = _Memory(program, seed, replication, high - low, keep=keep, traced=traced)
     memory.g[m.G_NUMBERED] = low
+    memory.last_request = high
     memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
     gaps = _Gaps(load, seed, replication)
     waiting = np.empty(0)
@@ -125,6 +127,7 @@ class _Memory:
     def __init__(
         self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int
     ) -> None:
+        self.last_request = 0
         self.code, self.table = program.code, program.table
         self.sites = program.keyed_sites(seed, replication).ravel()
         self.pools, self.queues = program.pools.copy(), program.queues.copy()
@@ -224,7 +227,7 @@ class _Memory:
             slowest=(slowest[0], slowest[1]),
             histograms=self.histograms,
             sums=sums,
-            lost=int(out[k.OUT_LOST]),
+            counted=self.last_request - int(self.g[m.G_WARM]),
             kept=self.kept,
             first_request=int(self.g[m.G_NUMBERED]),
             pools={n: _pool(row) for n, row in zip(program.pool_nodes, self.pools.reshape(-1, 32), strict=False)},
@@ -251,7 +254,6 @@ class _Memory:
             if worst >= k.DEAD_LETTERED:
                 request = int(frames[root, m.REQUEST])
                 self.out[k.OUT_LEDGER + worst] += 1
-                self.out[k.OUT_LOST] += request >= self.g[m.G_WARM]
                 self.out[k.OUT_SAMPLES + worst] = self.out[k.OUT_SAMPLES + worst] or request + 1
                 if self.g[m.G_KEEP]:
                     self.kept[request - self.g[m.G_NUMBERED], k.COMPLETIONS] = np.inf

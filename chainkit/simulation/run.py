@@ -33,6 +33,8 @@ OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dro
 """In the machine's order, the worst last."""
 LEDGER = ("dropped", "expired", "dead-lettered", "throttled", "failed", "completed", "unfinished")
 """In the order in which an outcome is decided: the first that applies."""
+ENOUGH = 5
+"""Slower requests in each replication that an interval of a percentile needs."""
 FRACTIONS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -94,33 +96,31 @@ class Run:
     def summary(self) -> "pd.DataFrame":
         """Return the figures with their 95 % intervals: one row each, columns low, value, high; seconds.
 
-        Intervals are Student's t over the replications, whose arrivals are independent.
+        Values are over all replications together; intervals are Student's t over the replications, whose arrivals are
+        independent. A percentile of which a replication has fewer than five slower requests has no interval (NaN):
+        there are not enough requests to tell. What was lost, or not over when the run ended, counts as infinite.
         """
         import pandas as pd
+
+        from chainkit.simulation.machine import quantile_s
 
         rows = {}
         for what, which in (("response", 0), ("completion", 1)):
             if which == 0 and self.program.nobody_waits:
                 continue
-            rows[f"{what}_mean_s"] = self._interval([tally.mean_s(which) for tally in self.tallies])
+            means = [tally.mean_s(which) for tally in self.tallies]
+            rows[f"{what}_mean_s"] = _interval(float(np.mean(means)), means)
+            histogram = np.sum([tally.histograms[which] for tally in self.tallies], axis=0)
+            counted = sum(tally.counted for tally in self.tallies)
+            slowest_s = max(tally.slowest[which][0] for tally in self.tallies)
             for name, fraction in FRACTIONS.items():
                 each = [tally.quantile_s(which, fraction) for tally in self.tallies]
-                rows[f"{what}_{name}_s"] = self._interval(each)
+                value = quantile_s(histogram, counted, fraction, slowest_s)
+                enough = counted / len(self.tallies) * (1 - fraction) >= ENOUGH
+                rows[f"{what}_{name}_s"] = _interval(value, each) if enough else (math.nan, value, math.nan)
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=["low", "value", "high"])
         frame.index.name = "figure"
         return frame
-
-    def _interval(self, values: list[float]) -> tuple[float, float, float]:
-        """Return (low, mean, high) of one figure's value in each replication."""
-        sample = np.asarray(values)
-        if not np.isfinite(sample).all():
-            middle = float(np.median(sample))
-            return (float(sample.min()), middle, float(sample.max()))
-        mean = float(sample.mean())
-        if sample.size < 2:
-            return (math.nan, mean, math.nan)
-        half = student_t(sample.size - 1) * float(sample.std(ddof=1)) / math.sqrt(sample.size)
-        return (mean - half, mean, mean + half)
 
     @property
     def nodes(self) -> "pd.DataFrame":
@@ -317,6 +317,17 @@ def _watched(tallies: "Iterable[Tally]", requests: int, replications: int) -> "I
 
     bar: Iterable[Tally] = tqdm(tallies, total=replications, desc="replications")
     return bar
+
+
+def _interval(value: float, each: list[float]) -> tuple[float, float, float]:
+    """Return (low, value, high) of a figure, from its value in each replication."""
+    sample = np.asarray(each)
+    if sample.size < 2:
+        return (math.nan, value, math.nan)
+    if not np.isfinite(sample).all():
+        return (float(sample.min()), value, float(sample.max()))
+    half = student_t(sample.size - 1) * float(sample.std(ddof=1)) / math.sqrt(sample.size)
+    return (value - half, value, value + half)
 
 
 def _check(requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None) -> None:

@@ -57,6 +57,8 @@ class _Reader:
         self.runs: dict[int, float] = {}
         """Frame -> start of its invocation."""
         self.attempts: dict[tuple[str, str], int] = {}
+        self.sent: dict[int, list[tuple[float, str]]] = {}
+        """Row at which a call or hand-over starts -> when it was made, and by which link."""
 
     def spans(self, rows: IntArray) -> Iterator[Span]:
         """Yield the spans in the order in which they end."""
@@ -65,20 +67,29 @@ class _Reader:
             if row[6] >= 0:
                 yield from self._batch(now, pc, row)
                 continue
+            if self.sent.get(pc) and self.code[pc, 0] != k.ALIVE:
+                since, link = self.sent[pc].pop(0)
+                if now > since:
+                    yield self._span(self.program.marks[pc][0], "hop", since, now, reason=f"by {link}")
             if frame in self.open:
                 since, node, what = self.open.pop(frame)
                 if now > since:
                     yield self._span(node, what, since, now)
-            yield from self._row(now, pc, frame, int(row[3]) & m.STATUS, is_batch=int(row[7]) < -1)
+            yield from self._row(
+                now, pc, frame, int(row[3]) & m.STATUS, is_batch=int(row[7]) < -1, is_cold=bool(row[3] & m.COLD)
+            )
 
-    def _row(self, now: float, pc: int, frame: int, status: int, *, is_batch: bool) -> Iterator[Span]:
+    def _row(self, now: float, pc: int, frame: int, status: int, *, is_batch: bool, is_cold: bool) -> Iterator[Span]:
         """Read one row of an ordinary frame."""
         op, node = int(self.code[pc, 0]), self.program.marks[pc][0]
         link = self.program.marks[pc][1]
+        if op in (k.CALL, k.SPAWN) and link and self.code[pc, 2] >= 0:
+            self.sent.setdefault(int(self.code[pc, 1]), []).append((now, link))
         if op == k.ENTER and not is_batch:
             self.runs[frame] = now
         elif (op == k.LEAVE and frame in self.runs) or (op == k.RET and frame in self.runs):
-            yield self._span(node, "invocation", self.runs.pop(frame), now, status, is_attempt=True)
+            reason = "cold start" if is_cold else ""
+            yield self._span(node, "invocation", self.runs.pop(frame), now, status, is_attempt=True, reason=reason)
         elif op == k.DELAY:
             self.open[frame] = (now, node, "hop" if link else "overhead")
         elif op == k.RETRY and status != m.OK:
@@ -107,7 +118,15 @@ class _Reader:
             yield self._span(queue, "queue wait", began, now)
 
     def _span(
-        self, node: str, what: str, start: float, end: float, status: int = 0, *, is_attempt: bool = False
+        self,
+        node: str,
+        what: str,
+        start: float,
+        end: float,
+        status: int = 0,
+        *,
+        is_attempt: bool = False,
+        reason: str = "",
     ) -> Span:
         """Return one span, in seconds since the request entered."""
         attempt = 1
@@ -120,4 +139,5 @@ class _Reader:
             end_s=end - self.arrived_s,
             attempt=attempt,
             status=STATUSES.get(status, "error"),
+            reason=reason,
         )
