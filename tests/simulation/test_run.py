@@ -93,7 +93,7 @@ def test_a_request_that_is_not_there_has_no_trace():
     run = ck.simulate(one(), ck.Poisson(rate_per_s=1), **ONE)
 
     for request in (1_000, -1, None, True):
-        with pytest.raises(ck.ConfigError, match="is outside 0..999"):
+        with pytest.raises(ck.ConfigError, match=r"is outside 0\.\.999"):
             run.trace(request)
     with pytest.raises(ck.ConfigError, match="'responses' is unknown"):
         run.slowest("responses")
