@@ -46,7 +46,7 @@ def declared(cls: type[T]) -> type[T]:
     positional = sum(not each.kw_only for each in dataclasses.fields(built))
 
     @functools.wraps(construct)
-    def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807 - it takes the place of the class's own
+    def __init__(self: Any, /, *args: Any, **given: Any) -> None:  # noqa: N807 - it takes the place of the class's own
         if len(args) > positional:  # pydantic would take them in the order of the fields
             raise ConfigError(
                 f"{_who(built, args[:positional], given)}: {args[positional]!r} is given without a setting's name",

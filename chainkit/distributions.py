@@ -208,12 +208,13 @@ class Empirical(Law):
 
     def _listed(self, name: str, values: Any) -> list[float]:
         try:
+            values = () if isinstance(values, Mapping) else values  # quantiles without their name
             times_s = [number("Empirical", f"{name}, one", value, _TIME) for value in values]
         except TypeError:
             times_s = []
         if not times_s:
             problem = f"Empirical: {name}={reprlib.repr(getattr(self, name))} is not allowed"
-            raise ConfigError(f"{problem}; allowed: one or more times (seconds)", fix="give plain numbers, 0 or more")
+            raise ConfigError(f"{problem}; allowed: one or more times (seconds)", fix="give numbers or quantiles={...}")
         return times_s
 
     def _scaled(self, factor: float) -> Self:

@@ -6,7 +6,7 @@ import reprlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
@@ -45,6 +45,19 @@ class Law(ABC):
     """The sets of optional fields of which exactly one is given."""
     rising: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of fields of which the second is above the first."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        """Refuse fields that are missing, or that there are not: p50 for p50_s. Unpickling gives none at all."""
+        known = [each.name for each in fields(cls)]
+        positional = [each.name for each in fields(cls) if not each.kw_only]
+        if len(args) > len(positional):
+            problem = f"{cls.__name__}: {args[len(positional)]!r} is given without a name; allowed: {', '.join(known)}"
+            raise ConfigError(problem, fix="write name=value")
+        if args or named:
+            required = [each.name for each in fields(cls) if each.default is MISSING]
+            given = dict(zip(positional, args, strict=False)) | named
+            checked_names(cls.__name__, given, known=known, required=required)
+        return super().__new__(cls)
 
     @cached_property
     def mean_s(self) -> float:

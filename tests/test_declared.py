@@ -120,6 +120,7 @@ def test_every_range_of_a_service_has_a_source(cls):
             "unknown setting 'memroy_mb' (did you mean 'memory_mb'?)",
             f"known settings: {FUNCTION_SETTINGS}",
         ),
+        ({"self": 256}, "unknown setting 'self'", f"known settings: {FUNCTION_SETTINGS}"),
         ({"zzz": 256}, "unknown setting 'zzz'", f"known settings: {FUNCTION_SETTINGS}"),
         (
             {"environment": {"A": 1}},

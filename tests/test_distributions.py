@@ -495,6 +495,13 @@ def test_a_law_that_scipy_cuts_at_zero_by_rounding_is_accepted():
         ),
         (lambda: LogNormal(p50_s=0.1, p99_s=1, p95_s=0.5), r"p50_s with p95_s with p99_s is given"),
         (LogNormal, r"nothing is given"),
+        (lambda: LogNormal(0.1, 0.4), r"LogNormal: 0.1 is given without a name; allowed: p50_s"),
+        (lambda: Gamma(0.2), r"Gamma: shape missing; needed: mean_s, shape"),
+        (
+            lambda: Empirical({0.5: 0.1, 0.99: 0.4}),
+            r"values_s=\{0.5: 0.1, 0.99: 0.4\} is not allowed; .*\n  fix: give numbers or quantiles=",
+        ),
+        (lambda: LogNormal(p50=0.1, p99=1), r"LogNormal: 'p50' is unknown \(did you mean 'p50_s'\?\); allowed: p50_s"),
         (
             lambda: LogNormal(p50_s=2, p99_s=1),
             r"p99_s=1.0 is not above p50_s=2.0 \(seconds\)\n  fix: raise p99_s, or use Con",

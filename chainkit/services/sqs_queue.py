@@ -4,8 +4,8 @@ Model    A buffer: messages wait until a poller takes a batch; one that is not d
 Ignored  FIFO, fair queues, retention (four days by default), server-side encryption with KMS.
 Sources  [1] Amazon SQS quotas, docs.aws.amazon.com quotas-messages (2026)
          [2] SQS pricing: every API action counts, 64 KB of payload each (data/prices/)
-         [3] Lambda's mapping polls all day: 5 pollers, 20 s waits, 180 empty receives an hour each (facts 2024-26;
-             the 20 s is an assumption)
+         [3] Lambda's mapping polls all day: 5 pollers, 20 s waits, 180 empty receives an hour each (AWS text quoted in
+             2024-25; the 20 s is an assumption)
 Checked  2026-11-23
 """
 

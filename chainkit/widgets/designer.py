@@ -6,6 +6,7 @@ from typing import Any
 import ipywidgets
 
 from chainkit.chain import Chain, as_chain
+from chainkit.errors import ConfigError
 from chainkit.pictures import svg
 from chainkit.simulation.loads import Load, Poisson
 from chainkit.widgets.canvas import Canvas
@@ -28,6 +29,11 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     load : traffic of the runs whose figures are shown; None: Poisson, 4 requests per second
     requests, seed, at : of those runs, as for `simulate`
 
+    Raises
+    ------
+    ConfigError
+        If `chain`, `load` or `requests` is none.
+
     Attributes
     ----------
     canvas, edit_panel, form, traffic_panel, figures_panel, deploy_panel : the parts, to be shown by themselves
@@ -46,6 +52,10 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         self, chain: Chain, load: Load | None = None, *, requests: int = 20_000, seed: int = 1, at: str | None = None
     ) -> None:
         chain = as_chain(chain, "Designer")
+        if not isinstance(load, Load | None):
+            raise ConfigError(f"Designer: load={load!r} is no load", fix="give one such as ck.Poisson(rate_per_s=4)")
+        if not isinstance(requests, int) or isinstance(requests, bool):
+            raise ConfigError(f"Designer: requests={requests!r} is no number of requests", fix="give 1 or more")
         self.state = State(chain, load or Poisson(rate_per_s=4), requests=requests, seed=seed, at=at)
         self.canvas = Canvas(scene(chain, {}), self._gesture)
         self.edit_panel, self.form = EditPanel(self.state), Form(self.state)

@@ -13,7 +13,7 @@ from chainkit.billing.bill import Bill, bill
 from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings, stated
 from chainkit.errors import ChainkitError, WiringError
-from chainkit.service import registry
+from chainkit.service import from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
 from chainkit.units import seconds, usd
@@ -106,7 +106,7 @@ class State:
 
     def add(self, kind: str, name: str) -> bool:
         """Add a service and select it. Tells whether it was accepted, as every operation does."""
-        return self._operate(lambda: self.chain.add(registry[kind](name)).name)
+        return self._operate(lambda: self.chain.add(from_plain(name, {"type": kind})).name)
 
     def connect(self, source: str, target: str, word: str | None = None) -> bool:
         """Connect two services, and select the link."""

@@ -99,9 +99,17 @@ def test_an_empty_chain_has_a_designer():
     assert "is empty" in designer.figures_panel.value
 
 
-def test_a_designer_of_no_chain_is_refused():
-    with pytest.raises(ck.ConfigError, match="Designer: 'orders' is no chain"):
-        ck.Designer("orders")
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"chain": "orders"}, "Designer: 'orders' is no chain"),
+        ({"load": 3}, "Designer: load=3 is no load"),
+        ({"requests": "many"}, "Designer: requests='many' is no number of requests"),
+    ],
+)
+def test_a_designer_of_nothing_that_runs_is_refused(given, problem):
+    with pytest.raises(ck.ConfigError, match=problem):
+        ck.Designer(**{"chain": orders(), **given})
 
 
 def test_the_designer_writes_no_file(tmp_path):

@@ -67,6 +67,11 @@ def test_a_name_that_is_taken_is_refused_in_the_errors_words(state):
     assert "has a service 'jobs' already" in state.refusal.problem
 
 
+def test_a_kind_that_there_is_not_is_refused(state):
+    assert not state.add("SqsQueu", "more")
+    assert "type='SqsQueu' is unknown (did you mean 'SqsQueue'?)" in state.refusal.problem
+
+
 def test_a_connection_is_in_the_chain_and_selected(state):
     assert state.connect("validate", "pay", "async")
     assert state.chain.link("validate>pay").kind == "async"
