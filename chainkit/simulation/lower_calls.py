@@ -227,8 +227,9 @@ class Calls:
                     self._spawn(key, link.target, item, link.message_bytes)
                 self._after(with_end)
         is_relay = isinstance(self.behaviours[name], Relay)
-        one_case = len({v.case for _, v in waits}) == 1 and waits[0][1].case is not None if waits else True
-        if len(waits) == 1 or is_relay or one_case:
+        one_case = len({v.case for _, v in waits}) == 1 and all(v.case for _, v in waits)
+        excludes = one_case and len({v.chance or key for key, v in waits}) == len(waits)
+        if len(waits) == 1 or is_relay or excludes or not waits:
             for key, link in waits:
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
                 self._call(key, link, ends)
@@ -341,6 +342,7 @@ class Calls:
         over = f"{label}.over"
         with_end = None
         if label.endswith(".branch"):
+            a.emit(k.ALIVE, f"{label}.back")  # a sibling before it may have failed at once
             with_end = self._only_if(link.source, key, link, label)
         a.label(f"{label}.try")
         if link.client_timeout_s is None:
