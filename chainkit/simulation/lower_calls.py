@@ -342,7 +342,6 @@ class Calls:
         over = f"{label}.over"
         with_end = None
         if label.endswith(".branch"):
-            a.emit(k.ALIVE, f"{label}.back")  # a sibling before it may have failed at once
             with_end = self._only_if(link.source, key, link, label)
         a.label(f"{label}.try")
         if link.client_timeout_s is None:
@@ -356,7 +355,10 @@ class Calls:
         a.label(f"{label}.answered")
         if link.retry is not None:
             self._caller_retry(link.retry, key, f"{label}.again", over)
-        self._after(with_end)
+        if with_end is not None:
+            a.emit(k.JUMP, ALWAYS, 0, over)
+            a.label(with_end)
+            a.emit(k.ALIVE, f"{label}.back")  # a call that is not made is no branch, even if its caller is gone already
         a.label(over)
         if link.on_error == "continue":
             a.emit(k.STATUS_, m.OK, 0, f"{label}.out")
