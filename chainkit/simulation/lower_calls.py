@@ -351,6 +351,9 @@ class Calls:
         a.mark(key)
         if link.client_timeout_s is not None:
             a.emit(k.JUMP, 1 << m.IMPATIENT, 0, f"{label}.late")
+        is_instant = self._hop(key) < 0 and isinstance(self.behaviours[link.target], Pool)
+        if is_instant:
+            a.emit(k.JUMP, 1 << m.THROTTLED, 0, f"{label}.refused")
         a.emit(k.ALIVE, f"{label}.back", 1)
         a.label(f"{label}.answered")
         if link.retry is not None:
@@ -365,6 +368,10 @@ class Calls:
             a.label(f"{label}.out")
         a.label(f"{label}.back")
         a.emit(k.RET)
+        if is_instant:
+            a.label(f"{label}.refused")
+            a.emit(k.ALIVE, f"{label}.back")  # refused in the instant it was made: nothing ran on
+            a.emit(k.JUMP, ALWAYS, 0, f"{label}.answered")
         a.label(f"{label}.again")
         a.emit(k.ALIVE, f"{label}.back")
         a.emit(k.JUMP, ALWAYS, 0, f"{label}.try")
