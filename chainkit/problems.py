@@ -63,24 +63,19 @@ def _case_problems(_name: str, services: Mapping[str, Service], links: Mapping[s
     ]
 
 
-def _step_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
-    """Return steps that begin at two times at once, and APIs that lead nowhere."""
+def _step_problems(_name: str, _services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
+    """Return steps that begin at two times at once."""
     begins: dict[tuple[str, int], set[float]] = {}
     for link in links.values():
         if isinstance(link, Caller) and link.after_fraction is not None:
             begins.setdefault((link.source, link.step), set()).add(link.after_fraction)
-    found: list[ChainkitError] = [
+    return [
         ConfigError(
             f"{source!r}: links of step {step} have after_fraction {', '.join(f'{x:g}' for x in sorted(each))}",
             fix="links of one step begin together: give the others another step",
         )
         for (source, step), each in begins.items()
         if len(each) > 1
-    ]
-    return found + [
-        WiringError(f"{each!r} leads nowhere: an API needs a target", fix=f'connect it: chain.connect("{each}", ...)')
-        for each, service in services.items()
-        if "integration" in service.port.emits and not any(link.source == each for link in links.values())
     ]
 
 
