@@ -26,6 +26,7 @@ from chainkit.simulation.loads import Load
 from chainkit.wiring import Caller, EventSourceMapping, Link
 from tests.simulation.twin_messages import Messages
 from tests.simulation.twin_parts import (
+    GONE,
     ITEM,
     OK,
     THROTTLED,
@@ -273,10 +274,10 @@ class World(Messages):
                 try:
                     yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, q, s, self.order[link.source])
                 except simpy.Interrupt:
-                    return TIMEOUT
+                    return GONE
             answer = yield from self._guarded_try(key, q, s)
             if answer is None:
-                return TIMEOUT
+                return GONE
             if answer.is_ok:
                 break
         return answer
@@ -299,19 +300,29 @@ class World(Messages):
         self._left_behind(q, one_try)
         return TIMEOUT
 
-    def _wait_for(self, calls: Mapping[simpy.Process, bool], until: simpy.Event) -> Story:
+    def _wait_for(self, calls: Mapping[simpy.Process, bool], until: simpy.Event, q: int | None = None) -> Story:
         """Return OK once all calls are over, the first failure that counts, or None when the time is over."""
         pending = list(calls)
         while pending:
             happened = yield simpy.AnyOf(self.clock, [*pending, until])
             failed = [call for call in pending if call in happened and calls[call] and not call.value.is_ok]
-            pending = [call for call in pending if call not in happened]
             if failed or until in happened:
+                after = pending[pending.index(failed[0]) + 1 :] if failed else pending
                 for call in pending:
                     if call.is_alive:
+                        call.callbacks.append(lambda end: self._made_too_late(q, end))
                         call.interrupt()
+                    elif call in after:
+                        self._made_too_late(q, call)
                 return failed[0].value if failed else None
+            pending = [call for call in pending if call not in happened]
         return OK
+
+    def _made_too_late(self, q: int | None, call: simpy.Event) -> None:
+        """Count a call that was made when its caller had failed already, and was over at once."""
+        if q is not None and not call.value.ran_nothing:
+            self.requests[q].open += 1
+            self._close(q, "completed" if call.value.is_ok else "failed", True)
 
     # --- the API ---
 
@@ -459,7 +470,7 @@ class World(Messages):
         if not calls:
             return OK
         until = self.clock.at(deadline_s, Rank.TIMER, q, s, self.order[name])
-        answer = yield from self._wait_for(calls, until)
+        answer = yield from self._wait_for(calls, until, q)
         if answer is None:
             return TIMEOUT
         return OK if answer.is_ok else self._error(name)

@@ -172,7 +172,7 @@ class Messages:
         answer = yield from self._states(name, machine.flow.steps, q, s)
         if machine.flow.answers:
             machine.counts["express_100ms"] += math.ceil((self.clock.now - began_s) * 10 - 1e-6)
-        return answer
+        return answer._replace(ran_nothing=False)
 
     def _end_execution(self, name: str, q: int, answer: Answer) -> None:
         """End the branch of an execution that nobody waits for: a failure is heard of only where a catcher sends it."""

@@ -108,6 +108,8 @@ class Answer(NamedTuple):
 
     status: str
     error: str = ""
+    ran_nothing: bool = False
+    """Whether the call was refused by what it called itself."""
 
     @property
     def is_ok(self) -> bool:
@@ -120,7 +122,10 @@ class Answer(NamedTuple):
         return {"ok": "completed", "throttled": "throttled"}.get(self.status, "failed")
 
 
-OK, TIMEOUT, THROTTLED = Answer("ok"), Answer("timeout", "Sandbox.Timedout"), Answer("throttled", "throttled")
+OK, TIMEOUT = Answer("ok"), Answer("timeout", "Sandbox.Timedout")
+THROTTLED = Answer("throttled", "throttled", ran_nothing=True)
+GONE = Answer("timeout", ran_nothing=True)
+"""Of a call whose caller was cut: what it called is a branch of its own."""
 
 
 @dataclass
