@@ -175,7 +175,7 @@ def _service(draw: Any, chain: ck.Chain, kind: str, name: str) -> Service:
     """One service; a state machine brings two functions of its own, and so enters with them."""
     match kind:
         case "api":
-            return ck.HttpApi(name, integration_timeout_s=draw(st.sampled_from([0.3, 2.0, 30.0])))
+            return ck.HttpApi(name, integration_timeout_s=draw(st.sampled_from([0.3, 2.5, 30.0])))
         case "q":
             delay_s = draw(st.sampled_from([0, 0, 2]))
             return ck.SqsQueue(name, visibility_timeout_s=draw(st.sampled_from([10, 20])), delay_s=delay_s)
