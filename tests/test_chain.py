@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import chainkit as ck
 from chainkit.chain import Chain, load
 from chainkit.errors import ChainkitError, ConfigError, WiringError
 from chainkit.services.http_api import HttpApi
 from chainkit.services.lambda_function import LambdaFunction
-from chainkit.services.sns_topic import SnsTopic
 from chainkit.services.sqs_queue import SqsQueue
 from chainkit.services.state_machine import StateMachine
 from tests.strategies import chains, links_of
@@ -144,7 +144,7 @@ def test_requests_enter_where_nothing_leads(orders):
 
 
 def test_a_queue_that_only_takes_dead_letters_is_no_entry(orders):
-    orders.add(SnsTopic("news"))
+    orders.add(ck.SnsTopic("news"))
     orders.add(SqsQueue("dead"))
     orders.connect("validate", "news")
     orders.connect("news", "pay", dead_letter_queue="dead")
@@ -213,7 +213,7 @@ def test_the_graph_follows_every_change(orders):
 
 
 def test_dead_letters_are_edges_from_the_link_s_source(orders):
-    orders.add(SnsTopic("news"))
+    orders.add(ck.SnsTopic("news"))
     orders.add(SqsQueue("dead"))
     orders.connect("news", "pay", dead_letter_queue="dead")
 
@@ -463,7 +463,7 @@ def test_links_are_checked_with_their_ids(orders):
 
 @pytest.mark.parametrize(("queue", "hint"), [("ded", " (did you mean 'dead'?)"), ("pay", " (did you mean 'pay'?)")])
 def test_dead_letters_need_a_queue_of_the_chain(queue, hint, orders):
-    orders.add(SnsTopic("news"))
+    orders.add(ck.SnsTopic("news"))
     orders.add(SqsQueue("dead"))
     orders.connect("news", "pay", dead_letter_queue=queue)
 

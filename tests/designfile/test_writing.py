@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import chainkit as ck
 from chainkit.chain import Chain, load
 from chainkit.designfile import read, write
 from chainkit.distributions import LogNormal
 from chainkit.errors import DesignFileError
 from chainkit.services.lambda_function import LambdaFunction
-from chainkit.services.sns_topic import SnsTopic
 from chainkit.services.sqs_queue import SqsQueue
 from chainkit.services.state_machine import StateMachine
 from chainkit.wiring import Retry
@@ -290,7 +290,7 @@ def test_definitions_and_filters_are_kept_and_changed_in_their_place(tmp_path):
     }
     chain = Chain("orders")
     chain.add(StateMachine("flow", definition=definition))
-    chain.add(SnsTopic("news"))
+    chain.add(ck.SnsTopic("news"))
     chain.add(SqsQueue("jobs"))
     chain.connect(
         "news", "jobs", filter_policy={"kind": ["x", {"prefix": "eu-"}, {"anything-but": ["y"]}], "n": [1, 2.5]}
