@@ -45,7 +45,7 @@ def functions(draw: Any, name: str) -> Service:
         duration=draw(laws()),
         init=draw(laws()),
         timeout_s=draw(st.sampled_from([1, 2, 10])),
-        maximum_event_age_s=draw(st.sampled_from([60, 200])),
+        maximum_event_age_s=draw(st.sampled_from([70, 200])),
         **settings,
     )
 
