@@ -118,7 +118,7 @@ def table(law: Law) -> FloatArray:
     """Return the inverse-CDF table of a law's standard form: (2 sides, BINS, words of a bin), lower side first.
 
     A bin holds a straight line in x = tail probability * 2^64; where the law jumps inside a bin it holds two lines and
-    the x of the jump. Means and quantiles to p99.99 are within 2e-4 of the law's (tests/simulation/test_draws.py).
+    the x of the jump. Means and p99.99 are within 2e-4 of the law's, other quantiles within 2e-3 (test_draws.py).
     """
     return unit_table(law.standard().key)
 

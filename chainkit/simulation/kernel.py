@@ -514,7 +514,7 @@ def run(
                     j = (((code[c + 2] >> 32) & PAGE) - 1) << 3
                     x *= np.float64(word(sites[j + 1], frames[b + REQUEST], frames[b + SALT])) * 2.0**-64
                 age = (code[c + 2] & 0xFFFFFFFF) - 1
-                if k >= code[c + 1] >> 24 or (age >= 0 and t + x - frames_f[b + START] > age):
+                if k >= code[c + 1] >> 24 or (age >= 0 and t + x > frames_f[b + START] + age):
                     pc = code[c + 4]
                     continue
                 frames[b + LINK] += 1 << s if k < 255 else 0
