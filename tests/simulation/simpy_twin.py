@@ -33,7 +33,8 @@ from chainkit.chain import Chain
 from chainkit.distributions import Law, as_law, from_plain
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay
 from chainkit.simulation.draws import FloatArray
-from chainkit.simulation.loads import ClosedLoop, Load
+from chainkit.simulation import loads
+from chainkit.simulation.loads import Load
 from chainkit.wiring import EventSourceMapping, Link
 from tests.simulation.twin_calls import Breaker, Calls
 from tests.simulation.twin_controls import Controls
@@ -81,7 +82,7 @@ def twin(
     effects: dict[str, Counter[str]] = {}
     for r in range(replications):
         numbers = range(r * requests // replications, (r + 1) * requests // replications)
-        clock = load.clock(seed, r)
+        clock = load.clock(seed, r) if hasattr(load, "clock") else None
         world = World(chain, load, Dice(seed, r), hops, per_mb_s, at or chain.entries()[0], account_concurrency)
         world.run(numbers, clock, drain_s)
         for request in (world.requests.get(i, Request(math.nan)) for i in numbers):
@@ -173,7 +174,7 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         """Let the requests come, and go on until nothing is left or the drain is over."""
         self.to_come = len(numbers)
         self._start_controls()
-        if isinstance(self.load, ClosedLoop):
+        if isinstance(self.load, getattr(loads, "ClosedLoop", ())):
             users = min(self.load.users, len(numbers))
             for user in range(users):
                 self._start(self._user(numbers[user::users]))
