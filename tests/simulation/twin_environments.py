@@ -72,7 +72,8 @@ class Environments:
             self.busy += 1
         else:
             self.account.running += self.pool.limit is None
-            self.counts["spill_over"] += self.ready > 0
+            if self.ready:
+                self.counts["spill_over"] += 1
         return environment
 
     def _free(self, now_s: float, visit: Visit) -> Environment | None:
