@@ -17,7 +17,11 @@ Exponential,
 Constant, Uniform,
 Empirical, Mixture
 Retry                  wiring.py
-Poisson, Steady        simulation/loads.py
+Poisson, Steady,       simulation/loads.py
+ClosedLoop
+Ramp, Spike, Calendar  simulation/rates.py
+Bursts                 simulation/bursts.py
+Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
@@ -55,7 +59,10 @@ _HOMES = {
     "services.state_machine": ("StateMachine",),
     "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
     "wiring": ("Retry",),
-    "simulation.loads": ("Poisson", "Steady"),
+    "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
+    "simulation.rates": ("Ramp", "Spike", "Calendar"),
+    "simulation.bursts": ("Bursts",),
+    "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
     "templates": ("template",),

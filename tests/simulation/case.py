@@ -43,7 +43,7 @@ class Case:
 
     def __repr__(self) -> str:
         """Return the case as the call that makes it."""
-        load = f"{type(self.load).__name__}({self.load.rate_per_s}, KINDS)"
+        load = f"{type(self.load).__name__}({self.load.rate_per_s}, attributes=KINDS)"
         rest = f"{self.requests}, {self.at!r}, {self.has_hops}, {self.drain_s}"
         return f"Case(ck.Chain.from_plain({self.chain.to_plain()}), {load}, {rest})"
 

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def twin(
     for r in range(replications):
         numbers = range(r * requests // replications, (r + 1) * requests // replications)
         world = World(chain, load, Dice(seed, r), hops, at or chain.entries()[0])
-        world.run(numbers, drain_s)
+        world.run(numbers, drain_s, load.clock(seed, r))
         for request in (world.requests[i] for i in numbers):
             response.append(request.answered_s - request.arrived_s)
             completion.append(request.completion_s)
@@ -138,20 +138,20 @@ class World(Messages):
 
     # --- requests ---
 
-    def run(self, numbers: range, drain_s: float) -> None:
+    def run(self, numbers: range, drain_s: float, clock: Callable[[FloatArray], FloatArray] | None) -> None:
         """Let the requests come, and go on until nothing is left or the drain is over."""
-        self.clock.process(self._traffic(numbers))
         gaps = (self.dice.time_s("arrivals", self.load.gap(), i, 0) for i in numbers)
-        *_, last_s = itertools.accumulate(gaps, initial=0.0)
+        arrivals_s = np.array([*itertools.accumulate(gaps)])
+        if clock:
+            arrivals_s = clock(arrivals_s)
+        last_s = arrivals_s[-1]
+        self.requests = {i: Request(at_s) for i, at_s in zip(numbers, arrivals_s.tolist(), strict=True)}
+        self.clock.process(self._traffic(numbers))
         while self.clock.peek() <= last_s + drain_s and self.clock.peek() < math.inf:
             self.clock.step()
 
     def _traffic(self, numbers: range) -> Story:
         """Let one request after another enter."""
-        at_s = 0.0
-        for i in numbers:
-            at_s += self.dice.time_s("arrivals", self.load.gap(), i, 0)
-            self.requests[i] = Request(at_s)
         for i in numbers:
             yield self.clock.at(self.requests[i].arrived_s, Rank.ARRIVAL, i)
             self.requests[i].over_s = self.clock.now
