@@ -214,11 +214,13 @@ class Replay(Load):
         return float(np.interp(time_s, edges_s, np.concatenate([[0], np.cumsum(self.counts)])))
 
     def expected_s(self, requests: int) -> float:
-        """Return when that many requests have come, by the end of their minute; of more than there are, the end."""
+        """Return when that many requests have come, evenly within a minute; of more than there are, when all have."""
         if self.counts is None:
             return float(self.at_s[min(max(requests, 1), self.requests) - 1])
-        k = np.searchsorted(np.cumsum(self.counts), min(requests, self.requests), side="left")
-        return float((k + 1) * self.bin_s)
+        until = np.cumsum(self.counts)
+        requests = min(max(requests, 1), self.requests)
+        k = int(np.searchsorted(until, requests, side="left"))
+        return float((k + 1 - (until[k] - requests) / self.counts[k]) * self.bin_s)
 
     def rates_per_s(self, at_s: FloatArray) -> FloatArray:
         """Return the requests per second of the minute in which each instant lies; 0 after the end."""
