@@ -15,8 +15,12 @@ StateMachine           services/state_machine.py
 LogNormal, Gamma,      distributions.py
 Exponential,
 Constant, Uniform,
+Geometric,
 Empirical, Mixture
-Retry                  wiring.py
+Retry, sdk_retry,      wiring.py
+CircuitBreaker
+ProvisionedScaling,    readiness.py
+Warmer
 Poisson, Steady,       simulation/loads.py
 ClosedLoop
 Ramp, Spike, Calendar  simulation/rates.py
@@ -57,8 +61,10 @@ _HOMES = {
     "services.sns_topic": ("SnsTopic",),
     "services.event_bus": ("EventBus",),
     "services.state_machine": ("StateMachine",),
-    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
-    "wiring": ("Retry",),
+    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Geometric", "Empirical",
+        "Mixture"),
+    "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
+    "readiness": ("ProvisionedScaling", "Warmer"),
     "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
     "simulation.rates": ("Ramp", "Spike", "Calendar"),
     "simulation.bursts": ("Bursts",),
