@@ -2,8 +2,8 @@
 
 import chainkit as ck
 from chainkit.distributions import Constant, Exponential, Uniform
-from chainkit.simulation import loads
 from chainkit.simulation.loads import ClosedLoop, Poisson
+from chainkit.simulation.rates import Ramp
 from tests.simulation.case import KINDS, Case, case, chain_of, function, machine, scope, task
 from tests.simulation.cases_machines import FULL, PASS, callback, mapped, wait
 
@@ -45,7 +45,7 @@ def rate_that_changes() -> Case:
     """Traffic with a clock of its own."""
     chain = chain_of(ck.HttpApi("api"), function("f", reserved_concurrency=3, duration=Exponential(mean_s=0.3)))
     chain.connect("api", "f")
-    return Case(chain, loads.Ramp(from_per_s=1, to_per_s=20, over_s=60), requests=400)
+    return Case(chain, Ramp(start_per_s=1, end_per_s=20, duration_s=60), requests=400)
 
 
 # --- limits, retries, timeouts ---

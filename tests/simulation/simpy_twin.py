@@ -19,9 +19,10 @@ twin_effects          how often the work was done, and was meant to be
 """
 
 import functools
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,7 @@ from chainkit.chain import Chain
 from chainkit.distributions import Law, as_law, from_plain
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay
 from chainkit.simulation.draws import FloatArray
-from chainkit.simulation import loads
-from chainkit.simulation.loads import Load
+from chainkit.simulation.loads import ClosedLoop, Load
 from chainkit.wiring import EventSourceMapping, Link
 from tests.simulation.twin_calls import Breaker, Calls
 from tests.simulation.twin_controls import Controls
@@ -48,6 +48,8 @@ from tests.simulation.twin_parts import Clock, Dice, Rank, Request, Story, Visit
 from tests.simulation.twin_queues import Queue, Queues
 
 MB = 2**20
+LoadClock = Callable[[FloatArray], FloatArray]
+"""Turns a load's operational times into seconds."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,8 @@ def twin(
     effects: dict[str, Counter[str]] = {}
     for r in range(replications):
         numbers = range(r * requests // replications, (r + 1) * requests // replications)
-        clock = load.clock(seed, r) if hasattr(load, "clock") else None
         world = World(chain, load, Dice(seed, r), hops, per_mb_s, at or chain.entries()[0], account_concurrency)
-        world.run(numbers, clock, drain_s)
+        world.run(numbers, load.clock(seed, r), drain_s)
         for request in (world.requests.get(i, Request(math.nan)) for i in numbers):
             response.append(request.answered_s - request.arrived_s)
             completion.append(request.completion_s)
@@ -170,11 +171,11 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
 
     # --- requests ---
 
-    def run(self, numbers: range, clock: Any, drain_s: float) -> None:
+    def run(self, numbers: range, clock: LoadClock | None, drain_s: float) -> None:
         """Let the requests come, and go on until nothing is left or the drain is over."""
         self.to_come = len(numbers)
         self._start_controls()
-        if isinstance(self.load, getattr(loads, "ClosedLoop", ())):
+        if isinstance(self.load, ClosedLoop):
             users = min(self.load.users, len(numbers))
             for user in range(users):
                 self._start(self._user(numbers[user::users]))
@@ -183,10 +184,10 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         while self.clock.peek() <= self.last_s + drain_s and self.clock.peek() < math.inf:
             self.clock.step()
 
-    def _traffic(self, numbers: range, clock: Any) -> Story:
+    def _traffic(self, numbers: range, clock: LoadClock | None) -> Story:
         """Let one request after another enter."""
-        gaps = [self.dice.time_s("arrivals", self.load.gap(), Visit(i)) for i in numbers]
-        times = np.array([*_sums(gaps)])
+        gaps = (self.dice.time_s("arrivals", self.load.gap(), Visit(i)) for i in numbers)
+        times = np.array([*itertools.accumulate(gaps)])
         for i, at_s in zip(numbers, (clock(times) if clock is not None else times).tolist(), strict=True):
             yield self.clock.at(at_s, Rank.ARRIVAL, Visit(i))
             self._arrive(i)
@@ -292,12 +293,3 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
                 return (yield from self._execution(name, visit))
             case _:
                 return (yield from self._relay(name, visit))
-
-
-def _sums(gaps: list[float]) -> list[float]:
-    """Return the sums of the first one, two, three ... gaps, added up in order."""
-    sums, total = [], 0.0
-    for gap in gaps:
-        total += gap
-        sums.append(total)
-    return sums
