@@ -108,15 +108,15 @@ def replicate(
     memory.g[m.G_NUMBERED] = low
     memory.last_request = high
     memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
-    gaps = _Gaps(load, seed, replication)
+    traffic = _Traffic(load, seed, replication)
     waiting = np.empty(0)
-    drawn, last_s = low, 0.0
+    drawn = low
     memory.controls = controls
     while True:
         count = min(BLOCK, high - drawn)
         arrivals = np.empty(waiting.size + count)
         arrivals[: waiting.size] = waiting
-        last_s = gaps.fill(drawn, last_s, arrivals[waiting.size :])
+        last_s = traffic.fill(drawn, arrivals[waiting.size :])
         memory.g[m.G_FIRST_REQUEST] = drawn - waiting.size
         drawn += count
         if drawn == high:
@@ -140,7 +140,7 @@ class _Areas:
         memory.areas, self.next_s = memory.areas_at(now_s), np.inf
 
 
-class _Gaps:
+class _Traffic:
     """Draws the arrivals of one replication."""
 
     def __init__(self, load: Load, seed: int, replication: int) -> None:
@@ -148,10 +148,17 @@ class _Gaps:
         self.site = a.law("arrivals", load.gap())
         program = a.program([], [], pool_nodes=(), queue_nodes=(), account_limit=0, nobody_waits=False)
         self.sites, self.table = program.keyed_sites(seed, replication).ravel(), program.table
+        self.clock = load.clock(seed, replication)
+        self.at = 0.0
+        """Operational time so far; seconds where there is no clock."""
 
-    def fill(self, first: int, start_s: float, out: FloatArray) -> float:
-        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
-        return float(m.arrivals(self.sites, self.table, self.site, first, start_s, out))
+    def fill(self, first: int, out: FloatArray) -> float:
+        """Fill `out` with the arrivals of the next requests, first, first + 1 ...; return the last, seconds."""
+        self.at = float(m.arrivals(self.sites, self.table, self.site, first, self.at, out))
+        if self.clock is None:
+            return self.at
+        out[:] = self.clock(out)
+        return float(out[-1])
 
 
 class Memory:

@@ -284,6 +284,7 @@ def simulate(
     _check(requests, replications, warmup_fraction, drain_s, keep)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
+    load.check_requests(-(-requests // replications), replications)
     program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
     bounds = _bounds(requests, replications)
 
