@@ -1,6 +1,6 @@
 """Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
 MOST_FRAMES = 1 << 23
-TRACE_ROWS = 200_000
+TRACE_ROWS, MOST_TRACE_ROWS = 1 << 17, 1 << 22
+"""Rows of a trace at first, and at most: what does not fit is cut off, and the tally says so."""
 
 
 class Control(Protocol):
@@ -63,6 +64,8 @@ class Tally:
     """Until the last arrival, by node: environments running and idle, or messages waiting and 0; times seconds."""
     events: int
     trace: IntArray
+    trace_is_cut: bool
+    """Whether there was more to write down than fits."""
 
     def mean_s(self, which: int) -> float:
         """Return the mean response (0), or completion (1) of the requests that were not lost, seconds."""
@@ -99,12 +102,13 @@ def replicate(
     warmup_fraction: float,
     keep: bool,
     drain_s: float,
-    traced: int = -1,
+    traced: Iterable[int] = (),
     controls: Sequence[Control] = (),
 ) -> Tally:
     """Return one replication of a program, from empty to drained."""
     low, high = bounds
-    memory = Memory(program, seed, replication, high - low, keep=keep, traced=traced)
+    memory = Memory(program, seed, replication, high - low, keep=keep)
+    memory.trace_requests([number - low for number in traced], high - low)
     memory.g[m.G_NUMBERED] = low
     memory.last_request = high
     memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
@@ -157,9 +161,7 @@ class _Gaps:
 class Memory:
     """Everything the kernel works on, and how it grows."""
 
-    def __init__(
-        self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int
-    ) -> None:
+    def __init__(self, program: Program, seed: int, replication: int, requests: int, *, keep: bool) -> None:
         self.last_request = 0
         self.last_arrival_s = self.end_s = np.inf
         """Known as soon as the last block of arrivals is drawn."""
@@ -193,13 +195,22 @@ class Memory:
         self.sums = np.zeros(8)
         self.kept = np.full((requests if keep else 1, 2), np.nan)
         self.out = np.zeros(FIRST_COUNTER + len(program.counters) + 1, np.int64)
-        self.trace = np.zeros((TRACE_ROWS if traced >= 0 else 1) * m.TRACE_WORDS, np.int64)
+        self.trace, self.marks = np.zeros(m.TRACE_WORDS, np.int64), np.zeros(1, np.int64)
         g = self.g
         g[m.G_FREE], g[m.G_FREE_COUNT] = used, frames - used
         g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
         g[m.G_ACCOUNT_LIMIT], g[m.G_RING], g[m.G_RESERVE] = program.account_limit, room, rows + 64
-        g[m.G_KEEP], g[m.G_TRACED], g[m.G_TRACE_ROOM] = int(keep), traced, TRACE_ROWS if traced >= 0 else 0
+        g[m.G_KEEP] = int(keep)
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], -1
+
+    def trace_requests(self, marked: Sequence[int], requests: int) -> None:
+        """Write down what happens to some of the replication's requests, named by their places in it."""
+        if marked:
+            bits = np.zeros((requests + 64) // 64 * 64, np.uint8)
+            bits[list(marked)] = 1
+            self.marks = np.packbits(bits, bitorder="little").view(np.int64)
+            self.trace = np.zeros(TRACE_ROWS * m.TRACE_WORDS, np.int64)
+            self.g[m.G_TRACED], self.g[m.G_TRACE_ROOM] = requests, TRACE_ROWS
 
     def go(self, arrivals: FloatArray) -> FloatArray:
         """Run until the arrivals are used up; return the one that waits for the next block."""
@@ -208,6 +219,7 @@ class Memory:
             why = k.run(
                 self.code, self.sites, self.table, self.pools, self.ring, self.queues, self.frames, self.heap, arrivals,
                 self.g, self.histograms.ravel(), self.sums, self.kept.ravel(), self.out, self.trace,
+                self.marks,
             )  # fmt: skip
             arrivals = arrivals[self.g[m.G_TAKEN] :]
             self.g[m.G_FIRST_REQUEST] += self.g[m.G_TAKEN]
@@ -215,6 +227,8 @@ class Memory:
                 self._more_frames()
             elif why == k.MORE_RING:
                 self._more_ring()
+            elif why == k.TRACE_FULL:
+                self._more_trace()
             elif why == k.MORE_ARRIVALS or not self._control(why):
                 return arrivals
 
@@ -232,6 +246,15 @@ class Memory:
         for control in due:
             control.act(self, now_s)
         return bool(due)
+
+    def _more_trace(self) -> None:
+        """Double the room for rows of traces; where there is enough, write no more."""
+        room = int(self.g[m.G_TRACE_ROOM])
+        if room >= MOST_TRACE_ROWS:
+            self.g[m.G_TRACED] = 0
+            return
+        self.trace = np.concatenate([self.trace, np.zeros(self.trace.size, np.int64)])
+        self.g[m.G_TRACE_ROOM] = 2 * room
 
     def areas_at(self, now_s: float) -> dict[str, tuple[float, float]]:
         """Return what each node has had until now, in seconds: of running and idle environments, or of waiting, 0."""
@@ -305,6 +328,7 @@ class Memory:
             areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
+            trace_is_cut=bool(self.g[m.G_TRACE_ROOM] > 0 and self.g[m.G_TRACED] == 0),
         )
 
     def _close_open(self) -> int:

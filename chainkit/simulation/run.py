@@ -227,9 +227,10 @@ class Run:
         r = next(r for r, (low, high) in enumerate(_bounds(self.requests, self.replications)) if low <= request < high)
         tally = machine.replicate(
             self.program, self.load, self.seed, r, _bounds(self.requests, self.replications)[r],
-            warmup_fraction=self.options["warmup_fraction"], keep=True, drain_s=self.options["drain_s"], traced=request,
+            warmup_fraction=self.options["warmup_fraction"], keep=True, drain_s=self.options["drain_s"],
+            traced=[request],
         )  # fmt: skip
-        return stories.story(self.chain, self.program, tally, request)
+        return stories.story(self.program, tally, request)
 
 
 def simulate(
