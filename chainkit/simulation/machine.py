@@ -1,7 +1,8 @@
 """Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
 MOST_FRAMES = 1 << 23
+BREATH = 1 << 24
+"""Events after which the kernel stops for a moment, so that it can be interrupted: a second or so."""
 TRACE_ROWS, MOST_TRACE_ROWS = 1 << 17, 1 << 22
 """Rows of a trace at first, and at most: what does not fit is cut off, and the tally says so."""
 
@@ -39,9 +42,27 @@ class Control(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a stretch of a long replication counted: the answers and completions between two of its arrivals."""
+
+    histograms: IntArray
+    sums: FloatArray
+    lost: int
+    """Requests of which a branch was lost for good."""
+
+
+Told = Callable[[int], str | None]
+"""Is told how many more requests have arrived."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tally:
     """What one replication counted."""
 
+    replication: int
+    bounds: tuple[int, int]
+    """Its requests' numbers: from, to before."""
+    batches: tuple[Batch, ...]
     ledger: IntArray
     branches: IntArray
     live_branches: int
@@ -54,9 +75,10 @@ class Tally:
     counted: int
     """Requests that count for the figures: those after the warm-up."""
     kept: FloatArray
-    first_request: int
     pools: dict[str, dict[str, float]]
     queues: dict[str, dict[str, float]]
+    drain_s: dict[str, float]
+    """By queue: how long after the last arrival its last message was taken; infinite: some wait still."""
     counters: IntArray
     span_s: float
     """First to last arrival, from the start."""
@@ -67,29 +89,13 @@ class Tally:
     trace_is_cut: bool
     """Whether there was more to write down than fits."""
 
-    def mean_s(self, which: int) -> float:
-        """Return the mean response (0), or completion (1) of the requests that were not lost, seconds."""
-        count = int(self.histograms[which].sum())
-        return float(self.sums[2 * which]) / count if count else float("nan")
 
-    def quantile_s(self, which: int, fraction: float) -> float:
-        """Return a quantile of response (0) or completion (1), seconds; what never came is infinite."""
-        return quantile_s(self.histograms[which], self.counted, fraction, self.slowest[which][0])
-
-
-def quantile_s(counts: IntArray, total: int, fraction: float, slowest_s: float) -> float:
-    """Return a quantile of `total` times of which a histogram counts those that came, within a bin of 0.8 %."""
-    cumulative = np.cumsum(counts)
-    rank = fraction * total
-    if rank > cumulative[-1]:
-        return float("inf")
-    j = int(np.searchsorted(cumulative, rank))
+def time_in_bin(j: int, within: float) -> float:
+    """Return the time at a fraction of a histogram's bin, seconds; bins are 0.8 % wide."""
     if j == 0:
         return 0.0
-    within = (rank - (cumulative[j] - counts[j])) / counts[j]
     octave, step = (j + m.FIRST_BIN) >> 7, (j + m.FIRST_BIN) & 127
-    value_s = float((1.0 + (step + within) / 128.0) * 2.0 ** (octave - 1023))
-    return min(value_s, slowest_s)  # within a bin the slowest is known exactly
+    return float((1.0 + (step + within) / 128.0) * 2.0 ** (octave - 1023))
 
 
 def replicate(
@@ -104,31 +110,51 @@ def replicate(
     drain_s: float,
     traced: Iterable[int] = (),
     controls: Sequence[Control] = (),
+    batches: int = 1,
+    told: Told | None = None,
 ) -> Tally:
-    """Return one replication of a program, from empty to drained."""
+    """Return one replication of a program, from empty to drained.
+
+    Parameters
+    ----------
+    traced : numbers of requests to write down
+    controls : what acts at instants of its own
+    batches : as how many stretches of equally many arrivals it is counted
+    told : is told how many more requests have arrived (0: only that time has passed); where it answers "end", no more
+        arrive; what it raises ends the replication
+    """
     low, high = bounds
     memory = Memory(program, seed, replication, high - low, keep=keep)
+    memory.told = told if told is not None else lambda _: None
     memory.trace_requests([number - low for number in traced], high - low)
     memory.g[m.G_NUMBERED] = low
-    memory.last_request = high
-    memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
+    memory.g[m.G_WARM] = warm = low + int(warmup_fraction * (high - low))
+    borders = [warm + i * (high - warm) // batches for i in range(batches)] if batches > 1 else []
+    if low in borders:
+        memory.turn_over()
     gaps = _Gaps(load, seed, replication)
     waiting = np.empty(0)
     drawn, last_s = low, 0.0
     memory.controls = controls
     while True:
-        count = min(BLOCK, high - drawn)
+        count = min([BLOCK, high - drawn, *(border - drawn for border in borders if border > drawn)])
         arrivals = np.empty(waiting.size + count)
         arrivals[: waiting.size] = waiting
         last_s = gaps.fill(drawn, last_s, arrivals[waiting.size :])
         memory.g[m.G_FIRST_REQUEST] = drawn - waiting.size
         drawn += count
         if drawn == high:
-            memory.g[m.G_FINAL] = 1
+            memory.g[m.G_FINAL], memory.last_request = 1, high
             memory.last_arrival_s, memory.end_s = last_s, last_s + drain_s
             memory.controls = [*controls, _Areas(next_s=last_s)]
         waiting = memory.go(arrivals)
-        if drawn == high:
+        if drawn in borders:
+            memory.turn_over()
+        if memory.told(count) == "end":
+            high = drawn
+        if memory.last_request == drawn:
+            if borders:
+                memory.turn_over()
             return memory.tally(program, last_s)
 
 
@@ -162,7 +188,9 @@ class Memory:
     """Everything the kernel works on, and how it grows."""
 
     def __init__(self, program: Program, seed: int, replication: int, requests: int, *, keep: bool) -> None:
-        self.last_request = 0
+        self.replication, self.last_request = replication, -1
+        self.told: Told = lambda _: None
+        self.borders: list[tuple[IntArray, FloatArray, int]] = []
         self.last_arrival_s = self.end_s = np.inf
         """Known as soon as the last block of arrivals is drawn."""
         self.controls: Sequence[Control] = ()
@@ -201,7 +229,7 @@ class Memory:
         g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
         g[m.G_ACCOUNT_LIMIT], g[m.G_RING], g[m.G_RESERVE] = program.account_limit, room, rows + 64
         g[m.G_KEEP] = int(keep)
-        g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], -1
+        g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], BREATH
 
     def trace_requests(self, marked: Sequence[int], requests: int) -> None:
         """Write down what happens to some of the replication's requests, named by their places in it."""
@@ -229,6 +257,8 @@ class Memory:
                 self._more_ring()
             elif why == k.TRACE_FULL:
                 self._more_trace()
+            elif why == k.PAUSED:
+                self.told(0)
             elif why == k.MORE_ARRIVALS or not self._control(why):
                 return arrivals
 
@@ -305,12 +335,15 @@ class Memory:
 
     def tally(self, program: Program, last_s: float) -> Tally:
         """Return what was counted."""
-        out, sums = self.out, self.sums
+        out, sums, low = self.out, self.sums, int(self.g[m.G_NUMBERED])
         live_branches = self._close_open()
         slowest = tuple(
             (float(sums[k.SUM_SLOWEST + i]), int(out[k.OUT_SLOWEST + i])) for i in (k.RESPONSES, k.COMPLETIONS)
         )
         return Tally(
+            replication=self.replication,
+            bounds=(low, self.last_request),
+            batches=self._batches(),
             ledger=out[k.OUT_LEDGER : k.OUT_LEDGER + 6].copy(),
             branches=out[k.OUT_BRANCHES : k.OUT_BRANCHES + 6].copy(),
             live_branches=live_branches,
@@ -318,17 +351,36 @@ class Memory:
             slowest=(slowest[0], slowest[1]),
             histograms=self.histograms,
             sums=sums,
-            counted=self.last_request - int(self.g[m.G_WARM]),
-            kept=self.kept,
-            first_request=int(self.g[m.G_NUMBERED]),
+            counted=max(0, self.last_request - int(self.g[m.G_WARM])),
+            kept=self.kept[: self.last_request - low],
             pools={n: _pool(row) for n, row in zip(program.pool_nodes, self.pools.reshape(-1, 32), strict=False)},
             queues={n: _queue(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)},
+            drain_s={
+                n: self._drain_s(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)
+            },
             counters=out,
             span_s=last_s,
             areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
             trace_is_cut=bool(self.g[m.G_TRACE_ROOM] > 0 and self.g[m.G_TRACED] == 0),
+        )
+
+    def turn_over(self) -> None:
+        """Begin the next batch."""
+        lost = int(self.out[k.OUT_LEDGER + k.DEAD_LETTERED : k.OUT_LEDGER + k.NO_OUTCOME].sum())
+        self.borders.append((self.histograms.copy(), self.sums.copy(), lost))
+
+    def _drain_s(self, row: IntArray) -> float:
+        """Return how long after the last arrival a buffer was empty for good."""
+        if row[m.WAITING_NOW]:
+            return float("inf")
+        return max(0.0, float(row.view(np.float64)[m.EMPTIED_F]) - self.last_arrival_s)
+
+    def _batches(self) -> tuple[Batch, ...]:
+        """Return what was counted between the borders."""
+        return tuple(
+            Batch(histograms=b[0] - a[0], sums=b[1] - a[1], lost=b[2] - a[2]) for a, b in pairwise(self.borders)
         )
 
     def _close_open(self) -> int:

@@ -19,7 +19,7 @@ _GIVEN_UP = {k.DEAD_LETTERED: "dead letter", k.EXPIRED: "expired", k.DROPPED: "d
 
 def story(program: Program, tally: Tally, request: int) -> Trace:
     """Return the trace of the request that a replication wrote down."""
-    response_s, completion_s = tally.kept[request - tally.first_request]
+    response_s, completion_s = tally.kept[request - tally.bounds[0]]
     told = stories(program, tally.trace, [request]).get(request)
     outcome = OUTCOMES[_worst(program, told)] if told is not None else "unfinished"
     if outcome == "completed" and np.isnan(completion_s):
