@@ -16,7 +16,7 @@ from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import POOL_WORDS, IntArray
 
 if TYPE_CHECKING:
-    from chainkit.simulation.machine import Memory
+    from chainkit.simulation.memory import Memory
 
 FIRST_PING = 1 << 34
 """Number of a pool's first ping: beyond those of requests, in the range that an event can carry."""

@@ -52,7 +52,9 @@ class Environments:
 
     # --- invocations ---
 
-    def take(self, now_s: float, visit: Visit, *, tried: Visit | None = None, is_ping: bool = False) -> Answer | Environment:
+    def take(
+        self, now_s: float, visit: Visit, *, tried: Visit | None = None, is_ping: bool = False
+    ) -> Answer | Environment:
         """Return the environment that takes an invocation, or the refusal; `tried` is what the 5xx is keyed by."""
         if not is_ping and self.dice.hits(f"{self.name}.service", self.pool.service_error_rate, tried or visit):
             self.counts["service_errors"] += 1
