@@ -54,7 +54,7 @@ def mapped(states: dict[str, Any], mode: str = "INLINE", **more: Any) -> dict[st
 @case
 def more_executions_than_may_start() -> Case:
     """The bucket of starts is empty: what comes then is throttled."""
-    return Case(chain_of(machine({"P": PASS}, "STANDARD"), region="eu-central-1"), Poisson(rate_per_s=2_000), requests=2_500)
+    return Case(chain_of(machine({"P": PASS}, "STANDARD"), region="eu-central-1"), Poisson(rate_per_s=2_000), requests=1_200)
 
 
 @case
@@ -63,7 +63,7 @@ def starts_by_api_and_tasks() -> Case:
     outer = machine({"S": started("inner"), }, "EXPRESS", "outer")  # fmt: skip
     chain = chain_of(ck.HttpApi("api"), outer, machine({"P": PASS}, "STANDARD", "inner"), region="eu-central-1")
     chain.connect("api", "outer")
-    return Case(chain, Poisson(rate_per_s=3_000), requests=2_500)
+    return Case(chain, Poisson(rate_per_s=3_000), requests=1_200)
 
 
 @case
