@@ -98,12 +98,11 @@ def deliveries_of_a_topic_that_never_arrive() -> Case:
 def deliveries_of_a_bus() -> Case:
     """EventBridge tries again with growing waits until attempts or age are used up; then the dead-letter queue has it."""
     chain = chain_of(ck.EventBus("b"), function("f", error_rate=0.1, maximum_event_age_s=60), ck.SqsQueue("q"))
-    chain.add(ck.SqsQueue("dead"))
+    for service in (ck.SqsQueue("dead"), ck.SqsQueue("kept"), ck.SnsTopic("t"), function("g")):
+        chain.add(service)
     chain.add(function("mend", error_rate=0.3))
-    chain.add(ck.SnsTopic("t"))
-    chain.add(function("g"))
     chain.connect("b", "f", delivery_error_rate=0.6, maximum_retry_attempts=2, dead_letter_queue="dead")
-    chain.connect("b", "q", delivery_error_rate=0.9, maximum_event_age_s=60, dead_letter_queue="q")
+    chain.connect("b", "q", delivery_error_rate=0.9, maximum_event_age_s=60, dead_letter_queue="kept")
     chain.connect("b", "t", delivery_error_rate=0.5, maximum_retry_attempts=1, duplicate_rate=0.3)
     chain.connect("t", "g", delivery_error_rate=0.3)
     chain.connect("dead", "mend", batch_size=1)

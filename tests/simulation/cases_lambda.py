@@ -90,7 +90,7 @@ def batches_in_fast_and_slow_environments() -> Case:
 def init_over_ten_seconds() -> Case:
     """An init that is cut runs again inside the invocation, under the function's timeout."""
     long = Mixture([(0.4, Uniform(9.0, 10.0)), (0.6, Uniform(10.0, 14.0))])
-    chain = chain_of(function("f", init=long, timeout_s=13, keep_alive=20.0), function("g", init=long, timeout_s=60))
+    chain = chain_of(function("f", init=long, timeout_s=11, keep_alive=20.0), function("g", init=long, timeout_s=60))
     chain.connect("f", "g", link="async")
     return Case(chain, Poisson(rate_per_s=0.2), requests=100)
 
@@ -161,7 +161,7 @@ def request_quota() -> Case:
         function("f", duration=QUICK, init=Constant(0.0)), function("g", duration=QUICK, init=Constant(0.0))
     )
     chain.connect("f", "g", retry=ck.sdk_retry())
-    return Case(chain, Poisson(rate_per_s=40), requests=400, account_concurrency=4)
+    return Case(chain, Poisson(rate_per_s=30), requests=400, account_concurrency=5)
 
 
 @case

@@ -118,5 +118,5 @@ def visible_again_at_equal_distances() -> Case:
 def visibility_that_is_stretched() -> Case:
     """Window and timeout together are over the visibility: the mapping takes their sum and thirty seconds."""
     pay = {"error_rate": 0.3, "timeout_s": 10}
-    mapping = {"batch_size": 20, "maximum_batching_window_s": 5}
+    mapping = {"batch_size": 20, "maximum_batching_window_s": 5, "report_batch_item_failures": True}
     return Case(polled(mapping, visibility_s=12, **pay), Poisson(rate_per_s=3))

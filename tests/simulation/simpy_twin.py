@@ -167,6 +167,9 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
     def counts(self) -> dict[str, Counter[str]]:
         """Return the counters of every node."""
         parts = {**self.pools, **self.queues, **self.machines}
+        for pool in self.pools.values():
+            if pool.pool.provisioned is not None:
+                pool.counts["provisioned_s"] = pool.allocated_s  # type: ignore[assignment]
         return {name: part.counts for name, part in parts.items()} | self.relayed
 
     # --- requests ---
