@@ -87,6 +87,13 @@ def test_replications_have_arrivals_of_their_own(name: str) -> None:
 
 
 @loads
+def test_a_load_shows_the_arrivals_of_a_run(load: Load) -> None:
+    np.testing.assert_array_equal(
+        load.arrivals_s(400, seed=5, replication=3), arrivals_s(load, 400, seed=5, replication=3)
+    )
+
+
+@loads
 def test_a_load_that_was_sent_elsewhere_is_the_same(load: Load) -> None:
     load = type(load)(**{**load.__reduce__()[1][1], "attributes": KINDS})
 
