@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainkit.errors import SimulationError
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import FIRST_COUNTER, Assembler, Program
+from chainkit.simulation.assembler import FIRST_COUNTER, POOL_WORDS, Assembler, Program
 from chainkit.simulation.loads import Load
 
 IntArray = npt.NDArray[np.int64]
@@ -178,7 +178,7 @@ class Memory:
         self.pools, self.queues = program.pools.copy(), program.queues.copy()
         queues = len(program.queue_nodes)
         rows = program.code.size // 8
-        self.g = np.zeros(32, np.int64)
+        self.g = np.zeros(64, np.int64)
         frames, room = 1 << 12, 1 << 7
         while frames < 2 * (rows + 64):
             frames *= 2
@@ -192,9 +192,9 @@ class Memory:
                 used += 1
         assert used == 2 * queues
         self.frames = blank.ravel()
-        for i, row in enumerate(self.pools.reshape(-1, 32)):
-            row[m.RING] = i * room
-        self.ring = np.zeros(room * (self.pools.size // 32))
+        for i, row in enumerate(self.pools.reshape(-1, POOL_WORDS)):
+            row[m.RING] = 2 * i * room
+        self.ring = np.zeros(2 * room * (self.pools.size // POOL_WORDS))
         self.heap = np.zeros(2 * frames + 16, np.int64)
         self.histograms = np.zeros((2, m.BINS), np.int64)
         self.sums = np.zeros(8)
@@ -207,6 +207,11 @@ class Memory:
         g[m.G_ACCOUNT_LIMIT], g[m.G_RING], g[m.G_RESERVE] = program.account_limit, room, rows + 64
         g[m.G_KEEP], g[m.G_TRACED], g[m.G_TRACE_ROOM] = int(keep), traced, TRACE_ROWS if traced >= 0 else 0
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], -1
+        g[m.G_GONE_PC], g[m.G_ARRIVE_PC] = program.labels["gone"], program.labels["arrive"]
+        g[m.G_MOST_IN_FLIGHT] = program.most_in_flight
+        floats = g.view(np.float64)
+        floats[m.G_STEP_F] = 1 / program.request_quota
+        floats[m.G_SLACK_F] = (program.request_quota - 1) / program.request_quota
 
     def go(self, arrivals: FloatArray) -> FloatArray:
         """Run until the arrivals are used up; return the one that waits for the next block."""
@@ -243,16 +248,23 @@ class Memory:
     def areas_at(self, now_s: float) -> dict[str, tuple[float, float]]:
         """Return what each node has had until now, in seconds: of running and idle environments, or of waiting, 0."""
         areas = {}
-        for name, row in zip(self.pool_nodes, self.pools.reshape(-1, 32), strict=False):
+        rows = self.pools.reshape(-1, POOL_WORDS)
+        for name, row in zip(self.pool_nodes, rows, strict=False):
             floats = row.view(np.float64)
             busy_s = floats[m.BUSY_F] + row[m.RUNNING] * now_s - floats[m.SINCE_F]
-            x = np.arange(row[m.HEAD], row[m.TAIL]) & (self.g[m.G_RING] - 1)
-            idle_s = np.minimum(now_s - self.ring[row[m.RING] + x], floats[m.KEEP_F])
-            areas[name] = (float(busy_s), float(floats[m.IDLE_F] + idle_s.sum()))
+            ready_s = self._idle_s(rows[row[m.READY_ROW]], now_s) if row[m.READY_ROW] else 0.0
+            areas[name] = (float(busy_s), self._idle_s(row, now_s) + ready_s)
         for name, row in zip(self.queue_nodes, self.queues.reshape(-1, 32), strict=False):
             floats = row.view(np.float64)
             areas[name] = (float(floats[m.WAITED_F] + row[m.WAITING_NOW] * now_s - floats[m.SINCE_Q_F]), 0.0)
         return areas
+
+    def _idle_s(self, row: IntArray, now_s: float) -> float:
+        """Return for how long environments of one row of the pools have been idle until now, together."""
+        floats, x = row.view(np.float64), np.arange(row[m.HEAD], row[m.TAIL]) & (self.g[m.G_RING] - 1)
+        if row[m.IS_SPECIAL]:
+            return float(floats[m.IDLE_F] + np.minimum(self.ring[row[m.RING] + 2 * x], now_s).sum())
+        return float(floats[m.IDLE_F] + np.minimum(now_s - self.ring[row[m.RING] + x], floats[m.KEEP_F]).sum())
 
     def _more_frames(self) -> None:
         """Double the frames, the new ones linked behind each other, and the heap that holds them all."""
@@ -279,11 +291,13 @@ class Memory:
 
     def _more_ring(self) -> None:
         """Double the room for idle environments of every pool."""
-        room, pools = self.g[m.G_RING], self.pools.reshape(-1, 32)
+        room, pools = self.g[m.G_RING], self.pools.reshape(-1, POOL_WORDS)
         ring = np.zeros(2 * self.ring.size)
         for row in pools:
-            x = np.arange(row[m.HEAD], row[m.TAIL])
-            ring[2 * row[m.RING] + (x & (2 * room - 1))] = self.ring[row[m.RING] + (x & (room - 1))]
+            x, words = np.arange(row[m.HEAD], row[m.TAIL]), 2 if row[m.IS_SPECIAL] else 1
+            for word in range(words):
+                old = self.ring[row[m.RING] + words * (x & (room - 1)) + word]
+                ring[2 * row[m.RING] + words * (x & (2 * room - 1)) + word] = old
             row[m.RING] *= 2
         self.ring, self.g[m.G_RING] = ring, 2 * room
 
@@ -305,7 +319,7 @@ class Memory:
             counted=self.last_request - int(self.g[m.G_WARM]),
             kept=self.kept,
             first_request=int(self.g[m.G_NUMBERED]),
-            pools={n: _pool(row) for n, row in zip(program.pool_nodes, self.pools.reshape(-1, 32), strict=False)},
+            pools=self._pools(),
             queues={n: _queue(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)},
             counters=out,
             span_s=last_s,
@@ -313,6 +327,18 @@ class Memory:
             events=int(self.g[m.G_EVENTS]),
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
         )
+
+    def _pools(self) -> dict[str, dict[str, float]]:
+        """Return the figures of every pool, with those of its provisioned environments."""
+        rows = self.pools.reshape(-1, POOL_WORDS)
+        figures = {}
+        for name, row in zip(self.pool_nodes, rows, strict=False):
+            figures[name] = _pool(row)
+            if row[m.READY_ROW]:
+                ready = _pool(rows[row[m.READY_ROW]])
+                figures[name]["run_ms"] -= ready["billed_ms"]
+                figures[name] |= {"ready_runs": ready["invocations"], "provisioned_run_ms": ready["billed_ms"]}
+        return figures
 
     def _close_open(self) -> int:
         """Count requests in flight that have lost a branch already as lost; return how many flows are in flight."""
