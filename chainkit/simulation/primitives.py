@@ -508,7 +508,7 @@ def told(rows, rows_f, k, frames, b, t):
     """Tell a circuit breaker how a call ended."""
     has_failed, is_trial = frames[b + STATE] & STATUS != OK, frames[b + STATE] & DOOMED != 0
     frames[b + STATE] &= ~DOOMED
-    if is_trial and rows[k + B_STATE] == ON_TRIAL:
+    if is_trial:
         rows[k + B_STATE] = OPEN if has_failed else CLOSED
         rows[k + B_COUNT] = 0
         rows_f[k + B_SINCE_F] = t
