@@ -20,7 +20,9 @@ def retry_of_throttles_only() -> Case:
 @case
 def retry_of_errors_only() -> Case:
     """Only errors are tried again; the client's own timeout is none of them."""
-    chain = chain_of(function("f"), function("g", error_rate=0.4, service_error_rate=0.2, duration=Exponential(mean_s=0.3)))
+    chain = chain_of(
+        function("f"), function("g", error_rate=0.4, service_error_rate=0.2, duration=Exponential(mean_s=0.3))
+    )
     chain.connect("f", "g", retry=ck.Retry(interval_s=0.1, errors=("error",)), client_timeout_s=0.5)
     return Case(chain)
 
@@ -40,7 +42,9 @@ def decorrelated_jitter() -> Case:
     chain = chain_of(function("f", timeout_s=20), function("g", error_rate=0.6), function("h", error_rate=0.6))
     retry = ck.Retry(max_attempts=6, interval_s=0.1, max_delay_s=1.0, jitter="decorrelated")
     chain.connect("f", "g", retry=retry, on_error="continue")
-    chain.connect("f", "h", retry=ck.Retry(max_attempts=4, interval_s=0.5, max_delay_s=0.1, jitter="decorrelated"), step=2)
+    chain.connect(
+        "f", "h", retry=ck.Retry(max_attempts=4, interval_s=0.5, max_delay_s=0.1, jitter="decorrelated"), step=2
+    )
     return Case(chain)
 
 

@@ -137,7 +137,7 @@ def errors_of_the_service() -> Case:
 @case
 def nothing_but_errors_of_the_service() -> Case:
     """Events of which every attempt is answered with a 5xx live until they are too old."""
-    chain = chain_of(function("f"), function("g", service_error_rate=1.0, maximum_event_age_s=60), ck.SqsQueue("dead"))
+    chain = chain_of(function("f"), function("g", service_error_rate=1.0, maximum_event_age_s=60))
     chain.connect("f", "g", link="async")
     chain.connect("f", "g", on_error="continue")
     return Case(chain, requests=60)
@@ -146,7 +146,9 @@ def nothing_but_errors_of_the_service() -> Case:
 @case
 def account_of_five() -> Case:
     """A new account's few environments, two of them reserved for one function."""
-    chain = chain_of(function("f"), function("g"), function("h", reserved_concurrency=2, duration=Exponential(mean_s=0.5)))
+    chain = chain_of(
+        function("f"), function("g"), function("h", reserved_concurrency=2, duration=Exponential(mean_s=0.5))
+    )
     chain.connect("f", "g", on_error="continue")
     chain.connect("f", "h", link="async")
     return Case(chain, Poisson(rate_per_s=10), requests=400, account_concurrency=5)
@@ -155,7 +157,9 @@ def account_of_five() -> Case:
 @case
 def request_quota() -> Case:
     """Ten requests a second for each environment of the account: quick functions meet this limit first."""
-    chain = chain_of(function("f", duration=QUICK, init=Constant(0.0)), function("g", duration=QUICK, init=Constant(0.0)))
+    chain = chain_of(
+        function("f", duration=QUICK, init=Constant(0.0)), function("g", duration=QUICK, init=Constant(0.0))
+    )
     chain.connect("f", "g", retry=ck.sdk_retry())
     return Case(chain, Poisson(rate_per_s=30), requests=400, account_concurrency=5)
 
@@ -183,7 +187,12 @@ def provisioned_and_spill_over() -> Case:
 def provisioned_environment_is_cut() -> Case:
     """A timeout ends a provisioned environment too; a new one takes its place at once."""
     f = function(
-        "f", provisioned_concurrency=2, duration=Exponential(mean_s=0.5), timeout_s=1, speed_factor=SPEEDS, reuse="random"
+        "f",
+        provisioned_concurrency=2,
+        duration=Exponential(mean_s=0.5),
+        timeout_s=1,
+        speed_factor=SPEEDS,
+        reuse="random",
     )
     return Case(chain_of(f), Poisson(rate_per_s=4))
 
@@ -219,7 +228,9 @@ def schedule_that_overtakes_itself() -> Case:
     """An increase is under way when the schedule wants something else: more, then none."""
     times = [(30, 5, 5), (60, 8, 8), (120, 2, 2), (200, 6, 6), (230, 0, 0)]
     scaling = ck.ProvisionedScaling(minimum=0, maximum=10, target=None, schedule=times, every_s=None)
-    f = function("f", provisioned_concurrency=3, provisioned_scaling=scaling, duration=Exponential(mean_s=1.5), timeout_s=9)
+    f = function(
+        "f", provisioned_concurrency=3, provisioned_scaling=scaling, duration=Exponential(mean_s=1.5), timeout_s=9
+    )
     return Case(chain_of(f), Poisson(rate_per_s=2), requests=900)
 
 
@@ -244,7 +255,12 @@ def provisioned_at_equal_distances() -> Case:
     """Arrivals, ends, minutes and schedule fall on the same instants; busy environments leave when they end."""
     scaling = ck.ProvisionedScaling(minimum=1, maximum=6, target=0.75, schedule=[(120, 4, 6), (180, 1, 1)], every_s=360)
     f = function(
-        "f", provisioned_concurrency=3, provisioned_scaling=scaling, duration=Constant(2.5), init=Constant(0.5), timeout_s=3
+        "f",
+        provisioned_concurrency=3,
+        provisioned_scaling=scaling,
+        duration=Constant(2.5),
+        init=Constant(0.5),
+        timeout_s=3,
     )
     return Case(chain_of(f), Steady(rate_per_s=1), requests=900, has_hops=False)
 
@@ -262,7 +278,9 @@ def warmer_keeps_two_warm() -> Case:
 @case
 def warmer_that_comes_too_late() -> Case:
     """Environments live shorter than the pings are apart: pings are cold, and so are the requests."""
-    f = function("f", warmer=ck.Warmer(every_s=120, environments=3), keep_alive=45.0, first_duration=0.4, error_rate=0.2)
+    f = function(
+        "f", warmer=ck.Warmer(every_s=120, environments=3), keep_alive=45.0, first_duration=0.4, error_rate=0.2
+    )
     return Case(chain_of(f), Poisson(rate_per_s=0.1), requests=100)
 
 
@@ -280,5 +298,7 @@ def warmer_of_a_busy_function() -> Case:
 def warmer_at_the_instants_of_requests() -> Case:
     """Pings come after the request of the same instant; the last one with the last request."""
     warmer = ck.Warmer(every_s=60, environments=2, duration=0)
-    f = function("f", warmer=warmer, duration=Constant(0.0), init=Constant(0.0), keep_alive=30.0, provisioned_concurrency=1)
+    f = function(
+        "f", warmer=warmer, duration=Constant(0.0), init=Constant(0.0), keep_alive=30.0, provisioned_concurrency=1
+    )
     return Case(chain_of(f), Steady(rate_per_s=1 / 60), requests=20, has_hops=False)

@@ -20,7 +20,9 @@ def closed_loop_on_a_throttled_function() -> Case:
 @case
 def closed_loop_without_thinking() -> Case:
     """The next request follows the answer in the same instant."""
-    chain = chain_of(ck.HttpApi("api", integration_timeout_s=1.0), function("f", error_rate=0.1, provisioned_concurrency=2))
+    chain = chain_of(
+        ck.HttpApi("api", integration_timeout_s=1.0), function("f", error_rate=0.1, provisioned_concurrency=2)
+    )
     chain.connect("api", "f")
     return Case(chain, ClosedLoop(users=4, think=0), requests=200, has_hops=True)
 
@@ -57,7 +59,8 @@ def provisioned_reserved_and_cut() -> Case:
     scaling = ck.ProvisionedScaling(minimum=1, maximum=3, target=0.5, schedule=[(45, 3, 3), (90, 1, 2)], every_s=120)
     g = function(
         "g", provisioned_concurrency=2, provisioned_scaling=scaling, reserved_concurrency=4, timeout_s=1,
-        duration=Exponential(mean_s=0.7), first_duration=0.9, speed_factor=Uniform(0.7, 1.3), keep_alive=Exponential(mean_s=3.0),
+        duration=Exponential(mean_s=0.7), first_duration=0.9, speed_factor=Uniform(0.7, 1.3),
+        keep_alive=Exponential(mean_s=3.0),
     )  # fmt: skip
     chain = chain_of(function("f", timeout_s=4), g)
     chain.connect("f", "g", retry=ck.Retry(interval_s=0.3, jitter="decorrelated"))
@@ -100,7 +103,9 @@ def pings_among_batches_and_events() -> Case:
 @case
 def duplicates_into_whole_batches() -> Case:
     """A message that came twice fails its whole batch twice."""
-    chain = chain_of(function("f"), ck.SqsQueue("q", visibility_timeout_s=20), function("pay", error_rate=0.15), ck.SqsQueue("dead"))
+    chain = chain_of(
+        function("f"), ck.SqsQueue("q", visibility_timeout_s=20), function("pay", error_rate=0.15), ck.SqsQueue("dead")
+    )
     chain.add(function("mend", idempotent=True))
     chain.connect("f", "q", duplicate_rate=0.3)
     chain.connect("q", "pay", batch_size=5, maximum_batching_window_s=1)
@@ -141,7 +146,9 @@ def callback_whose_message_is_dead_lettered() -> Case:
     """The message fails too often: no token comes, and the state fails with its timeout."""
     late = [{"ErrorEquals": ["States.Timeout"], "Next": "Late"}]
     flow = machine({"Ask": callback("q", TimeoutSeconds=100, Catch=late), "Late": task("late")}, "STANDARD")
-    chain = chain_of(flow, ck.SqsQueue("q", visibility_timeout_s=20), function("pay", poison_fraction=0.3), function("late"))
+    chain = chain_of(
+        flow, ck.SqsQueue("q", visibility_timeout_s=20), function("pay", poison_fraction=0.3), function("late")
+    )
     chain.add(ck.SqsQueue("dead"))
     chain.add(function("mend"))
     chain.connect("q", "pay", batch_size=2)
@@ -169,7 +176,13 @@ def machine_on_provisioned_functions() -> Case:
         warmer=ck.Warmer(every_s=60, environments=2),
     )  # fmt: skip
     retry = {"ErrorEquals": ["Lambda.ServiceException", "States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 2}
-    each = mapped({"A": task("a", TimeoutSeconds=1, Retry=[retry])}, MaxConcurrency=2, Catch=[{"ErrorEquals": ["States.ALL"], "Next": "End"}])
-    chain = chain_of(ck.HttpApi("api", integration_timeout_s=5.0), machine({"Each": each, "End": PASS}, items={"Each": 3}), a)
+    each = mapped(
+        {"A": task("a", TimeoutSeconds=1, Retry=[retry])},
+        MaxConcurrency=2,
+        Catch=[{"ErrorEquals": ["States.ALL"], "Next": "End"}],
+    )
+    chain = chain_of(
+        ck.HttpApi("api", integration_timeout_s=5.0), machine({"Each": each, "End": PASS}, items={"Each": 3}), a
+    )
     chain.connect("api", "flow", breaker=ck.CircuitBreaker(failures=3, window_s=5.0, open_s=2.0))
     return Case(chain, Poisson(rate_per_s=1), requests=200)

@@ -52,7 +52,9 @@ class Environments:
 
     # --- invocations ---
 
-    def take(self, now_s: float, visit: Visit, *, tried: Visit | None = None, is_ping: bool = False) -> Answer | Environment:
+    def take(
+        self, now_s: float, visit: Visit, *, tried: Visit | None = None, is_ping: bool = False
+    ) -> Answer | Environment:
         """Return the environment that takes an invocation, or the refusal; `tried` is what the 5xx is keyed by."""
         if not is_ping and self.dice.hits(f"{self.name}.service", self.pool.service_error_rate, tried or visit):
             self.counts["service_errors"] += 1
@@ -154,7 +156,7 @@ class Environments:
         self.is_counted = False
 
     def utilisation(self, now_s: float) -> float:
-        """Return which share of the provisioned environments was busy since it was asked last; NaN if there were none."""
+        """Return which share of the provisioned environments was busy since it was asked last; NaN without any."""
         self.note(now_s)
         share = self.busy_s / self.ready_s if self.ready_s > 0 else math.nan
         self.busy_s = self.ready_s = 0.0

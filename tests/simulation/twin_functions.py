@@ -53,7 +53,9 @@ class Functions:
             return pool.init_limit_s + init_s, self.clock.now + pool.init_limit_s + pool.timeout_s
         return init_s, self.clock.now + init_s + pool.timeout_s
 
-    def _run(self, name: str, units: list[Message], environment: Environment, mapping: EventSourceMapping | None) -> Story:
+    def _run(
+        self, name: str, units: list[Message], environment: Environment, mapping: EventSourceMapping | None
+    ) -> Story:
         """Run an invocation that has its environment; return its answer and the units that failed."""
         pool: Any = self.does[name]
         first = units[0].visit
