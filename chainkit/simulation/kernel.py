@@ -37,7 +37,7 @@ RESPONSES, COMPLETIONS = 0, 1
 @njit(**OPTIONS)
 def run(
     code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_,
-    trace_
+    trace_, marks_
 ):  # fmt: skip
     """Run until the arrivals are used up or nothing is left; return why it stopped."""
     code, sites, table, pools, ring, queues = (
@@ -49,7 +49,7 @@ def run(
         ints(queues_),
     )
     frames, heap, arrival, g, histograms = ints(frames_), ints(heap_), floats(arrivals_), ints(g_), ints(histograms_)
-    sums, kept, out, trace = floats(sums_), floats(kept_), ints(out_), ints(trace_)
+    sums, kept, out, trace, marks = floats(sums_), floats(kept_), ints(out_), ints(trace_), ints(marks_)
     code_f, sites_f, pools_f, queues_f = floats(code_), floats(sites_), floats(pools_), floats(queues_)
     frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
     size, account = g[G_HEAP], g[G_ACCOUNT]
@@ -78,6 +78,8 @@ def run(
     number = -1
     while True:
         # --- pick what runs next: a batch to form, a ready frame, the earliest event, an arrival ---
+        if traced > 0 and g[G_TRACE_ROOM] - g[G_TRACES] < TRACE_SPARE:
+            why = TRACE_FULL
         if g[G_FREE_COUNT] < reserve:
             why = MORE_FRAMES
         if why != DONE:
@@ -111,12 +113,13 @@ def run(
                         frames[e + STATE] += RECEIVE
                     queues_f[q + WAITED_F] += t - frames_f[e + START]
                     queues_f[q + SINCE_Q_F] -= frames_f[e + START]
-                    if frames[e + REQUEST] == traced:
-                        note(trace, g, t, queues[q + BATCH_PC], frames, m, 0, frames_f[e + START], b2)
+                    if traced > 0 and is_marked(marks, frames[e + REQUEST] - numbered, traced):
+                        note(trace, g, t, queues[q + BATCH_PC], frames, m, 0, NOTE_BATCHED, b2, 0.0, 0.0)
                     frames_f[e + START] = t  # from now on: when it was received
                     m = frames[e + LINK] & SLOT
                 if c == queues[q + WAITING_NOW]:
                     queues[q + WAITING_NOW] = 0
+                    queues_f[q + EMPTIED_F] = t
                 else:
                     queues[q + FIRST] = m
                     queues[q + WAITING_NOW] -= c
@@ -204,8 +207,8 @@ def run(
             b = (f & SLOT) << 3
             c = (pc & PAGE) << 3
             op = code[c]
-            if frames[b + REQUEST] == traced:
-                note(trace, g, t, pc, frames, f, 0, 0.0, -1)
+            if traced > 0 and concerns(frames, marks, f, numbered, traced):
+                note(trace, g, t, pc, frames, f, 0, NOTE_ROW, 0, 0.0, 0.0)
             if op == ENTER or op == ENTER_BATCH:  # noqa: SIM109 - a pool, b site, c leave, d first site, e refused, g fraction
                 p = (code[c + 1] & PAGE) << POOL_SHIFT
                 refused = pools[p + RUNNING] >= pools[p + LIMIT]
@@ -291,6 +294,7 @@ def run(
                 pools_f[p + SINCE_F] += t
                 frames_f[b + LINK] = t + x + pools_f[p + TIMEOUT_F]
                 factor = 1.0
+                x = extra
                 if pools[p + IS_SPECIAL] != 0:
                     frames[b + ROOT] = (frames[b + ROOT] & SLOT) | (number << ENVIRONMENT) | (READY_BIT if v > 0 else 0)
                     if pools[p + SPEED_SITE] >= 0:
@@ -300,6 +304,8 @@ def run(
                         draw(sites, sites_f, table, pools[p + OVERHEAD_SITE], frames[b + REQUEST], frames[b + SALT])
                         * factor
                     )
+                if traced > 0 and concerns(frames, marks, f, numbered, traced):
+                    note(trace, g, t, pc, frames, f, 0, NOTE_TOOK, 0, x, extra)
                 cut = code[c + 3]
                 klass = END
                 fraction = code_f[c + 7] * factor
@@ -312,8 +318,11 @@ def run(
                 whole = code[c + 6] >> 32
                 for _ in range((frames[b + PARENT] >> 48) & BATCH_COUNT):
                     e = m << 3
+                    x = extra
                     extra += draw(sites, sites_f, table, site, frames[e + REQUEST], frames[e + SALT]) * factor
                     site = code[c + 2]
+                    if traced > 0 and is_marked(marks, frames[e + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, m, 0, NOTE_SHARE, f, x, extra)
                     if hit(sites, (code[c + 6] & PAGE) - 1, frames[e + REQUEST], frames[e + SALT]) or hit(
                         sites, code[c + 7], frames[e + REQUEST], 0
                     ):
@@ -479,6 +488,8 @@ def run(
                         is_hole = False
                     frames[b + STATE] |= WATCHED
                 frames[b + STATE] |= WAITING
+                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, 0.0, 0.0)
                 f = k
                 pc = code[c + 1]
                 if code[c + 2] >= 0:
@@ -522,6 +533,8 @@ def run(
                     elif code[c + 4] == 4 and f != frames[b + ROOT] & SLOT:
                         frames[e + PARENT] = frames[b + PARENT]
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
+                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, 0.0, 0.0)
                 x = t
                 if code[c + 5] >= 0:
                     x = paced(queues_f, (code[c + 5] & PAGE) << 5, t)
@@ -691,6 +704,8 @@ def run(
                 frames[b + REQUEST] = frames[e + REQUEST]
                 frames[b + ROOT] = (frames[b + ROOT] & ~SLOT) | (frames[e + ROOT] & SLOT)
                 frames[b + SALT] = frames[e + SALT]
+                if traced > 0 and concerns(frames, marks, f, numbered, traced):
+                    note(trace, g, t, pc, frames, m, 0, NOTE_UNIT, f, 0.0, 0.0)
                 pc += 1
                 continue
             if op == UNIT_FAILED:  # a 1: fails its batch, b next unit, c leave
@@ -713,8 +728,8 @@ def run(
                     e = m << 3
                     k = m
                     m = frames[e + LINK] & SLOT
-                    if frames[e + REQUEST] == traced:
-                        note(trace, g, t, pc, frames, k, status, frames_f[b + START], f)
+                    if traced > 0 and is_marked(marks, frames[e + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, k, status, NOTE_SETTLED, f, frames_f[b + START], 0.0)
                     is_over = status == OK and frames[e + STATE] & FAILED == 0
                     if not is_over and frames[e + STATE] & COPIED:  # a copy of it goes on
                         frames[e + PC] = g[G_GONE_PC]

@@ -60,9 +60,9 @@ MOST_RECENT, LEAST_RECENT, RANDOM = 0, 1, 2
 # --- a buffer, 32 words ---
 (FIRST, LAST, WAITING_NOW, SIZE, BATCHES_NOW, MOST, ARMED, BATCH_PC, AFTER_PC, DEAD_PC, MAX_RECEIVES, CAP, BATCHES,
  RECEIVED, DEAD_LETTERS, TICK_FRAME, PEAK_WAITING, WINDOW_F, VISIBILITY_F, AGAIN_PC, RAMP_FRAME, RAMPING, START_MOST,
- RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, WHOLE_BATCH, RETURNED, SINCE_Q_F,
+ RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, EMPTIED_F, RETURNED, SINCE_Q_F,
  IN_FLIGHT) = range(32)  # fmt: skip
-# SINCE_Q_F  sum of the instants since which what waits now has waited
+# SINCE_Q_F  sum of the instants since which what waits now has waited; EMPTIED_F  when the last that waited was taken
 
 # --- a rate limiter and a circuit breaker, rows of the same array ---
 (TAT_F, STEP_F, SLACK_F, REFUSALS) = range(4)
@@ -379,8 +379,14 @@ def seek(pools, pools_f, ring, sites, p, mask, t, request, salt):
 
 
 # --- frames: a free list, and a list of those that run next in the same instant, first come first served ---
-TRACE_WORDS = 8
-"""Words of a trace row: time, row of the program, frame, state, salt, since (of a message), batch frame, parent."""
+TRACE_WORDS = 10
+"""Words of a trace row: time, row of the program, frame, state, salt, request, kind, other frame, two numbers."""
+TRACE_SPARE = 1 << 15
+"""Rows that must be free before anything runs: more than one frame, or one batch, can write at once."""
+NOTE_ROW, NOTE_BORN, NOTE_BATCHED, NOTE_SETTLED, NOTE_TOOK, NOTE_UNIT, NOTE_SHARE = range(7)
+"""Kinds of trace rows: a frame runs a row; a frame is born of another; a message is taken by a batch, is settled by it
+(number: the batch's start); an invocation's init, init and overhead; a batch turns to a message (the frame); without
+calls, from when to when a message is worked on, seconds after the batch's start."""
 
 
 @njit(**OPTIONS)
@@ -513,12 +519,32 @@ def watch(frames, heap, g, n, is_hole, f, deadline, leave):
 
 
 @njit(**OPTIONS)
-def note(trace, g, t, pc, frames, f, status, since, batch):
-    """Write down one row of the traced request, while there is room."""
+def is_marked(marks, k, count):
+    """Tell whether a replication's k-th request is traced: one bit each."""
+    return 0 <= k < count and (marks[k >> 6] >> (k & 63)) & 1 == 1
+
+
+@njit(**OPTIONS)
+def concerns(frames, marks, f, numbered, count):
+    """Tell whether a frame works for a traced request; a batch: for any of its messages."""
+    b = (f & SLOT) << 3
+    found = is_marked(marks, frames[b + REQUEST] - numbered, count)
+    parent = frames[b + PARENT]
+    if not found and parent < -1:
+        m = parent & SLOT
+        for _ in range((parent >> 48) & BATCH_COUNT):
+            found = found or is_marked(marks, frames[(m << 3) + REQUEST] - numbered, count)
+            m = frames[(m << 3) + LINK] & SLOT
+    return found
+
+
+@njit(**OPTIONS)
+def note(trace, g, t, pc, frames, f, status, kind, other, x, y):
+    """Write down one row of a traced request, while there is room."""
     if g[G_TRACES] < g[G_TRACE_ROOM]:
         k = g[G_TRACES] * TRACE_WORDS
         b = (f & SLOT) << 3
         trace[k], trace[k + 1], trace[k + 2] = bits_of(t), pc, f
-        trace[k + 3], trace[k + 4] = frames[b + STATE] | status, frames[b + SALT]
-        trace[k + 5], trace[k + 6], trace[k + 7] = bits_of(since), batch, frames[b + PARENT]
+        trace[k + 3], trace[k + 4], trace[k + 5] = frames[b + STATE] | status, frames[b + SALT], frames[b + REQUEST]
+        trace[k + 6], trace[k + 7], trace[k + 8], trace[k + 9] = kind, other, bits_of(x), bits_of(y)
         g[G_TRACES] += 1

@@ -182,5 +182,3 @@ class Calls:
         until = self.clock.at(self.clock.now + does.timeout_s, Rank.TIMER, visit, self.order[name])
         call = self._start(self._call(key, visit))
         return (yield from self._wait_for({call: True}, until)) or TIMEOUT
-
-
