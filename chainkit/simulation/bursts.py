@@ -68,6 +68,11 @@ class Bursts(Load):
         requests, time_s = (sum(column) for column in zip(*((r * s, s) for r, s in self.phases), strict=True))
         return float(requests / time_s)
 
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: ten times through the phases."""
+        return float(10 * sum(mean_s for _, mean_s in self.phases))
+
     def clock(self, seed: int, replication: int) -> Clock:
         """Return the inverse of the cumulative rate along a random path of phases."""
         return _Path(self, seed, replication)

@@ -8,11 +8,12 @@ time is the number of requests expected so far; in a trace (replay.py) it is the
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from chainkit.distributions import Constant, Exponential, as_law
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law, checked_names, is_number
+from chainkit.simulation import draws
 
 FloatArray = npt.NDArray[np.float64]
 Attributes = MappingProxyType[str, MappingProxyType[Any, float]]
@@ -28,6 +30,8 @@ Clock = Callable[[FloatArray], FloatArray]
 MOST_PER_S = 1e6
 """A rate is below this, requests per second."""
 MOST_USERS = 1_000_000
+MOST_SAMPLED = 5_000_000
+"""Requests of a figure; of more only the expected rate is shown."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,41 @@ class Load(ABC):
         """
         return None
 
+    def arrivals_s(self, requests: int, *, seed: int = 1, replication: int = 0) -> FloatArray:
+        """Return (requests,) when the requests numbered from 0 on come, seconds: a sample to look at.
+
+        For replication 0 they are the arrivals of `simulate` with that seed.
+
+        >>> Steady(rate_per_s=4).arrivals_s(3)
+        array([0.25, 0.5 , 0.75])
+        """
+        gap, clock = self.gap(), self.clock(seed, replication)
+        if isinstance(gap, Constant):
+            gaps = np.full(requests, gap.value_s)
+        else:
+            words, unit = draws.words(draws.site_key(seed, replication, "arrivals"), range(requests)), gap.standard()
+            gaps = draws.samples(draws.table(gap), words) * unit.scale + unit.shift
+        at = np.cumsum(gaps)
+        return at if clock is None else clock(at)
+
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: until it repeats itself, or has shown what it does."""
+        return self.expected_s(1_000)
+
+    def seen(self, seed: int = 1) -> "Seen":
+        """Return what a figure shows: the rate expected in each of 200 intervals, and that of a sample."""
+        self.gap()  # a closed loop has none, and says so
+        edges_s = np.linspace(0.0, self.seen_s, 201)
+        until = np.array([self.expected_requests(each) for each in edges_s])
+        if until[-1] > MOST_SAMPLED:
+            return Seen(edges_s, np.diff(until) / np.diff(edges_s), np.zeros(200))
+        count = min(2 * until[-1] + 100, self.requests)
+        while (at_s := self.arrivals_s(int(count), seed=seed))[-1] < edges_s[-1] and count < self.requests:
+            count = min(2 * count, self.requests)
+        sample = np.histogram(at_s, edges_s)[0]
+        return Seen(edges_s, np.diff(until) / np.diff(edges_s), sample / np.diff(edges_s))
+
     def expected_requests(self, time_s: float) -> float:
         """Return about how many requests come within the first `time_s` seconds.
 
@@ -137,14 +176,37 @@ class Load(ABC):
     def _faster(self, factor: float) -> Self:
         """Return the load with its rates multiplied."""
 
-    def check_requests(self, requests: int, replications: int = 1) -> None:  # noqa: B027
-        """Refuse a run with more requests in a replication than the load has; most have no end.
+    @property
+    def requests(self) -> float:
+        """How many requests come in all; infinite but for traces."""
+        return math.inf
+
+    def check_requests(self, requests: int, replications: int = 1) -> None:
+        """Refuse a run with more requests in a replication than the load has.
 
         Raises
         ------
         ConfigError
             If a trace ends before.
         """
+        if requests > self.requests:
+            raise ConfigError(
+                f"{type(self).__name__}: {requests:,} requests in a replication are more than the trace has: "
+                f"{self.requests:,}",
+                fix=f"each of {replications} replications replays the trace from its beginning: "
+                f"give requests={self.requests * replications} at most",
+            )
+
+
+class Seen(NamedTuple):
+    """What a figure of a load shows, requests per second."""
+
+    edges_s: FloatArray
+    """(201,) ends of the intervals."""
+    expected_per_s: FloatArray
+    """(200,)."""
+    sample_per_s: FloatArray
+    """(200,) of one replication; 0 where there are too many requests to draw."""
 
 
 def _made(cls: type[Load], given: dict[str, Any]) -> Load:

@@ -163,6 +163,11 @@ class Ramp(_Planned):
         """Requests per second in the long run: those after the ramp."""
         return self.end_per_s
 
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: the ramp, and half as long again."""
+        return 1.5 * self.duration_s
+
     @cached_property
     def curve(self) -> Curve:
         """The rate over time."""
@@ -220,6 +225,11 @@ class Spike(_Planned):
         if self.every_s is None:
             return self.base_per_s
         return self.base_per_s + (self.peak_per_s - self.base_per_s) * self.duration_s / self.every_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: until after the spike, or two of them."""
+        return 2 * self.every_s if self.every_s else 2 * self.at_s + 2 * self.duration_s
 
     @cached_property
     def curve(self) -> Curve:
@@ -297,6 +307,11 @@ class Calendar(_Planned):
     @property
     def _start_s(self) -> float:
         return self.start_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: a week."""
+        return WEEK_S
 
     @cached_property
     def curve(self) -> Curve:

@@ -169,8 +169,12 @@ class Replay(Load):
     @property
     def rate_per_s(self) -> float:
         """Mean requests per second: until the last arrival, or over the minutes of the trace."""
-        length_s = self.at_s[-1] if self.counts is None else self.counts.size * self.bin_s
-        return float(self.requests / length_s) if length_s else float("inf")
+        return self.requests / self.seen_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is: as long as the trace, seconds; one if all comes at once."""
+        return float(self.at_s[-1] or 1.0) if self.counts is None else float(self.counts.size * self.bin_s)
 
     def gap(self) -> Law:
         """Return 1: operational time is the number of the arrival."""
@@ -196,15 +200,6 @@ class Replay(Load):
         if operational.size:
             self.check_requests(int(operational[-1]))
         return operational.astype(np.int64) - 1
-
-    def check_requests(self, requests: int, replications: int = 1) -> None:
-        """Refuse a run with more requests in a replication than the trace has."""
-        if requests > self.requests:
-            raise ConfigError(
-                f"Replay: {requests:,} requests in a replication are more than the trace has: {self.requests:,}",
-                fix=f"each of {replications} replications replays the trace from its beginning: "
-                f"give requests={self.requests * replications} at most",
-            )
 
     def expected_requests(self, time_s: float) -> float:
         """Return how many requests come within the first `time_s` seconds; evenly within a minute."""

@@ -12,11 +12,11 @@ from scipy import stats
 
 import chainkit as ck
 from chainkit.errors import ConfigError, SimulationError
+from chainkit.simulation import draws
 from chainkit.simulation.loads import Load
 from tests.simulation.case import KINDS, WAYS, chain_of, function
 from tests.simulation.simpy_twin import twin
 from tests.simulation.traffic import HOURS, OPEN, arrivals_s, counts_within
-from tests.simulation.twin_parts import Dice
 
 RANDOM = [name for name in OPEN if name not in ("Steady", "Replay of times", "Replay of even counts")]
 loads = pytest.mark.parametrize("load", OPEN.values(), ids=OPEN)
@@ -54,8 +54,9 @@ def test_the_machine_takes_them_in_blocks_of_any_size(load: Load, block: int, mo
 
 def second_replication(load: Load, requests: int) -> np.ndarray:
     """Return its arrivals, gap by gap: its requests are numbered from `requests` on."""
-    dice, gap, clock = Dice(1, 1), load.gap(), load.clock(1, 1)
-    gaps = (dice.time_s("arrivals", gap, i, 0) for i in range(requests, 2 * requests))
+    gap, clock = load.gap(), load.clock(1, 1)
+    rows = draws.table(gap)
+    gaps = (draws.draw(1, 1, "arrivals", gap, i, 0, rows) for i in range(requests, 2 * requests))
     at = np.array([*itertools.accumulate(gaps)])
     return at if clock is None else clock(at)
 
@@ -84,6 +85,13 @@ def test_replications_have_arrivals_of_their_own(name: str) -> None:
     first, second = (arrivals_s(OPEN[name], 1_000, replication=r) for r in (0, 1))
 
     assert not np.isin(first, second).any()
+
+
+@loads
+def test_a_load_shows_the_arrivals_of_a_run(load: Load) -> None:
+    np.testing.assert_array_equal(
+        load.arrivals_s(400, seed=5, replication=3), arrivals_s(load, 400, seed=5, replication=3)
+    )
 
 
 @loads
