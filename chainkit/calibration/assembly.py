@@ -131,15 +131,15 @@ def _durations(runs: Sequence[Run], notes: list[str]) -> list[Run]:
     count = Counter(run.status for run in runs)
     if cut := count["timeout"]:
         notes.append(
-            f"{cut:,} of {len(runs):,} runs timed out: their times are where the timeout cut them, not durations, and are "
-            "left out; the true mean is longer"
+            f"{cut:,} of {len(runs):,} runs timed out: their times are where the timeout cut them, not durations, and "
+            "are left out; the true mean is longer"
         )
     if count["error"]:
         notes.append(f"{count['error']:,} of {len(runs):,} runs ended in an error: left out of the durations")
     steps = [run for run in runs if run.billed_s > 0 and _is_billed_by_100_ms(run)]
     if steps:
         notes.append(
-            f"{len(steps):,} runs were billed in steps of 100 ms, as until 2020: durations are exact, billed ones not used"
+            f"{len(steps):,} runs were billed in steps of 100 ms, as until 2020: durations are exact all the same"
         )
     if not count["ok"]:
         notes.append("no run came to its end by itself: no duration")
@@ -215,8 +215,8 @@ def _init_shape(wanted: Wanted, runtimes: Counter[str], n: int, notes: list[str]
     prior = init_prior(runtime, wanted.architecture) if runtime is not None else None
     if prior is None and n < 100:
         notes.append(
-            f"init: {'the runtime is not in the log' if runtime is None else f'{runtime} was not measured'}, so few cold "
-            "starts take the shape of python3.12's; say runtime=... for that of another"
+            f"init: {'the runtime is not in the log' if runtime is None else f'{runtime} was not measured'}, so few "
+            "cold starts take the shape of python3.12's; say runtime=... for that of another"
         )
     return prior or init_prior("python3.12", wanted.architecture)
 
@@ -238,8 +238,8 @@ def _waits(
         inits = np.maximum(np.array(cold) - middle, 0.0)
         fits["init"] = fitted("init", inits, _init_shape(wanted, runtimes, len(cold), notes))
         notes.append(
-            f"init: what cold callers waited beyond the median warm overhead of {seconds(middle)}; it holds placement and "
-            "download too, so it is more than AWS's Init Duration, and bills more"
+            f"init: what cold callers waited beyond the median warm overhead of {seconds(middle)}; it holds placement "
+            "and download too, so it is more than AWS's Init Duration, and bills more"
         )
 
 
@@ -289,8 +289,8 @@ def _about_alike(like: Alike) -> list[str]:
         )
     if like.speed_factor is not None:
         told.append(
-            f"speed factor: {like.between_fraction:.0%} of the variance lies between {like.environments:,} environments; "
-            "settings() gives durations without it, and the factor apart"
+            f"speed factor: {like.between_fraction:.0%} of the variance lies between {like.environments:,} "
+            "environments; settings() gives durations without it, and the factor apart"
         )
     else:
         told.append(f"no speed factor: {like.why_not}")
@@ -324,7 +324,7 @@ def _about_lives(alive: Lives) -> str:
     if alive.law is None:
         return f"keep-alive: {bounds or 'no idle environment was seen again or gone'}; one bound alone gives no law"
     if alive.survived_s > alive.expired_s:
-        return f"keep-alive: {bounds}; lives vary, or a deployment or a missing log ended some: a rough law between the two"
+        return f"keep-alive: {bounds}; lives vary, or a deployment or a missing log ended some: a rough law"
     return f"keep-alive: {bounds}, if these are all requests of the function"
 
 

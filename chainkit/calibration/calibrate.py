@@ -1,7 +1,7 @@
 """`calibrate`: logs -> laws, curves and overheads for the services of a chain, with intervals and sources."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -188,10 +188,10 @@ class Calibration:
 
     def __str__(self) -> str:
         """Return what was read, refused and found, as text."""
-        lines = [*self.read]
+        lines, priors = [*self.read], list[str]()
         for name, one in self.functions.items():
             size = f" at {one.memory_mb:,} MB" if one.memory_mb is not None else ""
-            lines += ["", f"{name or 'function'}: {one.runs:,} runs{size}", *_table(list(one.fits.values()))]
+            lines += ["", f"{name or 'function'}: {one.runs:,} runs{size}", *_table(one.fits.values(), priors)]
             if one.cold is not None:
                 low, high = f"{one.cold.low:.1%}", f"{one.cold.high:.1%}"
                 lines.append(f"  cold starts: {one.cold.value:.1%} of {one.cold.n:,} runs ({low} to {high})")
@@ -200,9 +200,10 @@ class Calibration:
             lines += [f"  - {note}" for note in one.notes]
         if self.machine is not None:
             fits = [*self.machine.fits(), *self.machine.states.values()]
-            lines += ["", f"state machine: {self.machine.tasks:,} tasks", *_table(fits)]
+            lines += ["", f"state machine: {self.machine.tasks:,} tasks", *_table(fits, priors)]
             lines += [f"  - {note}" for note in self.machine.notes]
-        return "\n".join([*lines, "", _HOW])
+        lines += ["", *(f"prior [{k}]: {prior}" for k, prior in enumerate(priors, 1)), _HOW]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         runs = sum(one.runs for one in self.functions.values())
@@ -224,7 +225,7 @@ class Calibration:
 
 _HOW = (
     "Intervals are 95 %: means by Student's t, quantiles by order statistics, shares by Wilson. Below "
-    f"{ENOUGH} runs a law is mixed with a prior of the same mean; its weight is {PRIOR_RUNS:.0f}/({PRIOR_RUNS:.0f} + n)."
+    f"{ENOUGH} runs a law is mixed with a prior of the same mean, of weight {PRIOR_RUNS:.0f}/({PRIOR_RUNS:.0f} + n)."
 )
 
 
@@ -243,8 +244,8 @@ def calibrate(
     ----------
     sources : paths of files (also .gz), texts, lists of lines, or histories as mappings; what each is, is recognised
         REPORT lines as text or JSON, wrapped by CloudWatch or not; CSV of Logs Insights, of runs (Duration,
-        Memory_Size ...), of requests (aws_duration, is_cold, inst_id, client_elapsed_time ...), of task times (Scheduled,
-        Start, End); GetExecutionHistory and Express logs; results of AWS Lambda Power Tuning.
+        Memory_Size ...), of requests (aws_duration, is_cold, inst_id, client_elapsed_time ...), of task times
+        (Scheduled, Start, End); GetExecutionHistory and Express logs; results of AWS Lambda Power Tuning.
     kind : "report", "history", "requests" or "tuning", to be sure that it is read as that
     function : only this function's runs
     memory_mb : memory where the log does not say, or which of its sizes the laws are for
@@ -258,8 +259,7 @@ def calibrate(
 
     Examples
     --------
-    >>> line = "REPORT RequestId: 1\\tDuration: 40.00 ms\\tBilled Duration: 40 ms\\tMemory Size: 512 MB\\tMax Memory Used: 70 MB"
-    >>> cal = calibrate(line)
+    >>> cal = calibrate("REPORT RequestId: 1 Duration: 40.00 ms Memory Size: 512 MB Max Memory Used: 70 MB")
     >>> round(cal.duration.mean_s, 6), cal.settings()["measured_memory_mb"]
     (0.04, 512)
     """
@@ -332,7 +332,9 @@ def _refuse_nothing(intake: Intake) -> None:
 
 def _from_tuning(tunings: Mapping[int, float], wanted: Wanted) -> FunctionFigures:
     """Return the figures of a Power Tuning result, which has one mean for each memory size."""
-    base_mb = wanted.memory_mb if wanted.memory_mb in tunings else max(tunings)
+    base_mb = max(tunings)
+    if wanted.memory_mb is not None and wanted.memory_mb in tunings:
+        base_mb = wanted.memory_mb
     curve = fit({size: np.array([mean_s]) for size, mean_s in tunings.items()}, 1.0, base_mb)
     notes = [f"AWS Lambda Power Tuning gives means of {len(tunings)} sizes: the shape of the duration is the prior's"]
     notes += [f"memory curve: {curve}"] if curve is not None else []
@@ -357,8 +359,9 @@ def _told(intake: Intake, by_name: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _table(fits: list[Fitted]) -> list[str]:
-    """Return one line per law: mean and percentiles, runs and source."""
+def _table(laws: Iterable[Fitted], priors: list[str]) -> list[str]:
+    """Return one line per law: mean and percentiles, runs and source; `priors` grows by those that it refers to."""
+    fits = list(laws)
     if not fits:
         return []
     width = max(len(each.name) for each in fits)
@@ -366,7 +369,10 @@ def _table(fits: list[Fitted]) -> list[str]:
     for each in fits:
         mean, *quantiles = each.estimates
         cells = "  ".join(f"{_cell(quantile):>8}" for quantile in quantiles)
-        source = each.source if not each.weight else f"{each.source}, {each.weight:.0%} of {each.prior}"
+        source = each.source
+        if each.prior:
+            priors += [] if each.prior in priors else [each.prior]
+            source += f", {each.weight:.0%} prior [{priors.index(each.prior) + 1}]"
         lines.append(f"  {each.name:{width}}  {_interval(mean):>28}  {cells}  {each.n:>7,}  {source}")
     return lines
 

@@ -1,8 +1,9 @@
-"""What runs in one environment share: how alike neighbours are, how fast each environment is, how long an idle one lives.
+"""What runs in one environment share: how alike neighbours are, how fast each is, how long an idle one lives.
 
-Model    ln(duration) = level + factor of the environment + rest. Variances by one-way analysis of variance (Searle, Casella
-         and McCulloch, Variance Components, 1992, 3.6); each factor is its environment's mean shrunk by what it is worth.
-         Measured on AWS: lag-1 autocorrelations of 0.71 and 0.42 between successive runs (pacslab/SLAppMdlOpt, 2021-22).
+Model    ln(duration) = level + factor of the environment + rest. Variances by one-way analysis of variance (Searle,
+         Casella and McCulloch, Variance Components, 1992, 3.6); each factor is its environment's mean, shrunk by what
+         it is worth. Measured on AWS: lag-1 autocorrelations of 0.71 and 0.42 between successive runs
+         (pacslab/SLAppMdlOpt, 2021-22).
 """
 
 import math
@@ -98,8 +99,8 @@ def _why_not(named: Mapping[str, list[float]], n: int) -> str:
         return f"only {inside:,} of {n:,} runs name their environment"
     if len(named) < _LEAST_ENVIRONMENTS or n < _LEAST_RUNS or n < 2 * len(named):
         return (
-            f"{len(named)} environments with {n} runs; it takes {_LEAST_ENVIRONMENTS} environments, {_LEAST_RUNS} runs, "
-            "two runs in each on average"
+            f"{len(named)} environments with {n} runs; it takes {_LEAST_ENVIRONMENTS} environments, {_LEAST_RUNS} "
+            "runs, two runs in each on average"
         )
     return ""
 

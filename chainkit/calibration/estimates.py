@@ -1,12 +1,12 @@
 """From measured times to a law: intervals, tables that keep the mean, and what few runs borrow from sourced priors.
 
-Intervals are 95 %. A mean has Student's t, a quantile two order statistics (exact for independent runs, no law assumed),
-a share Wilson's. Runs that resemble their neighbours count for fewer: `effective` says for how many.
+Intervals are 95 %. A mean has Student's t, a quantile two order statistics (exact for independent runs, no law
+assumed), a share Wilson's. Runs that resemble their neighbours count for fewer: `effective` says for how many.
 
 Fewer than `ENOUGH` runs say little about a tail. Their quantile table is mixed with that of a prior of the same mean:
-``(1 - w) * measured + w * prior`` with ``w = PRIOR_RUNS / (PRIOR_RUNS + n)``, so the mean stays the measured one and the
-shape moves from the prior's to the runs' own. The prior weighs as much as ten runs, about as many as it takes to see the
-slowest tenth at all.
+``(1 - w) * measured + w * prior`` with ``w = PRIOR_RUNS / (PRIOR_RUNS + n)``, so the mean stays the measured one and
+the shape moves from the prior's to the runs' own. The prior weighs as much as ten runs, about as many as it takes to
+see the slowest tenth at all.
 """
 
 import math

@@ -1,8 +1,8 @@
 """What has been read: runs of functions, tasks of state machines, and what was refused and why.
 
-Memory stays bounded: of a log with more than `MOST` runs, whole stretches of `STRETCH` consecutive rows are kept, chosen
-by a hash of their number, so that runs that follow each other stay together and the choice does not depend on what the
-rows say.
+Memory stays bounded: of a log with more than `MOST` runs, whole stretches of `STRETCH` consecutive rows are kept,
+chosen by a hash of their number, so that runs that follow each other stay together and the choice does not depend on
+what the rows say.
 """
 
 import math

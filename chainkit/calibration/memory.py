@@ -1,9 +1,9 @@
 """Duration and memory: T(m) = io + cpu / min(m, 1769), fitted to runs at several memory sizes.
 
-Source   The knee is where Lambda gives one whole vCPU; the law missed CPU-bound functions by 1 to 2 % (data/latency.json,
-         `cpu`). A function that works on several threads gains beyond it, and does not follow this law.
-Fit      Least squares on the mean of each size, weighted as if runs of every size spread by the same factor. Neither part
-         is below 0.
+Source   The knee is where Lambda gives one whole vCPU; the law missed CPU-bound functions by 1 to 2 %
+         (data/latency.json, `cpu`). A function that works on several threads gains beyond it, and does not follow this
+law. Fit      Least squares on the mean of each size, weighted as if runs of every size spread by the same factor.
+         Neither part is below 0.
 """
 
 import math
@@ -28,11 +28,9 @@ class MemoryCurve:
 
     Examples
     --------
-    >>> curve = MemoryCurve(
-    ...     io_s=0.05, cpu_mb_s=51.2, io_se_s=0, cpu_se_mb_s=0, fraction_se=0, sizes={}, worst_fraction=0
-    ... )
-    >>> curve.duration_s(512), round(curve.cpu_fraction(512), 3)
-    (0.15000000000000002, 0.667)
+    >>> curve = fit({512: np.array([0.15]), 1024: np.array([0.1])}, 1.0, 512)
+    >>> round(curve.io_s, 6), round(curve.cpu_mb_s, 6), round(curve.cpu_fraction(512), 3)
+    (0.05, 51.2, 0.667)
     """
 
     io_s: float
@@ -59,14 +57,15 @@ class MemoryCurve:
         return min(max(cpu_s / (self.io_s + cpu_s), 0.0), 1.0)
 
     def gb_s(self, memory_mb: float) -> float:
-        """Return what a run costs at a memory size, GB s: more memory costs less only as long as CPU is all there is."""
+        """Return what a run is billed for at a memory size, GB s."""
         return self.duration_s(memory_mb) * memory_mb / GB_MB
 
     def __str__(self) -> str:
         """Return the curve as a line of text."""
         return (
-            f"T(m) = {seconds(self.io_s)} (+- {seconds(self.io_se_s)}) + {self.cpu_mb_s:.4g} (+- {self.cpu_se_mb_s:.2g}) "
-            f"MB s / min(m, {knee_mb():.0f}); {len(self.sizes)} sizes, at most {self.worst_fraction:.1%} off"
+            f"T(m) = {seconds(self.io_s)} (+- {seconds(self.io_se_s)}) + {self.cpu_mb_s:.4g} "
+            f"(+- {self.cpu_se_mb_s:.2g}) MB s / min(m, {knee_mb():.0f}); {len(self.sizes)} sizes, "
+            f"at most {self.worst_fraction:.1%} off"
         )
 
 

@@ -1,9 +1,10 @@
-"""First runs against warm ones, and two modes in the times of all runs: is the slow one the cold starts?
+"""First runs against warm ones, two modes in the times of all runs and whether cold starts are the reason, and drift.
 
-Tests    First runs differ from warm ones if Mann and Whitney's rank test says so at 1 %. Two modes are there if two normals
-         on ln(duration) beat one by 10 in the Bayesian criterion, stand apart by Ashman's D > 2, neither has less than 2 %
-         of the runs, and the slow one takes a quarter longer. Durations drift if Kendall's rank correlation of the medians
-         of 20 successive batches with their order is more than chance at 1 %, and they end up 5 % off.
+Tests    First runs differ from warm ones if Mann and Whitney's rank test says so at 1 %. Two modes are there if two
+         normals on ln(duration) beat one by 10 in the Bayesian criterion, stand apart by Ashman's D > 2, neither has
+         less than 2 % of the runs, and the slow one takes a quarter longer. Durations drift if Kendall's rank
+         correlation of the medians of 20 successive batches with their order is more than chance at 1 %, and they end
+         up 5 % off.
 """
 
 import math
@@ -74,7 +75,7 @@ def two_modes(times_s: FloatArray, is_first: FloatArray) -> tuple[Mode, Mode] | 
 
 
 def drift(times_s: FloatArray) -> float | None:
-    """Return by what fraction durations rise (or fall, below 0) from the first to the last quarter, or None if they stay.
+    """Return by what fraction durations rise from the first to the last quarter (below 0: fall), or None.
 
     Parameters
     ----------

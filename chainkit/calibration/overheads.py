@@ -1,9 +1,10 @@
 """What a state machine adds: from its start to its first task, and around the work that each task calls.
 
 Start    From the start of the execution until its first state is entered, and on until that task has started.
-Task     From TaskStarted to the end, less the function's own run: known where a REPORT line of the same request was read
-         too. Then the time between states: entered until started (but for the first task), ended until the next state.
-         Without REPORT lines the part inside the call comes from the prior, and only the time between states is measured.
+Task     From TaskStarted to the end, less the function's own run: known where a REPORT line of the same request was
+         read too. Then the time between states: entered until started (but for the first task), ended until the next
+         state. Without REPORT lines the part inside the call comes from the prior, and only the time between states is
+         measured.
 """
 
 import math
@@ -99,14 +100,14 @@ def _from_prior(between: list[float], prior: Prior, notes: list[str]) -> Fitted 
     """Return the prior's law, later by the measured time between states."""
     if not between:
         notes.append(
-            "task_overhead: how long the called functions ran is not in these rows; read their REPORT lines with a history "
-            "(joined by request), or a column of overheads"
+            "task_overhead: how long the called functions ran is not in these rows; read their REPORT lines with a "
+            "history (joined by request), or a column of overheads"
         )
         return None
     more_s = float(np.mean(between))
     notes.append(
-        f"task_overhead: how long the called functions ran is not known (read their REPORT lines too), so what is inside "
-        f"a call is the prior's; {seconds(more_s)} between states, measured, comes on top"
+        f"task_overhead: how long the called functions ran is not known (read their REPORT lines too), so what is "
+        f"inside a call is the prior's; {seconds(more_s)} between states, measured, comes on top"
     )
     law: Law = prior.law
     if more_s > 0:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import io
 import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from chainkit.calibration import tables
 from chainkit.calibration.histories import is_event, read_history
 from chainkit.calibration.intake import Intake
-from chainkit.calibration.report_lines import Around, parsed, read_object, read_text, surroundings_of
+from chainkit.calibration.report_lines import Around, number_of, parsed, read_object, read_text, surroundings_of
 from chainkit.errors import ConfigError
 
 Kind = Literal["report", "history", "requests", "tuning"]
@@ -81,14 +82,13 @@ def _file_lines(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as raw:
             is_packed = raw.read(2) == b"\x1f\x8b"
-        opened = gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="") if is_packed else None
-        with opened or path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from file
+        with path.open("rb") as raw, gzip.open(raw) if is_packed else raw as unpacked:
+            yield from io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="replace", newline="")
     except FileNotFoundError:
         problem = f"calibrate: there is no file {str(path)!r}; allowed: files that exist, or the text itself"
         raise ConfigError(problem, fix="give the path from the folder in which Python runs") from None
-    except OSError as error:
-        problem = f"calibrate: {str(path)!r} cannot be read: {error.strerror or error}; allowed: readable files"
+    except (OSError, EOFError) as error:  # EOFError: a .gz that was cut off
+        problem = f"calibrate: {str(path)!r} cannot be read: {error}; allowed: readable files"
         raise ConfigError(problem, fix="look at the file's permissions, and whether it is whole") from error
 
 
@@ -198,9 +198,7 @@ def _read_tuning(intake: Intake, result: Mapping[str, Any]) -> None:
     Its result holds them as `stats` (includeOutputResults), or in the address of its picture: base64 of 16-bit sizes in
     MB and of 32-bit times in ms (matteo-ronchetti/aws-lambda-power-tuning-ui, README).
     """
-    pairs: list[tuple[float, float]] = []
-    for row in result.get("stats") or ():
-        pairs.append((float(row.get("value", math.nan)), float(row.get("averageDuration", math.nan))))
+    pairs = [(number_of(row.get("value")), number_of(row.get("averageDuration"))) for row in result.get("stats") or ()]
     if not pairs:
         address = str(result["stateMachine"]["visualization"])
         sizes, times, *_ = [*address.partition("#")[2].split(";"), "", ""]

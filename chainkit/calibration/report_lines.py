@@ -2,8 +2,9 @@
 
 Formats  Lines in public logs of 2019-26, and the JSON log format's platform.report, platform.initStart. A line that an
          emulator wrote puts Init Duration before Duration and reports all memory as used: it is refused.
-Wrapping {"message": ...} of JSON exports, {"logEvents": [...]} of subscriptions, {"events": [...]} of filter-log-events,
-         {"results": [[{"field": ..., "value": ...}]]} of Logs Insights, and time and stream before a line (aws logs tail).
+Wrapping {"message": ...} of JSON exports, {"logEvents": [...]} of subscriptions, {"events": [...]} of
+         filter-log-events, {"results": [[{"field": ..., "value": ...}]]} of Logs Insights, and time and stream before
+         a line (aws logs tail).
 """
 
 import json

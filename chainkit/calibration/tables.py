@@ -127,16 +127,16 @@ def _read_request(intake: Intake, row: Mapping[str, str], around: Around) -> Non
 
 
 def _read_task(intake: Intake, row: Mapping[str, str], around: Around) -> None:
-    instants = [instant_s(_first(row, name)) for name in ("scheduled", "start", "end")]
-    if not all(math.isfinite(instant) for instant in instants):
+    scheduled_s, started_s, ended_s = (instant_s(_first(row, name)) for name in ("scheduled", "start", "end"))
+    if not math.isfinite(scheduled_s + started_s + ended_s):
         intake.refused[UNREADABLE] += 1
-    elif instants != sorted(instants):
+    elif not scheduled_s <= started_s <= ended_s:
         intake.refused[NEGATIVE] += 1
     else:
-        state = _first(row, "state", "function") or around.function
-        intake.tasks.append(
-            Task(state, *instants, is_first=True, start_s=instants[0], request=_first(row, "requestid"))
-        )
+        state, request = _first(row, "state", "function") or around.function, _first(row, "requestid")
+        # One row is one task, the first of its execution for all that is known.
+        task = Task(state, scheduled_s, started_s, ended_s, is_first=True, start_s=scheduled_s, request=request)
+        intake.tasks.append(task)
 
 
 def _read_start_overhead(intake: Intake, row: Mapping[str, str], around: Around) -> None:
