@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from chainkit.calibration.environments import Alike, Lives, alike, lives
+from chainkit.calibration.environments import Alike, Lives, alike, lives, without_factors
 from chainkit.calibration.estimates import RESTORE, Estimate, Fitted, Prior, fitted, init_prior, share, warm_prior
 from chainkit.calibration.intake import Run
 from chainkit.calibration.memory import MemoryCurve, fit
@@ -37,8 +37,8 @@ class FunctionFigures:
     """At which the durations were measured; None: the log does not say."""
     fits: Mapping[str, Fitted]
     """duration, first_duration, init, overhead: those there are."""
-    within: Law | None = None
-    """The duration without what environments differ by: goes with `alike.speed_factor`."""
+    within: Mapping[str, Law] = field(default_factory=dict)
+    """duration and first_duration without what environments differ by: they go with `alike.speed_factor`."""
     alike: Alike | None = None
     memory_curve: MemoryCurve | None = None
     lives: Lives | None = None
@@ -93,17 +93,19 @@ def function_figures(name: str, runs: Sequence[Run], wanted: Wanted, runtimes: C
     base_mb, here = _at_one_size(good, wanted, notes)
     used, first = _warm_and_first(here, notes)
     fits: dict[str, Fitted] = {}
-    like, within = None, None
+    like, within = None, dict[str, Law]()
     if used:
         like = alike(used)
         times = [run.duration_s for run in used]
         fits["duration"] = fitted("duration", times, warm_prior(times), like.effective)
-        if like.within_s is not None:
-            within = fitted("duration", like.within_s, warm_prior(like.within_s)).law
+        if like.factors:
+            within["duration"] = _within(used, like)
         notes += [*_about_alike(like), *_about_drift(used)]
     if first:
         times = [run.duration_s for run in first]
         fits["first_duration"] = fitted("first_duration", times, warm_prior(times))
+        if like is not None and like.factors:
+            within["first_duration"] = _within(first, like)
     _inits(fits, runs, wanted, runtimes, notes)
     _waits(fits, good, wanted, runtimes, notes)
     curve = _curve(good, fits, like, base_mb, notes)
@@ -190,6 +192,12 @@ def _warm_and_first(runs: Sequence[Run], notes: list[str]) -> tuple[list[Run], l
         return list(runs), []
     notes.append(sentence(first_s, warm_s, p))
     return warm, first
+
+
+def _within(runs: Sequence[Run], like: Alike) -> Law:
+    """Return the law of runs in an average environment."""
+    times = without_factors(runs, like.factors)
+    return fitted("duration", times, warm_prior(times)).law
 
 
 def _inits(

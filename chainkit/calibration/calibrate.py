@@ -143,8 +143,8 @@ class Calibration:
             raise ConfigError(problem, fix="use machine_settings(), or read REPORT lines too")
         one = self._one()
         found: dict[str, Any] = {name: one.law(name) for name in _LAWS[:3] if one.law(name) is not None}
-        if self.speed_factor is not None and one.within is not None:
-            found |= {"duration": one.within, "speed_factor": self.speed_factor}
+        if self.speed_factor is not None:
+            found |= {**one.within, "speed_factor": self.speed_factor}
         if one.memory_curve is not None and one.memory_mb is not None:
             found["cpu_fraction"] = round(one.memory_curve.cpu_fraction(one.memory_mb), 6)
         if one.memory_mb is not None and "duration" in found:

@@ -39,8 +39,8 @@ class Alike:
     """For how many independent runs these count in intervals."""
     speed_factor: Law | None
     """Mean 1: how long runs of an environment take, beside the average one."""
-    within_s: FloatArray | None
-    """The runs without their environments' factors, at the same mean."""
+    factors: Mapping[str, float]
+    """Environment -> its own factor, shrunk; empty where there is no speed factor."""
     why_not: str
     """Why there is no speed factor."""
 
@@ -66,17 +66,17 @@ def alike(runs: Sequence[Run]) -> Alike:
     named = {name: logs for name, logs in by_environment.items() if name}
     why_not = _why_not(named, n)
     if why_not:
-        return Alike(lag_1, pairs, *_UNKNOWN, len(named), max(n / shrink, 1.0), None, None, why_not)
+        return Alike(lag_1, pairs, *_UNKNOWN, len(named), max(n / shrink, 1.0), None, {}, why_not)
     between, within, is_clear, low, high = _components(list(named.values()))
     fraction = between / (between + within) if between + within > 0 else 0.0
     shares = (fraction, low, high)
     if not is_clear:
         why_not = "environments do not differ more than chance would have it (F test at 1 %)"
-        return Alike(lag_1, pairs, *shares, len(named), max(n / shrink, 1.0), None, None, why_not)
+        return Alike(lag_1, pairs, *shares, len(named), max(n / shrink, 1.0), None, {}, why_not)
     typical = sum(len(logs) ** 2 for logs in named.values()) / n
     shrink = max(shrink, 1 + (typical - 1) * fraction)
     law = LogNormal.from_log(-between / 2, math.sqrt(between))  # mean exactly 1
-    return Alike(lag_1, pairs, *shares, len(named), n / shrink, law, _without(named, between, within), "")
+    return Alike(lag_1, pairs, *shares, len(named), n / shrink, law, _factors(named, between, within), "")
 
 
 def _lag_1(groups: list[list[float]]) -> tuple[float, int]:
@@ -127,18 +127,20 @@ def _components(groups: list[list[float]]) -> tuple[float, float, bool, float, f
     return max((outside - inside) / typical, 0.0), inside, is_clear, low, high
 
 
-def _without(named: Mapping[str, list[float]], between: float, within: float) -> FloatArray:
-    """Return durations without their environments' factors, scaled to the mean that they have with them."""
-    everything = np.concatenate([np.array(logs) for logs in named.values()])
-    middle = everything.mean()
-    rest = np.concatenate(
-        [
-            np.array(logs) - between / (between + within / len(logs)) * (np.mean(logs) - middle)
-            for logs in named.values()
-        ]
-    )
-    times = np.exp(rest)
-    return np.asarray(times * (np.exp(everything).mean() / times.mean()))
+def _factors(named: Mapping[str, list[float]], between: float, within: float) -> dict[str, float]:
+    """Return how much slower than the average one each environment is, drawn to 1 the more the fewer its runs."""
+    middle = np.concatenate([np.array(logs) for logs in named.values()]).mean()
+    return {
+        name: math.exp(between / (between + within / len(logs)) * (float(np.mean(logs)) - middle))
+        for name, logs in named.items()
+    }
+
+
+def without_factors(runs: Sequence[Run], factors: Mapping[str, float]) -> FloatArray:
+    """Return durations without their environments' factors, at the mean that they have with them."""
+    times = np.array([run.duration_s for run in runs])
+    rest = np.array([run.duration_s / factors.get(run.environment, 1.0) for run in runs])
+    return rest * (times.mean() / rest.mean()) if rest.mean() > 0 else rest
 
 
 @dataclass(frozen=True)

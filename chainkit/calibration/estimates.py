@@ -148,7 +148,9 @@ def mixed(law: Law, prior: Law, weight: float) -> Empirical:
     >>> round(mixed(Empirical(values_s=[0.2]), LogNormal(p50_s=1, p99_s=2), 0.5).mean_s, 9)
     0.2
     """
-    p = np.unique(np.concatenate([np.linspace(0.001, 0.999, 81), [0.9995, 0.9999], *_knots_of(law)]))
+    p = np.unique(
+        np.concatenate([np.linspace(0.001, 0.999, 81), _PROBABILITIES[1:-1], [0.9995, 0.9999], *_knots_of(law)])
+    )
     shape = prior.ppf(np.clip(p, 1e-4, 1 - 1e-4)) * (law.mean_s / prior.mean_s)
     times = (1 - weight) * law.ppf(p) + weight * shape
     return _at_mean(dict(zip(p.tolist(), times.tolist(), strict=True)), law.mean_s)

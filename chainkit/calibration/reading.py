@@ -5,7 +5,8 @@ import gzip
 import io
 import math
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
@@ -41,7 +42,8 @@ def read(sources: Iterable[Any], kind: Kind | None) -> Intake:
         if is_value:
             _read_value(intake, source, kind, Around())
         else:
-            _read_lines(intake, _lines(source), kind, surroundings_of(_place(source), Around()))
+            with closing(_lines(source)) as lines:
+                _read_lines(intake, lines, kind, surroundings_of(_place(source), Around()))
         intake.close_source()
     return intake
 
@@ -51,7 +53,8 @@ def _are_texts(source: Any) -> bool:
 
 
 def _is_text(source: Any) -> bool:
-    return isinstance(source, str) and ("\n" in source or source.lstrip()[:1] in {"{", "["} or "REPORT " in source)
+    marks = ("\n", "REPORT ", '"platform.')
+    return isinstance(source, str) and (source.lstrip()[:1] in {"{", "["} or any(mark in source for mark in marks))
 
 
 def _name(source: Any) -> str:
@@ -62,7 +65,7 @@ def _place(source: Any) -> str:
     return "" if _is_text(source) or not isinstance(source, str | PathLike) else Path(source).absolute().as_posix()
 
 
-def _lines(source: Any) -> Iterator[str]:
+def _lines(source: Any) -> Generator[str, None, None]:
     """Yield the lines of a text, a list of lines or a file."""
     if _is_text(source):
         yield from source.splitlines(keepends=True)
@@ -75,15 +78,19 @@ def _lines(source: Any) -> Iterator[str]:
         raise ConfigError(problem, fix='give the name of a file, such as "logs/pay.txt"')
 
 
-def _file_lines(path: Path) -> Iterator[str]:
+def _file_lines(path: Path) -> Generator[str, None, None]:
     if path.is_dir():
         problem = f"calibrate: {str(path)!r} is a folder; allowed: files"
         raise ConfigError(problem, fix='name its files: calibrate(*Path("logs").glob("*.txt"))')
     try:
         with path.open("rb") as raw:
             is_packed = raw.read(2) == b"\x1f\x8b"
-        with path.open("rb") as raw, gzip.open(raw) if is_packed else raw as unpacked:
-            yield from io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="replace", newline="")
+        with (
+            path.open("rb") as raw,
+            gzip.open(raw) if is_packed else raw as unpacked,
+            io.TextIOWrapper(unpacked, encoding="utf-8-sig", errors="replace", newline="") as text,
+        ):
+            yield from text
     except FileNotFoundError:
         problem = f"calibrate: there is no file {str(path)!r}; allowed: files that exist, or the text itself"
         raise ConfigError(problem, fix="give the path from the folder in which Python runs") from None
@@ -126,7 +133,7 @@ def _refuse_other_text(who: str, head: list[str], kind: Kind | None) -> None:
         raise ConfigError(problem, fix="export the log events (aws logs tail, filter-log-events) instead of the page")
     if "\x00" in "".join(head[:3]):
         raise ConfigError(f"calibrate: {who!r} is no text; allowed: {_ALLOWED}", fix="unpack it first")
-    is_log = any("RequestId" in line or "INIT_" in line or "RESTORE_" in line for line in head)
+    is_log = any(mark in line for line in head for mark in ("RequestId", "INIT_", "RESTORE_", '"platform.'))
     separators = max(head[0].count(mark) for mark in ",;\t")
     if kind == "report" or is_log:
         return
