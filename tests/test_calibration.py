@@ -913,6 +913,18 @@ def test_the_frame_is_tidy_and_repr_is_short() -> None:
     assert repr(cal) == "Calibration(200 runs of a function without name)"
 
 
+def test_a_picture_shows_what_was_measured_and_the_laws_made_of_it() -> None:
+    cal = ck.calibrate(cold_and_warm(800, 30, 200, 170))
+
+    lines = ck.plot(cal).axes[0].get_lines()
+
+    labels = [line.get_label() for line in lines]
+    assert labels[:2] == ["duration: law (measured)", "duration: 170 runs"]
+    assert "init: law (shrunk, 25% prior)" in labels
+    points = dict(zip(labels, lines, strict=True))["duration: 170 runs"]
+    assert np.interp(0.5, points.get_ydata(), points.get_xdata()) == pytest.approx(cal.duration.ppf(0.5), rel=0.01)
+
+
 def test_the_same_log_gives_the_same_calibration() -> None:
     text = cold_and_warm(800, 30, 200, 170)
 

@@ -16,6 +16,7 @@ memory.py          T = io + cpu / min(memory, 1769)
 modes.py           first runs against warm ones; two modes and their reason
 overheads.py       what a state machine adds to its tasks
 assembly.py        intake -> figures of one function
+drawing.py         points and lines for `ck.plot`
 calibrate.py       the public verb, and the record that it gives back
 =================  =============================================================================================
 """

@@ -13,7 +13,7 @@ from typing import Any
 from chainkit.calibration.intake import NEGATIVE, Intake, Task
 from chainkit.calibration.report_lines import instant_s
 
-_CALLS = ("Task", "LambdaFunction")
+_STARTED = ("TaskStarted", "LambdaFunctionStarted")  # the latter where Resource is a function's own ARN
 _ENDS = ("Succeeded", "Failed", "TimedOut")
 _OVER = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
@@ -62,7 +62,7 @@ def _read_execution(intake: Intake, events: list[dict[str, Any]]) -> None:
         after[event["before"]] = event  # of several the earliest
     start_s = next((each["at_s"] for each in events if each["type"] == "ExecutionStarted"), math.nan)
     entered_s = min((each["at_s"] for each in events if each["type"].endswith("StateEntered")), default=math.nan)
-    begun = [each for each in events if each["type"] in {f"{call}Started" for call in _CALLS}]
+    begun = [each for each in events if each["type"] in _STARTED]
     first = min(begun, key=lambda each: (each["at_s"], each["id"]), default=None)
     for event in begun:
         task = _task(event, by_id, after)
