@@ -1,4 +1,4 @@
-"""`plot`: one picture of a chain, a trace, a run, a bill or a comparison. The only home of matplotlib.
+"""`plot`: one picture of a chain, a trace, a run, a bill, a comparison or a load. The only home of matplotlib.
 
 A figure says nothing by colour alone: bars carry hatches, points shapes, and all of them words and numbers. It takes no
 setting from matplotlib's global ones that it cannot do without, and leaves pyplot alone: a figure shows itself.
@@ -28,6 +28,7 @@ from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
 from chainkit.pictures import BAND, BLUE, GREEN, GREY, INK, PAPER, VERMILION, Card, Picture, Wire, picture
 from chainkit.records import Span, Trace
 from chainkit.rewiring import Variant
+from chainkit.simulation.loads import Load
 from chainkit.simulation.run import FRACTIONS, Run
 from chainkit.units import seconds, usd
 
@@ -41,6 +42,7 @@ WIDTH = 10.0
 """Of a figure, inches."""
 MOST_LINES = 16
 """Of a bill; what is smaller shares one bar."""
+_TIME_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Drawing(Figure):
@@ -66,7 +68,7 @@ def plot(thing: Any, ax: Axes) -> Axes: ...
 
 
 def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
-    """Return a picture of a chain, trace, run, bill, calibration or comparison.
+    """Return a picture of a chain, trace, run, bill, calibration, comparison or load.
 
     =============  ===========================================================================================
     chain          cards and links; thick: the caller waits, dashed vermilion: what was given up
@@ -75,11 +77,12 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
     bill           dollars of the month, line by line, in the order of the services
     calibration    measured quantiles as points, the laws made of them as lines
     comparison     percentiles of every chain, and beside them dollars a month (not drawn into a given `ax`)
+    load           requests per second over time: a sample in steps, and what is expected in the mean
     =============  ===========================================================================================
 
     Parameters
     ----------
-    thing : Chain, Variant, Trace, Run, Bill, Calibration or Comparison
+    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison or Load
     ax : matplotlib axes to draw into; None: a figure of its own
 
     Returns
@@ -421,6 +424,19 @@ def _draw_calibration(ax: Axes, cal: Calibration) -> None:
     _legend(ax)
 
 
+# --- traffic ---
+
+
+def _draw_load(ax: Axes, load: Load) -> None:
+    """Draw the rate as it is expected, and the counts of a sample."""
+    seen = load.seen()
+    unit_s, unit = next((each for each in _TIME_UNITS if seen.edges_s[-1] >= 3 * each[0]), _TIME_UNITS[-1])
+    ax.stairs(seen.sample_per_s, seen.edges_s / unit_s, fill=True, color=PALE, label="a sample")
+    ax.stairs(seen.expected_per_s, seen.edges_s / unit_s, color=BLUE, linewidth=1.8, label="expected")
+    _dress(ax, f"{type(load).__name__}: {load.rate_per_s:.4g} requests per second in the long run", unit)
+    _legend(ax)
+
+
 # --- what all share ---
 
 
@@ -479,4 +495,5 @@ _FIGURES: Mapping[type, _Figure] = {
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills
     ),
+    Load: _Figure(_draw_load, lambda _: (WIDTH, 3.6)),
 }
