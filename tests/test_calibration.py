@@ -503,6 +503,7 @@ def test_the_speed_of_environments_is_recovered_and_taken_out_of_the_durations()
     assert within.mean_s == pytest.approx(cal.duration.mean_s, rel=1e-6)
     assert within.ppf(0.95) / within.ppf(0.5) == pytest.approx(math.exp(1.645 * 0.05), rel=0.02)
     assert settings["speed_factor"] is cal.speed_factor
+    assert ck.LambdaFunction("pay", **settings).speed_factor == cal.speed_factor
 
 
 @pytest.mark.parametrize(
@@ -556,9 +557,20 @@ def test_requests_with_instances_give_keep_alive_cold_share_and_what_callers_wai
     assert row(cal, "idle_survived_s").value == pytest.approx(579.0)
     assert row(cal, "idle_expired_s").value == pytest.approx(620.0)
     assert cal.keep_alive == ck.Constant(599.5)
+    assert ck.LambdaFunction("pay", **cal.settings()).keep_alive == ck.Constant(599.5)
     assert cal.overhead.mean_s == pytest.approx(0.1)
     assert cal.init.mean_s == pytest.approx(0.4)
     assert cal.memory_mb == 128
+
+
+def test_bounds_that_contradict_each_other_give_a_rough_law_and_no_setting() -> None:
+    rows = [(0.0, 1.0, "a", True), (900.0, 1.0, "a", False), (950.0, 1.0, "b", True), (1_200.0, 1.0, "b", False)]
+
+    cal = ck.calibrate(requests_csv(rows))
+
+    assert (cal.keep_alive.low_s, cal.keep_alive.high_s) == pytest.approx((48.5, 899.0))
+    assert "keep_alive" not in cal.settings()
+    assert "a deployment or a missing log" in str(cal)
 
 
 def test_one_bound_alone_gives_no_keep_alive() -> None:

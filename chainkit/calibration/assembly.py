@@ -331,7 +331,7 @@ def _about_lives(alive: Lives) -> str:
     bounds = "; ".join(bound for bound in (survived, expired) if bound)
     if alive.law is None:
         return f"keep-alive: {bounds or 'no idle environment was seen again or gone'}; one bound alone gives no law"
-    if alive.survived_s > alive.expired_s:
+    if not alive.is_clear:
         return f"keep-alive: {bounds}; lives vary, or a deployment or a missing log ended some: a rough law"
     return f"keep-alive: {bounds}, if these are all requests of the function"
 

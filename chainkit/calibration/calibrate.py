@@ -131,7 +131,8 @@ class Calibration:
     def settings(self) -> dict[str, Any]:
         """Return keyword arguments for a function: laws, and how they scale with memory.
 
-        With a `speed_factor`, `duration` is the law without it, so that both together give the measured spread.
+        With a `speed_factor`, the durations are without it, so that both together give the measured spread.
+        `keep_alive` is there if its bounds agree.
 
         Raises
         ------
@@ -145,6 +146,8 @@ class Calibration:
         found: dict[str, Any] = {name: one.law(name) for name in _LAWS[:3] if one.law(name) is not None}
         if self.speed_factor is not None:
             found |= {**one.within, "speed_factor": self.speed_factor}
+        if one.lives is not None and one.lives.is_clear:
+            found["keep_alive"] = one.lives.law
         if one.memory_curve is not None and one.memory_mb is not None:
             found["cpu_fraction"] = round(one.memory_curve.cpu_fraction(one.memory_mb), 6)
         if one.memory_mb is not None and "duration" in found:

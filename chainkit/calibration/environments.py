@@ -153,6 +153,11 @@ class Lives:
     """The shortest after which one was gone, as a cold start beside it shows; NaN if none was seen."""
     law: Law | None
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether there are two bounds, and they allow one life for all."""
+        return self.law is not None and self.survived_s <= self.expired_s
+
 
 def lives(runs: Sequence[Run]) -> Lives | None:
     """Return what per-request rows with instances say about keep-alive, or None if they name no instances and times.
