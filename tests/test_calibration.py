@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit.calibration import calibrate as module
@@ -308,6 +311,7 @@ WRONG = {
     "cut JSON": ('{"events": [\n {"message": "REPORT', "begins like JSON and is none"),
     "other JSON": ('{"a": 1}\n', "holds no measurement"),
     "prose": ("Dear all,\nthe log is attached.\n", "holds no measurement"),
+    "seconds for milliseconds": (report(1_000_001), "more than 16 minutes"),
     "all negative": (report(-5), "with a negative time"),
     "zeros": ("PK\x03\x04\x00\x00\x00\n", "is no text"),
 }
@@ -335,6 +339,7 @@ def test_a_source_that_is_no_log_is_refused_with_what_is_wrong(tmp_path: Path, t
         ((LINE,), {"kind": "reports"}, r"kind='reports' is unknown \(did you mean 'report'"),
         ((LINE,), {"kind": "history"}, "columns that are not known|looks like"),
         ((LINE,), {"memory_mb": 64}, "memory_mb=64"),
+        ((LINE,), {"memory_mb": 256}, "memory_mb=256 is not in the log; allowed: 512"),
         ((LINE,), {"function": "pay"}, "function='pay' is not in the log"),
         (({},), {}, "holds no measurement"),
         (([],), {}, "cannot be read|is empty|holds no measurement"),
@@ -343,6 +348,50 @@ def test_a_source_that_is_no_log_is_refused_with_what_is_wrong(tmp_path: Path, t
 def test_a_call_that_cannot_be_meant_says_so(sources: Any, options: Any, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         ck.calibrate(*sources, **options)
+
+
+PIECES = [
+    LINE, emulated(40), json.dumps(EVENT), "REPORT RequestId: 1", "Duration: nan ms",
+    "REPORT RequestId: 2 Duration: 1 ms",
+    "REPORT RequestId: 3 Duration: 3 ms Memory Size: 0 MB Max Memory Used: inf MB", "INIT_START Runtime Version: ",
+    "{", '{"type": "platform.report"}', '{"type": "platform.report", "record": {"metrics": 3}}',
+    '{"type": "platform.report", "record": {"metrics": {"durationMs": 1e999}}}',
+    '{"id": 1, "type": "ExecutionStarted", "timestamp": 0, "previousEventId": 1}',
+    '{"id": 1, "type": "TaskScheduled", "timestamp": 1}', '{"id": "x", "type": "A", "timestamp": 1}',
+    '{"id": 2, "type": "TaskStarted", "timestamp": "soon", "previousEventId": 1}',
+    '{"id": 3, "type": "TaskSucceeded", "timestamp": 9, "previousEventId": 2}', '{"events": [3, null]}', "[]", "[[{}]]",
+    '{"stats": [{"averageDuration": null}]}', '{"stats": [{"averageDuration": 3, "value": 512}]}', '{"message": null}',
+    '{"stateMachine": {"visualization": "#!;;"}}', "Duration,Memory_Size", "1e999,-1", "40,512", "40,0", '"',
+    "is_cold,aws_duration", "true,3", "Scheduled,Start,End", "1,2,3", "3,2,1", "@message", "\x00", "\ud7ff",
+]  # fmt: skip
+
+
+def sentences_of(text: str, kind: Any) -> str:
+    """Return what a calibration, or the error in its place, says."""
+    try:
+        cal = ck.calibrate(text, kind=kind)
+    except ConfigError as error:
+        return error.fix
+    frame = cal.to_frame()
+    return str(cal) if (frame.value >= -1).all() and len(frame) == len(frame.dropna(subset=["value"])) else ""
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=6), st.sampled_from([None, "report", "history", "requests", "tuning"])
+)
+def test_whatever_is_read_gives_figures_or_one_error_of_ours(pieces: list[str], kind: Any) -> None:
+    assert sentences_of("\n".join([*pieces, ""]), kind)
+
+
+def test_frames_files_and_what_glob_gives_are_read_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(report(40, number=1))
+    (tmp_path / "b.txt").write_text(report(60, number=2))
+    frame = pd.DataFrame({"Duration": [40.0, 60.0], "Memory_Size": [512, 512]})
+
+    with (tmp_path / "a.txt").open() as opened:
+        assert ck.calibrate(opened).duration.mean_s == pytest.approx(0.04)
+    for given_ in (tmp_path.glob("*.txt"), list(tmp_path.glob("*.txt")), frame, [report(40), report(60, number=1)]):
+        assert ck.calibrate(given_).duration.mean_s == pytest.approx(0.05)
 
 
 def test_a_gz_that_was_cut_off_is_one_clear_error(tmp_path: Path) -> None:
@@ -647,8 +696,8 @@ def test_a_power_tuning_result_gives_the_curve() -> None:
     result = {"power": "1024", "duration": 275.0, "stateMachine": {"visualization": address}}
     stats = {"power": "1024", "stats": [{"value": m, "averageDuration": t} for m, t in zip(sizes, times, strict=True)]}
 
-    for given in (result, json.dumps(stats)):
-        cal = ck.calibrate(given, memory_mb=512)
+    for source in (result, json.dumps(stats)):
+        cal = ck.calibrate(source, memory_mb=512)
         assert cal.memory_curve.io_s == pytest.approx(0.1, abs=1e-6)
         assert cal.memory_curve.cpu_mb_s == pytest.approx(179.2, abs=1e-3)
         assert cal.duration.mean_s == pytest.approx(0.45)
@@ -818,13 +867,13 @@ def test_an_express_log_and_boto3s_answer_say_the_same() -> None:
         line for pair in zip(express, [e | {"execution_arn": "arn:2"} for e in express], strict=True) for line in pair
     ]
 
-    given: list[Any] = [
+    sources: list[Any] = [
         python,
         json.dumps({"events": events}),
         "\n".join(map(json.dumps, express)),
         "\n".join(map(json.dumps, mixed_up)),
     ]
-    for source, count in zip(given, (2, 2, 2, 4), strict=True):
+    for source, count in zip(sources, (2, 2, 2, 4), strict=True):
         tasks = read([source], None).tasks
         assert len(tasks) == count
         assert [task.state for task in tasks] == sorted(task.state for task in tasks) or count == 4

@@ -12,6 +12,7 @@ from chainkit.calibration.estimates import RESTORE, Estimate, Fitted, Prior, fit
 from chainkit.calibration.intake import Run
 from chainkit.calibration.memory import MemoryCurve, fit
 from chainkit.calibration.modes import LEAST_FIRST, Mode, differ, drift, explained, is_significant, sentence, two_modes
+from chainkit.errors import ConfigError
 from chainkit.law import FloatArray, Law
 from chainkit.units import seconds
 
@@ -83,7 +84,7 @@ class FunctionFigures:
             found["instances"] = float(self.instances)
         if self.lives is not None:
             found |= {"idle_survived_s": self.lives.survived_s, "idle_expired_s": self.lives.expired_s}
-        return found
+        return {figure: value for figure, value in found.items() if math.isfinite(value)}
 
 
 def function_figures(name: str, runs: Sequence[Run], wanted: Wanted, runtimes: Counter[str]) -> FunctionFigures:
@@ -161,7 +162,11 @@ def _at_one_size(runs: Sequence[Run], wanted: Wanted, notes: list[str]) -> tuple
     sizes = Counter(int(run.memory_mb) for run in runs if math.isfinite(run.memory_mb))
     if not sizes:
         return wanted.memory_mb, list(runs)
-    base_mb = wanted.memory_mb if wanted.memory_mb in sizes else max(sizes, key=lambda size: (sizes[size], size))
+    if wanted.memory_mb is not None and wanted.memory_mb not in sizes:
+        known = ", ".join(f"{size:,}" for size in sorted(sizes))
+        problem = f"calibrate: memory_mb={wanted.memory_mb} is not in the log; allowed: {known} (MB)"
+        raise ConfigError(problem, fix="name one of these; settings() scales from it to others if there are two sizes")
+    base_mb = wanted.memory_mb or max(sizes, key=lambda size: (sizes[size], size))
     if len(sizes) > 1:
         listed = ", ".join(f"{size:,} MB ({sizes[size]:,})" for size in sorted(sizes))
         notes.append(f"runs at {len(sizes)} memory sizes: {listed}; the laws are those of {base_mb:,} MB")
@@ -204,7 +209,7 @@ def _inits(
     fits: dict[str, Fitted], runs: Sequence[Run], wanted: Wanted, runtimes: Counter[str], notes: list[str]
 ) -> None:
     """Add the law of inits, or of restores where there are only these."""
-    inits = [run.init_s for run in runs if math.isfinite(run.init_s)]
+    inits = [run.init_s for run in runs if math.isfinite(run.init_s) and run.status != "error"]
     restores = [run.restore_s for run in runs if math.isfinite(run.restore_s)]
     if inits:
         fits["init"] = fitted("init", inits, _init_shape(wanted, runtimes, len(inits), notes))

@@ -1,7 +1,8 @@
 """`calibrate`: logs -> laws, curves and overheads for the services of a chain, with intervals and sources."""
 
+import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -245,7 +246,7 @@ def calibrate(
 
     Parameters
     ----------
-    sources : paths of files (also .gz), texts, lists of lines, or histories as mappings; what each is, is recognised
+    sources : paths of files (also .gz), texts, DataFrames, histories as mappings; what each is, is recognised
         REPORT lines as text or JSON, wrapped by CloudWatch or not; CSV of Logs Insights, of runs (Duration,
         Memory_Size ...), of requests (aws_duration, is_cold, inst_id, client_elapsed_time ...), of task times
         (Scheduled, Start, End); GetExecutionHistory and Express logs; results of AWS Lambda Power Tuning.
@@ -304,6 +305,8 @@ def _check(sources: tuple[Any, ...], kind: Any, memory_mb: Any) -> None:
 
 def _flat(source: Any) -> list[Any]:
     """Return a list of files or texts as its parts; of lines, or of events, as it is."""
+    if isinstance(source, Iterator) and not isinstance(source, io.IOBase):
+        source = list(source)  # what Path.glob gives
     if not isinstance(source, list | tuple) or not source or isinstance(source[0], Mapping):
         return [source]
     is_lines = isinstance(source[0], str) and any("RequestId" in str(line) for line in source[:50])

@@ -24,7 +24,7 @@ def is_event(given: Any) -> bool:
         isinstance(given, Mapping)
         and isinstance(given.get("type"), str)
         and ("timestamp" in given or "event_timestamp" in given)
-        and "id" in given
+        and str(given.get("id", "")).isdecimal()
     )
 
 
@@ -45,9 +45,10 @@ def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
     details = event.get("details")
     if details is None:
         details = next((event[name] for name in event if name.endswith("EventDetails")), {})
+    before, number = str(event.get("previousEventId", event.get("previous_event_id", 0))), int(event["id"])
     return {
-        "id": int(event["id"]),
-        "before": int(event.get("previousEventId", event.get("previous_event_id", 0)) or 0),
+        "id": number,
+        "before": int(before) if before.isdecimal() and int(before) < number else 0,  # so no chain runs in a circle
         "type": event["type"],
         "at_s": instant_s(event.get("timestamp", event.get("event_timestamp"))),
         "details": details if isinstance(details, Mapping) else {},

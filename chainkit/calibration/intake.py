@@ -13,11 +13,14 @@ from typing import Literal
 
 MOST = 200_000
 """Runs that are kept."""
+LONGEST_S = 16 * 60.0
+"""Lambda's timeout is at most 900 s (Lambda quotas, 2026)."""
 STRETCH = 1_024
 """Consecutive rows that are kept or left out together."""
 
 EMULATOR = "by a local emulator (Init Duration before Duration, Max Memory Used equal to Memory Size): no measurement"
 NEGATIVE = "with a negative time"
+TOO_LONG = "with a run of more than 16 minutes, where Lambda ends after 15: no run, or not in milliseconds"
 UNREADABLE = "without a number where a time should be"
 TWICE = "read twice (the same request, times and memory)"
 
@@ -100,9 +103,13 @@ class Intake:
             self.refused[UNREADABLE] += 1
         elif any(time_s < 0 for time_s in times):
             self.refused[NEGATIVE] += 1
+        elif any(time_s > LONGEST_S for time_s in times[:3]):
+            self.refused[TOO_LONG] += 1
         elif run.request and self._was_here(run):
             self.refused[TWICE] += 1
         else:
+            if not 128 <= run.memory_mb <= 10_240:  # Lambda quotas, 2026
+                run.memory_mb = math.nan
             run.source, run.stretch = len(self.sources) - 1, self.runs_read // STRETCH
             self.runs_read += 1
             if self._is_kept(run):

@@ -73,6 +73,10 @@ def _lines(source: Any) -> Generator[str, None, None]:
         yield from source
     elif isinstance(source, str | PathLike):
         yield from _file_lines(Path(source))
+    elif hasattr(source, "to_csv"):  # a DataFrame
+        yield from source.to_csv(index=False).splitlines(keepends=True)
+    elif isinstance(source, io.TextIOBase):
+        yield from source
     else:
         problem = f"calibrate: {type(source).__name__} cannot be read; allowed: a path, text, or a history's mapping"
         raise ConfigError(problem, fix='give the name of a file, such as "logs/pay.txt"')
@@ -184,7 +188,7 @@ def _read_json(intake: Intake, lines: Iterator[str], first: str, kind: Kind | No
 def _read_value(intake: Intake, value: Any, kind: Kind | None, around: Around) -> None:
     """Read one JSON value: a history, several of them, a tuning's result, or log events."""
     inside = value.get("events") if isinstance(value, Mapping) else value
-    if isinstance(value, Mapping) and ("visualization" in str(value.get("stateMachine", "")) or "stats" in value):
+    if _is_tuning(value):
         intake.kinds.append("tuning")
         _read_tuning(intake, value)
     elif isinstance(inside, list | tuple) and inside and all(is_event(each) for each in inside):
@@ -197,6 +201,17 @@ def _read_value(intake: Intake, value: Any, kind: Kind | None, around: Around) -
     else:
         intake.kinds.append("report")
         read_object(intake, value, around)
+
+
+def _is_tuning(value: Any) -> bool:
+    """Tell whether a JSON value is a result of AWS Lambda Power Tuning."""
+    if not isinstance(value, Mapping):
+        return False
+    stats, machine = value.get("stats"), value.get("stateMachine")
+    if isinstance(machine, Mapping) and "visualization" in machine:
+        return True
+    rows = stats if isinstance(stats, list) else []
+    return bool(rows) and all(isinstance(row, Mapping) and "averageDuration" in row for row in rows)
 
 
 def _read_tuning(intake: Intake, result: Mapping[str, Any]) -> None:
