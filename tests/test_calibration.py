@@ -494,7 +494,7 @@ def test_small_samples_say_so_in_print_and_frame() -> None:
     p99 = row(cal, "duration_p99_s")
     assert (p99.source, p99.weight, p99.n) == ("shrunk", pytest.approx(10 / 15), 5)
     assert math.isnan(p99.high)  # five runs give no bound of a p99
-    assert "pacslab/SLAppMdlOpt" in p99.prior
+    assert "data/latency.json warm_run" in p99.prior
     assert "shrunk, 67% prior [1]" in str(cal)
     assert "no cold start in the log" in str(cal)
     assert cal.init is None
@@ -1050,6 +1050,23 @@ def test_measured_requests_give_instances_cold_share_and_both_durations(corpus: 
     assert row(cal, "idle_expired_s").value > 645.0
     assert 635.8 < cal.keep_alive.value_s < 645.0
     assert "two modes because of cold starts" in str(cal)
+
+
+def test_a_function_made_of_measured_requests_starts_cold_as_often_as_it_did(corpus: Path) -> None:
+    (path,) = (corpus / "observability/lambda-client-requests").glob("res-01*.csv")
+    cal = ck.calibrate(path, memory_mb=128)
+    rows = pd.read_csv(path)
+    span_s = (rows.start_time.max() - rows.start_time.min()) / 1000
+    chain = ck.Chain("one")
+    chain.add(ck.LambdaFunction("f", memory_mb=128, timeout_s=60, **cal.settings()))
+
+    run = ck.simulate(chain, ck.Poisson(rate_per_s=len(rows) / span_s), requests=20_000, seed=1)
+
+    cold = row(cal, "cold_fraction")
+    assert cold.low < run.nodes.loc["f", "cold_fraction"] < cold.high
+    share = run.nodes.loc["f", "cold_fraction"]
+    slower_s = cal.first_duration.mean_s - cal.duration.mean_s + cal.init.mean_s
+    assert run.summary()["value"]["response_mean_s"] == pytest.approx(cal.duration.mean_s + slower_s * share, rel=0.005)
 
 
 def test_measured_profiles_hold_one_size_each_and_give_no_curve_across_functions(corpus: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chainkit.calibration.environments import Alike, Lives, alike, lives, without_factors
-from chainkit.calibration.estimates import RESTORE, Estimate, Fitted, Prior, fitted, init_prior, share, warm_prior
+from chainkit.calibration.estimates import Estimate, Fitted, Prior, fitted, init_prior, restore_prior, share, warm_prior
 from chainkit.calibration.intake import Run
 from chainkit.calibration.memory import MemoryCurve, fit
 from chainkit.calibration.modes import LEAST_FIRST, Mode, differ, drift, explained, is_significant, sentence, two_modes
@@ -216,15 +216,20 @@ def _inits(
         if restores:
             notes.append(f"{len(restores):,} runs restored a snapshot: not used beside {len(inits):,} inits")
     elif restores:
-        fits["init"] = fitted("init", restores, RESTORE)
+        fits["init"] = fitted("init", restores, restore_prior(_runtime(wanted, runtimes)))
         notes.append(f"SnapStart: Restore Duration stands for init ({len(restores):,} runs)")
     elif any(run.is_first is not None for run in runs) and all(math.isnan(run.elapsed_s) for run in runs):
         notes.append("no cold start in the log: init stays chainkit's law of the runtime")
 
 
+def _runtime(wanted: Wanted, runtimes: Counter[str]) -> str | None:
+    """Return the runtime that the user names, else the one that the log names most often."""
+    return wanted.runtime or (runtimes.most_common(1)[0][0] if runtimes else None)
+
+
 def _init_shape(wanted: Wanted, runtimes: Counter[str], n: int, notes: list[str]) -> Prior | None:
     """Return the measured inits of the runtime, which few cold starts borrow from."""
-    runtime = wanted.runtime or (runtimes.most_common(1)[0][0] if runtimes else None)
+    runtime = _runtime(wanted, runtimes)
     prior = init_prior(runtime, wanted.architecture) if runtime is not None else None
     if prior is None and n < 100:
         notes.append(

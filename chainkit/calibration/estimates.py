@@ -37,33 +37,33 @@ class Prior:
     source: str
 
 
-_CPU_CV, _NETWORK_CV = 0.02, 0.14
-"""Coefficients of variation measured: 0.01 to 0.03 and 0.13 to 0.15 (pacslab/SLAppMdlOpt, us-east-2, 2021-22)."""
-RESTORE = Prior(
-    LogNormal.from_log(0.0, 0.16),
-    "SnapStart restore, Java, sigma 0.15 to 0.17: maxday/lambda-perf, 2024, 3,530 restores",
-)
-
-
 def warm_prior(times_s: Sequence[float] | FloatArray) -> Prior:
     """Return the shape of durations: of the measured kind of function whose spread is nearer to these times.
 
     Fewer than ten times tell too little: they get the wider of the two kinds, as a function may wait for others. Times
     that spread more than both kinds keep a spread of their own.
     """
+    measured = data.latency()["warm_run"]
+    cpu_cv, network_cv = float(measured["cpu_cv"]), float(measured["network_cv"])
     times = np.asarray(times_s, dtype=np.float64)
-    own = float(times.std(ddof=1) / times.mean()) if times.size >= 10 and times.mean() > 0 else _NETWORK_CV
-    source = "pacslab/SLAppMdlOpt, us-east-2, 2021-22"
-    if own > _NETWORK_CV:
-        cv, what = (
-            own,
-            f"a lognormal of these runs' own cv {own:.2f}, wider than the 0.14 of network functions of {source}",
-        )
-    elif own >= math.sqrt(_CPU_CV * _NETWORK_CV):
-        cv, what = _NETWORK_CV, f"warm runs of a network function, cv {_NETWORK_CV} (measured 0.13 to 0.15): {source}"
+    own = float(times.std(ddof=1) / times.mean()) if times.size >= 10 and times.mean() > 0 else network_cv
+    source = f"data/latency.json warm_run, {measured['year']}, {measured['confidence']}"
+    if own > network_cv:
+        cv, what = own, f"a lognormal of these runs' own cv {own:.2f}, wider than both kinds of {source}"
+    elif own >= math.sqrt(cpu_cv * network_cv):
+        cv, what = network_cv, f"warm runs of network functions, cv {network_cv}: {source}"
     else:
-        cv, what = _CPU_CV, f"warm runs of CPU-bound functions, cv {_CPU_CV} (measured 0.01 to 0.03): {source}"
+        cv, what = cpu_cv, f"warm runs of CPU-bound functions, cv {cpu_cv}: {source}"
     return Prior(LogNormal.from_log(0.0, math.sqrt(math.log(1 + cv * cv))), what)
+
+
+def restore_prior(runtime: str | None) -> Prior:
+    """Return the measured restore of a snapshot on a runtime; java21's stands in for those not measured."""
+    known = data.latency()["restore"]
+    name = runtime if runtime is not None and isinstance(known.get(runtime), dict) else "java21"
+    return Prior(
+        from_plain(known[name]["law"]), f"data/latency.json restore {name}, {known[name]['sample']:,} restores"
+    )
 
 
 def init_prior(runtime: str, architecture: str) -> Prior | None:
