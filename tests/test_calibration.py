@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import chainkit as ck
 from chainkit.calibration import calibrate as module
 from chainkit.calibration import intake
-from chainkit.calibration.environments import alike
+from chainkit.calibration.environments import alike, lives
 from chainkit.calibration.estimates import (
     ENOUGH,
     PRIOR_RUNS,
@@ -620,6 +620,15 @@ def test_bounds_that_contradict_each_other_give_a_rough_law_and_no_setting() -> 
     assert (cal.keep_alive.low_s, cal.keep_alive.high_s) == pytest.approx((48.5, 899.0))
     assert "keep_alive" not in cal.settings()
     assert "a deployment or a missing log" in str(cal)
+
+
+def test_an_environment_that_ended_with_a_timeout_says_nothing_about_keep_alive() -> None:
+    def run(start_s: float, environment: str, **options: Any) -> Run:
+        return Run(1.0, environment=environment, start_s=start_s, is_first=options.pop("first", False), **options)
+
+    ends = lives([run(0, "a", first=True), run(300, "a", status="timeout"), run(310, "b", first=True), run(500, "b")])
+
+    assert (ends.survived_s, math.isnan(ends.expired_s), ends.law) == (299.0, True, None)
 
 
 def test_one_bound_alone_gives_no_keep_alive() -> None:

@@ -89,36 +89,31 @@ class FunctionFigures:
 
 def function_figures(name: str, runs: Sequence[Run], wanted: Wanted, runtimes: Counter[str]) -> FunctionFigures:
     """Return the figures of one function's runs."""
-    notes: list[str] = []
+    notes = list[str]()
     good = _durations(runs, notes)
     base_mb, here = _at_one_size(good, wanted, notes)
     used, first = _warm_and_first(here, notes)
-    fits: dict[str, Fitted] = {}
-    like, within = None, dict[str, Law]()
-    if used:
-        like = alike(used)
-        times = [run.duration_s for run in used]
-        fits["duration"] = fitted("duration", times, warm_prior(times), like.effective)
-        if like.factors:
-            within["duration"] = _within(used, like)
+    like = alike(used) if used else None
+    fits = {
+        name: fitted(name, times, warm_prior(times), effective)
+        for name, times, effective in (
+            ("duration", [run.duration_s for run in used], like.effective if like is not None else 0.0),
+            ("first_duration", [run.duration_s for run in first], 0.0),
+        )
+        if times
+    }
+    if like is not None:
         notes += [*_about_alike(like), *_about_drift(used)]
-    if first:
-        times = [run.duration_s for run in first]
-        fits["first_duration"] = fitted("first_duration", times, warm_prior(times))
-        if like is not None and like.factors:
-            within["first_duration"] = _within(first, like)
     _inits(fits, runs, wanted, runtimes, notes)
     _waits(fits, good, wanted, runtimes, notes)
     curve = _curve(good, fits, like, base_mb, notes)
-    told = [run for run in runs if run.is_first is not None]
-    environments = {run.environment for run in runs if run.environment}
     alive = lives(runs) if wanted.is_whole else None
     if alive is not None:
         notes.append(_about_lives(alive))
     return FunctionFigures(
-        name, len(runs), base_mb, fits, within, like, curve, alive,
-        instances=len(environments) if wanted.is_whole and all(run.environment for run in runs) else None,
-        cold=share("cold_fraction", sum(bool(run.is_first) for run in told), len(told)) if told else None,
+        name, len(runs), base_mb, fits, _within({"duration": used, "first_duration": first}, like), like, curve, alive,
+        instances=len({run.environment for run in runs}) if wanted.is_whole and all(r.environment for r in runs) else None,
+        cold=_cold(runs),
         failures=tuple(
             share(f"{status}_fraction", count, len(runs))
             for status, count in sorted(Counter(run.status for run in runs).items())
@@ -199,10 +194,18 @@ def _warm_and_first(runs: Sequence[Run], notes: list[str]) -> tuple[list[Run], l
     return warm, first
 
 
-def _within(runs: Sequence[Run], like: Alike) -> Law:
-    """Return the law of runs in an average environment."""
-    times = without_factors(runs, like.factors)
-    return fitted("duration", times, warm_prior(times)).law
+def _within(samples: Mapping[str, Sequence[Run]], like: Alike | None) -> dict[str, Law]:
+    """Return the laws of runs in an average environment, where there is a speed factor."""
+    if like is None or like.speed_factor is None:
+        return {}
+    times = {name: without_factors(runs, like.factors) for name, runs in samples.items() if runs}
+    return {name: fitted(name, each, warm_prior(each)).law for name, each in times.items()}
+
+
+def _cold(runs: Sequence[Run]) -> Estimate | None:
+    """Return the share of runs that followed an init, if the log tells."""
+    told = [run for run in runs if run.is_first is not None]
+    return share("cold_fraction", sum(bool(run.is_first) for run in told), len(told)) if told else None
 
 
 def _inits(

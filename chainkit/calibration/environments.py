@@ -182,6 +182,8 @@ def lives(runs: Sequence[Run]) -> Lives | None:
             gone = [came_s - end for name, end in last_end.items() if last_start[name] < run.start_s]
             expired = np.fmin(expired, min((idle for idle in gone if idle > 0), default=math.nan))
         last_end[run.environment] = run.start_s + run.duration_s
+        if run.status != "ok":  # Lambda itself ends an environment after a timeout or a crash
+            del last_end[run.environment]
     return Lives(float(survived), float(expired), _life(float(survived), float(expired)))
 
 
