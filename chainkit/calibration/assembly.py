@@ -112,7 +112,7 @@ def function_figures(name: str, runs: Sequence[Run], wanted: Wanted, runtimes: C
         notes.append(_about_lives(alive))
     return FunctionFigures(
         name, len(runs), base_mb, fits, _within({"duration": used, "first_duration": first}, like), like, curve, alive,
-        instances=len({run.environment for run in runs}) if wanted.is_whole and all(r.environment for r in runs) else None,
+        instances=_instances(runs) if wanted.is_whole else None,
         cold=_cold(runs),
         failures=tuple(
             share(f"{status}_fraction", count, len(runs))
@@ -200,6 +200,12 @@ def _within(samples: Mapping[str, Sequence[Run]], like: Alike | None) -> dict[st
         return {}
     times = {name: without_factors(runs, like.factors) for name, runs in samples.items() if runs}
     return {name: fitted(name, each, warm_prior(each)).law for name, each in times.items()}
+
+
+def _instances(runs: Sequence[Run]) -> int | None:
+    """Return how many environments there were, if every run names its own."""
+    names = {run.environment for run in runs}
+    return None if "" in names else len(names)
 
 
 def _cold(runs: Sequence[Run]) -> Estimate | None:
