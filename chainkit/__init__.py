@@ -36,6 +36,8 @@ deploy, Stack          deployment/stack.py
 variants               rewiring.py
 compare, Comparison,   comparison.py
 beside
+calibrate,             calibration/calibrate.py
+Calibration
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -77,6 +79,7 @@ _HOMES = {
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
+    "calibration.calibrate": ("calibrate", "Calibration"),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
