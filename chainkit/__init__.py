@@ -21,6 +21,7 @@ Poisson, Steady        simulation/loads.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
@@ -58,6 +59,7 @@ _HOMES = {
     "simulation.loads": ("Poisson", "Steady"),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
