@@ -10,6 +10,7 @@ flows.py             the shape of a workflow -> its state language
 queues.py            V12: a queue with pollers against M/M/c, M/D/1, fork-join
 laws.py              V12: forks, loops, chains of calls, arithmetic of rules
 formulas.py          closed forms
+workers.py           the function that most cases are about
 document.py          the table as docs/ACCURACY.md
 ===================  ============================================================================================
 

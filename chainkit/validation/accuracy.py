@@ -31,7 +31,6 @@ WORDS = {
     "fail": "further apart than allowed",
     "coarse": "within it, but our own error is larger than it should be: a quick run",
     "shown": "no line is stated for this figure",
-    "waits": "needs a rule that is not simulated yet",
 }
 
 

@@ -10,13 +10,24 @@ import numpy as np
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Exponential
-from chainkit.services.lambda_function import LambdaFunction
+from chainkit.distributions import Constant, Exponential, from_plain
 from chainkit.simulation.loads import Poisson
+from chainkit.simulation.replay import Replay
 from chainkit.simulation.run import Run, simulate
 from chainkit.validation.rows import (
-    Effort, Row, Spread, busy, by_errors, by_share, cold_fraction, each, environments, idle, spread, waiting,
-)  # fmt: skip
+    Effort,
+    Row,
+    Spread,
+    busy,
+    by_errors,
+    by_share,
+    cold_fraction,
+    each,
+    environments,
+    idle,
+    spread,
+)
+from chainkit.validation.workers import worker
 
 FIGURES = {"cold_fraction": cold_fraction, "environments": environments, "busy": busy, "idle": idle}
 WORDS = {"cold_fraction": "cold share", "environments": "environments", "busy": "busy", "idle": "idle"}
@@ -28,11 +39,8 @@ def pool_run(given: dict[str, Any], *, requests: int, replications: int) -> Run:
     `requests` are those of one replication. Every one starts without any environment, as the published runs do.
     """
     chain = Chain("pool")
-    function = LambdaFunction(
-        "f", timeout_s=900, init=0, keep_alive_s=given["keep_alive_s"],
-        duration=Exponential(given["warm_s"]), first_duration=Exponential(given["cold_s"]),
-    )  # fmt: skip
-    chain.add(function)
+    first, life = Exponential(given["cold_s"]), Constant(given["keep_alive_s"])
+    chain.add(worker("f", Exponential(given["warm_s"]), first_duration=first, keep_alive=life))
     return simulate(
         chain, Poisson(rate_per_s=given["rate_per_s"]), requests=requests * replications, replications=replications,
         seed=1, latency={},
@@ -93,9 +101,6 @@ def measured_shares(effort: Effort) -> Iterator[Row]:
 
 # --- V8 ---
 
-HAS_KEEP_ALIVE_LAWS = False
-"""Whether a keep-alive may be a law and traffic a list of instants, which V8 needs."""
-
 
 def evictions(effort: Effort) -> Iterator[Row]:
     """Yield V8: 20 warm environments, left idle, and how many are warm then.
@@ -107,18 +112,16 @@ def evictions(effort: Effort) -> Iterator[Row]:
         idle_s = row["idle_s"]
         if idle_s < given["idle_s"][0]:
             continue
-        ours = warm_after(idle_s, effort.replications(1_000)) if HAS_KEEP_ALIVE_LAWS else None
+        ours = warm_after(idle_s, effort.replications(400))
         for key, words in (("one_setup", "128 MB Python"), ("all_setups", "eight set-ups")):
             if key in row and (key == "all_setups" or idle_s in given["idle_s"]):
                 what = f"warm of {given['fleet']} after {idle_s} s idle, {words}"
                 yield _eviction(what, given["source"], row[key], ours, has_line=key == "one_setup")
 
 
-def _eviction(what: str, source: str, measured: dict[str, float], ours: Spread | None, *, has_line: bool) -> Row:
+def _eviction(what: str, source: str, measured: dict[str, float], ours: Spread, *, has_line: bool) -> Row:
     """Return one row of V8."""
     warm, error = measured["warm"], measured["standard_error"]
-    if ours is None:
-        return waiting("V8", what, source, warm, "needs a law as keep-alive, and replayed traffic")
     if has_line:
         return by_errors("V8", what, source, f"{warm:.4f}", ours, published_error=error)
     between = (warm - 1.96 * error, warm + 1.96 * error)
@@ -127,14 +130,12 @@ def _eviction(what: str, source: str, measured: dict[str, float], ours: Spread |
 
 def warm_after(idle_s: float, replications: int) -> Spread:
     """Return how many of a fleet of environments are warm after an idle time, by the law of their lives."""
-    from chainkit.simulation.replay import Replay
-
     given = data.validation("cold_starts")["V8"]
     fleet = given["fleet"]
     chain = Chain("fleet")
-    chain.add(LambdaFunction("f", timeout_s=900, init=0, duration=1.0, keep_alive=given["keep_alive"]))
+    chain.add(worker("f", 1.0, keep_alive=from_plain(given["keep_alive"])))
     load = Replay.times([0.0] * fleet + [1.0 + idle_s] * fleet)
     run = simulate(
         chain, load, requests=2 * fleet * replications, replications=replications, seed=1, warmup_fraction=0, latency={}
     )
-    return spread(each(run, lambda pool, span_s: 2 * fleet - pool["cold_starts"], "f"))
+    return spread(each(run, lambda tally, name: 2 * fleet - tally.pools[name]["cold_starts"], "f"))

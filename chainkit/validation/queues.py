@@ -13,13 +13,13 @@ from chainkit import data
 from chainkit.chain import Chain
 from chainkit.distributions import Constant, Exponential
 from chainkit.law import Law
-from chainkit.services.lambda_function import LambdaFunction
 from chainkit.services.sns_topic import SnsTopic
 from chainkit.services.sqs_queue import SqsQueue
 from chainkit.simulation.loads import Poisson, Steady
 from chainkit.simulation.run import Run, simulate
 from chainkit.validation import formulas
-from chainkit.validation.rows import Effort, Row, after_warm_up, by_law, spread
+from chainkit.validation.rows import Effort, Row, after_warm_up, by_law, completion_mean_s, spread
+from chainkit.validation.workers import worker
 
 SOURCE = "closed form"
 SERVICE_S = 0.001
@@ -55,10 +55,10 @@ def _waits(load: float, servers: int, seed: int) -> np.ndarray:
     times_s = []
     for is_queued in (True, False):
         chain = Chain("servers")
-        worker = chain.add(LambdaFunction("f", timeout_s=900, duration=Exponential(1.0), init=0))
+        server = chain.add(worker("f", Exponential(1.0)))
         if is_queued:
             queue = chain.add(SqsQueue("q", visibility_timeout_s=5400))
-            chain.connect(queue, worker, batch_size=1, maximum_concurrency=servers)
+            chain.connect(queue, server, batch_size=1, maximum_concurrency=servers)
         load_s = Poisson(rate_per_s=load)
         run = simulate(chain, load_s, requests=requests, replications=1, seed=seed, latency={}, keep="requests")
         (completion_s,) = after_warm_up(run, run.completion_s)
@@ -87,17 +87,17 @@ def _responses(law: Law, load: float, servers: int, effort: Effort) -> list[floa
     topic = chain.add(SnsTopic("fork"))
     for k in range(servers):
         queue = chain.add(SqsQueue(f"q{k}", visibility_timeout_s=5400))
-        worker = chain.add(LambdaFunction(f"f{k}", timeout_s=900, duration=law, init=0))
-        keeper = chain.add(LambdaFunction(f"keeper{k}", timeout_s=900, duration=899, init=0, reserved_concurrency=1))
+        server = chain.add(worker(f"f{k}", law))
+        keeper = chain.add(worker(f"keeper{k}", 899.0, reserved_concurrency=1))
         chain.connect(topic, queue)
-        chain.connect(queue, worker, batch_size=1, maximum_concurrency=2)
-        chain.connect(worker, keeper, after_fraction=0, on_error="continue")
+        chain.connect(queue, server, batch_size=1, maximum_concurrency=2)
+        chain.connect(server, keeper, after_fraction=0, on_error="continue")
     requests, replications = round(800 * load / SERVICE_S), effort.replications(60)
     run = simulate(
-        chain, Poisson(rate_per_s=load / SERVICE_S), requests=requests * replications, replications=replications, seed=1,
-        latency={},
+        chain, Poisson(rate_per_s=load / SERVICE_S), requests=requests * replications, replications=replications,
+        seed=1, latency={},
     )  # fmt: skip
-    return [tally.mean_s(1) for tally in run.tallies]
+    return [completion_mean_s(tally) for tally in run.tallies]
 
 
 # --- receives and batches ---
@@ -109,7 +109,7 @@ def dead_letters(effort: Effort) -> Iterator[Row]:
         run = _failing(batch=1, failure=failure, receives=receives, messages=200_000, effort=effort)
         lost = [float(np.isinf(times_s).mean()) for times_s in after_warm_up(run, run.completion_s, share=0)]
         what = f"dead-lettered after {receives} receives, failure {failure:g}"
-        yield by_law("V12", what, "failure ** receives", failure**receives, spread(lost))
+        yield by_law("V12", what, SOURCE, failure**receives, spread(lost))
 
 
 def failed_batches(effort: Effort) -> Iterator[Row]:
@@ -118,16 +118,16 @@ def failed_batches(effort: Effort) -> Iterator[Row]:
         run = _failing(batch=batch, failure=failure, receives=1, messages=40_000 * batch, effort=effort)
         failed = [tally.pools["f"]["errors"] / tally.queues["q"]["batches"] for tally in run.tallies]
         what = f"batches of {batch} that fail, failure {failure:g} each"
-        yield by_law("V12", what, "1 - (1 - failure) ** batch", 1 - (1 - failure) ** batch, spread(failed))
+        yield by_law("V12", what, SOURCE, 1 - (1 - failure) ** batch, spread(failed))
 
 
 def _failing(*, batch: int, failure: float, receives: int, messages: int, effort: Effort) -> Run:
     """Return messages to a queue whose function fails some, and whose dead letters nobody takes."""
     chain = Chain("failing")
     queue, dead = chain.add(SqsQueue("q", visibility_timeout_s=30)), chain.add(SqsQueue("dead"))
-    worker = chain.add(LambdaFunction("f", timeout_s=5, duration=0.01, init=0, error_rate=failure))
+    failing = chain.add(worker("f", 0.01, timeout_s=5, error_rate=failure))
     # The window is longer than a batch takes to gather, so that every batch is full.
-    chain.connect(queue, worker, batch_size=batch, maximum_batching_window_s=300 if batch > 1 else 0)
+    chain.connect(queue, failing, batch_size=batch, maximum_batching_window_s=300 if batch > 1 else 0)
     chain.connect(queue, dead, max_receive_count=receives)
     replications = effort.replications(40)
     return simulate(

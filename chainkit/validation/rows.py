@@ -3,13 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from chainkit.simulation.run import Run, student_t
+from chainkit.simulation.intervals import student_t
+from chainkit.simulation.run import Run
 
-Verdict = Literal["pass", "fail", "coarse", "shown", "waits"]
+if TYPE_CHECKING:
+    from chainkit.simulation.memory import Tally
+
+Verdict = Literal["pass", "fail", "coarse", "shown"]
 ERRORS = 3
 """How many standard errors two figures may be apart."""
 FEW = 20
@@ -45,8 +49,6 @@ class Row:
     @property
     def verdict(self) -> Verdict:
         """Whether the two agree; see the words below the table."""
-        if math.isnan(self.ours):
-            return "waits"
         if math.isnan(self.allowed):
             return "shown"
         if not abs(self.ours - self.published) <= self.allowed:
@@ -91,8 +93,15 @@ def spread(each: Sequence[float], value: float | None = None) -> Spread:
     error = float(np.std(each, ddof=1) / math.sqrt(len(each)))
     middle = float(np.mean(each)) if value is None else value
     half = student_t(len(each) - 1) * error
-    errors = ERRORS if len(each) >= FEW else student_t(len(each) - 1, 0.99865)
+    errors = ERRORS if len(each) >= FEW else _as_unlikely(len(each) - 1)
     return Spread(middle, error, middle - half, middle + half, errors)
+
+
+def _as_unlikely(degrees: int) -> float:
+    """Return how many errors of few replications are as unlikely as three of many."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(degrees, ndtr(ERRORS)))
 
 
 def by_errors(
@@ -117,8 +126,8 @@ def by_law(case: str, what: str, source: str, exact: float, ours: Spread) -> Row
     """Return a row of a value that is known exactly: three of our own standard errors apart at most."""
     return Row(
         case=case, what=what, source=source, published=exact, published_low=exact, published_high=exact,
-        ours=ours.value, low=ours.low, high=ours.high, allowed=ours.errors * ours.standard_error, rule="3 errors of ours",
-        is_coarse=ours.standard_error > COARSE * abs(exact),
+        ours=ours.value, low=ours.low, high=ours.high, allowed=ours.errors * ours.standard_error,
+        rule="3 errors of ours", is_coarse=ours.standard_error > COARSE * abs(exact),
     )  # fmt: skip
 
 
@@ -148,38 +157,37 @@ def exact(case: str, what: str, source: str, published: float, ours: float, *, w
     )  # fmt: skip
 
 
-def waiting(case: str, what: str, source: str, published: float, needs: str) -> Row:
-    """Return a row of a case that needs a rule which the simulator does not have yet."""
-    none = math.nan
-    return Row(case=case, what=what, source=source, published=published, ours=none, low=none, high=none, rule=needs)
-
-
 # --- what a run counted, replication by replication ---
 
 
-def each(run: Run, figure: Callable[[dict[str, float], float], float], name: str) -> list[float]:
-    """Return a figure of one function in every replication, from what its pool counted and the seconds it took."""
-    return [figure(tally.pools[name], tally.span_s) for tally in run.tallies]
+def each(run: Run, figure: Callable[["Tally", str], float], name: str) -> list[float]:
+    """Return a figure of one function in every replication."""
+    return [figure(tally, name) for tally in run.tallies]
 
 
-def cold_fraction(pool: dict[str, float], span_s: float) -> float:
+def cold_fraction(tally: "Tally", name: str) -> float:
     """Return the share of invocations that were cold."""
-    return pool["cold_starts"] / pool["invocations"]
+    return tally.pools[name]["cold_starts"] / tally.pools[name]["invocations"]
 
 
-def busy(pool: dict[str, float], span_s: float) -> float:
-    """Return how many environments ran, on average over time."""
-    return pool["busy_s"] / span_s
+def busy(tally: "Tally", name: str) -> float:
+    """Return how many environments ran, on average until the last arrival."""
+    return tally.areas[name][0] / tally.span_s
 
 
-def idle(pool: dict[str, float], span_s: float) -> float:
-    """Return how many environments were idle, on average over time."""
-    return pool["idle_s"] / span_s
+def idle(tally: "Tally", name: str) -> float:
+    """Return how many environments were idle, on average until the last arrival."""
+    return tally.areas[name][1] / tally.span_s
 
 
-def environments(pool: dict[str, float], span_s: float) -> float:
-    """Return how many environments there were, on average over time."""
-    return busy(pool, span_s) + idle(pool, span_s)
+def environments(tally: "Tally", name: str) -> float:
+    """Return how many environments there were, on average until the last arrival."""
+    return busy(tally, name) + idle(tally, name)
+
+
+def completion_mean_s(tally: "Tally") -> float:
+    """Return the mean completion after the warm-up of what came to an end."""
+    return float(tally.sums[2] / tally.histograms[1].sum())
 
 
 def after_warm_up(run: Run, times_s: np.ndarray, share: float = 0.1) -> list[np.ndarray]:

@@ -17,11 +17,12 @@ from chainkit.billing.bill import bill, usage_of
 from chainkit.chain import Chain
 from chainkit.distributions import Empirical
 from chainkit.law import Law
-from chainkit.services.lambda_function import LambdaFunction
+from chainkit.records import Usage
 from chainkit.simulation.loads import Steady
 from chainkit.simulation.run import Run, simulate
 from chainkit.validation import flows
 from chainkit.validation.rows import Effort, Row, by_share, spread
+from chainkit.validation.workers import worker
 
 QUANTILES = {"p10_ms": 0.10, "p50_ms": 0.50, "p90_ms": 0.90, "p99_ms": 0.99}
 REQUESTS = 20_000
@@ -72,8 +73,14 @@ def prediction(log: str, block: int, requests: int, *, has_overhead: bool = True
         chain, load, requests=requests, seed=block, replications=1, warmup_fraction=0, keep="requests",
         latency=None if has_overhead else {},
     )  # fmt: skip
-    usd = _usd_per_million(chain, run, workflow["billing_step_ms"])
+    usd = _usd_per_million(chain, run, log, block, workflow["billing_step_ms"])
     return run.completion_s * 1000, usd
+
+
+def logged(log: str, block: int, name: str) -> Empirical:
+    """Return the law of a function's duration by one block of a log."""
+    table = data.validation("durations")[log]["functions"][name]["duration_ms"][block]
+    return Empirical(quantiles={p: ms / 1000 for p, ms in zip(_FRACTIONS, table, strict=True)})
 
 
 def workflow_chain(log: str, block: int, *, has_overhead: bool = True) -> Chain:
@@ -82,14 +89,9 @@ def workflow_chain(log: str, block: int, *, has_overhead: bool = True) -> Chain:
     workflow = data.validation("workflows")[log.partition(",")[0]]
     chain = Chain(log.partition(",")[0])
     for name in flows.functions(workflow["flow"]):
-        logged = tables[log]["functions"][name]
-        quantiles = {p: ms / 1000 for p, ms in zip(_FRACTIONS, logged["duration_ms"][block], strict=True)}
         # Executions ten seconds apart find every function warm: no init is among the logged ones.
-        chain.add(
-            LambdaFunction(
-                name, memory_mb=logged["memory_mb"], timeout_s=60, duration=Empirical(quantiles=quantiles), init=0
-            )
-        )
+        law, memory_mb = logged(log, block, name), tables[log]["functions"][name]["memory_mb"]
+        chain.add(worker(name, law, memory_mb=memory_mb, timeout_s=60))
     overhead = workflow["task_overhead_s"] if has_overhead else 0.0
     # A published overhead is that of an execution over its tasks: its start is in it.
     settings: dict[str, Any] = {"task_overhead": overhead, "start_overhead": 0.0} if overhead is not None else {}
@@ -106,15 +108,15 @@ def _blocks(log: str) -> int:
     return min(len(each["duration_ms"]) for each in data.validation("durations")[log]["functions"].values())
 
 
-def _usd_per_million(chain: Chain, run: Run, step_ms: int) -> float:
+def _usd_per_million(chain: Chain, run: Run, log: str, block: int, step_ms: int) -> float:
     """Return what a million executions cost, functions only, in billing steps of then."""
-    names = [name for name, service in chain.services.items() if isinstance(service, LambdaFunction)]
-    if step_ms == 1:
-        used = run.usage
-    else:
-        runs = {name: float(run.nodes.loc[name, "invocations"]) for name in names}
-        laws = {name: chain.service(name).behaviour().work for name in names}
-        counts = {n: {"invocations": runs[n], "run_ms": runs[n] * _billed_ms(laws[n], step_ms)} for n in names}
+    invocations = run.nodes["invocations"].dropna()
+    names = [str(name) for name in invocations.index]
+    used: Run | Usage = run
+    if step_ms > 1:
+        runs = dict(zip(names, invocations.tolist(), strict=True))
+        billed_ms = {name: _billed_ms(logged(log, block, name), step_ms) for name in names}
+        counts = {name: {"invocations": runs[name], "run_ms": runs[name] * billed_ms[name]} for name in names}
         used = usage_of(chain, counts, requests=run.requests)
     costs = bill(chain, used, requests_per_month=1e6).node_usd()
     return sum(costs[name] for name in names)

@@ -117,22 +117,25 @@ def _folder(corpus: Path, name: str) -> Path:
 
 
 def evictions(clones: Path) -> list[dict[str, Any]]:
-    """Return how many of 20 environments were warm after each idle time: python-128-1s, and all eight set-ups."""
+    """Return how many of 20 environments were warm after each idle time: of one set-up, and of all eight.
+
+    A set-up has five repeats, all alike at most idle times; their standard error takes the deviation of all set-ups.
+    """
     files = sorted((clones / EVICTION).glob("results_aws_*.csv"))
     rows = pd.concat([pd.read_csv(file).assign(setup=file.stem) for file in files])
     rows = rows[rows.Invocations == 20]
     one = rows[rows.setup == "results_aws_python_sleep_1_128_128_1"]
     found = []
     for idle_s, group in rows.groupby("DeltaT"):
-        counts = {"one_setup": one[one.DeltaT == idle_s], "all_setups": group}
+        parts = {"one_setup": one[one.DeltaT == idle_s], "all_setups": group}
         entry = {
             key: {
                 "warm": round(float(part.WarmContainers.mean()), 4),
-                "standard_error": round(float(part.WarmContainers.std() / np.sqrt(len(part))), 4),
+                "standard_error": round(float(group.WarmContainers.std() / np.sqrt(len(part))), 4),
                 "repeats": len(part),
             }
-            for key, part in counts.items()
-            if len(part) > 1
+            for key, part in parts.items()
+            if len(part)
         }
         found.append({"idle_s": int(idle_s), **entry})
     return found
