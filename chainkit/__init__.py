@@ -29,6 +29,7 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
@@ -73,6 +74,7 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
