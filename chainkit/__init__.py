@@ -28,6 +28,7 @@ deploy, Stack          deployment/stack.py
 variants               rewiring.py
 compare, Comparison,   comparison.py
 beside
+sweep                  sweeps.py
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -64,6 +65,7 @@ _HOMES = {
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
+    "sweeps": ("sweep",),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),

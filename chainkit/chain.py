@@ -4,7 +4,7 @@ Services and links are frozen; the chain is not. `chain.graph` is a networkx Mul
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -261,6 +261,11 @@ class Chain:
     def order_links(self, place: Callable[[str], Any]) -> None:
         """Sort the links by what `place` gives for their ids: their order is part of the draws of a run."""
         self._links = {key: self._links[key] for key in sorted(self._links, key=place)}
+        self._graph = None
+
+    def name_links(self, ids: Iterable[str]) -> None:
+        """Give the links other ids, in their order: a run's draws go by them."""
+        self._links = dict(zip(ids, self._links.values(), strict=True))
         self._graph = None
 
     def copy(self, name: str | None = None) -> Self:

@@ -244,6 +244,7 @@ def simulate(
     latency: Mapping[str, Any] | None = None,
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
+    threads: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
 
@@ -259,6 +260,7 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
+    threads : replications that run at a time; None: one per processor
 
     Raises
     ------
@@ -281,7 +283,7 @@ def simulate(
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep)
+    _check(requests, replications, warmup_fraction, drain_s, keep, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
@@ -292,9 +294,9 @@ def simulate(
             program, load, seed, r, bounds[r], warmup_fraction=warmup_fraction, keep=keep == "requests", drain_s=drain_s
         )
 
-    threads = min(os.cpu_count() or 1, replications)
-    if threads > 1 and requests >= 20_000:
-        with ThreadPoolExecutor(threads) as pool:
+    at_a_time = min(threads or os.cpu_count() or 1, replications)
+    if at_a_time > 1 and requests >= 20_000:
+        with ThreadPoolExecutor(at_a_time) as pool:
             tallies = tuple(_watched(pool.map(one, range(replications)), requests, replications))
     else:
         tallies = tuple(_watched(map(one, range(replications)), requests, replications))
@@ -330,16 +332,19 @@ def _interval(value: float, each: list[float]) -> tuple[float, float, float]:
     return (value - half, value, value + half)
 
 
-def _check(requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None) -> None:
+def _check(
+    requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None, threads: int | None
+) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
         ("requests", requests, 1, 2e9, "1..2,000,000,000"),
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
+        ("threads", 1 if threads is None else threads, 1, 1024, "1..1024"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications")
+        whole = name in ("requests", "replications", "threads")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")
