@@ -22,8 +22,8 @@ from chainkit.units import number_meant, unit_of
 T = TypeVar("T")
 IDENTITY = ("name", "source", "target")
 """What says which service or link it is; every other field is a setting."""
-# The text under each field is read when it is asked for (`_texts`): pydantic's use_attribute_docstrings reads the source
-# of every service and link at import, which takes as long as importing pydantic, networkx and numpy together.
+# The text under each field is read when it is asked for (`_texts`): pydantic's use_attribute_docstrings reads the
+# source of every service and link at import, which takes longer than importing pydantic, networkx and numpy.
 _CONFIG = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 _classes: dict[str, type] = {}
 """Every declared class by name, which is also its name in a JSON Schema."""

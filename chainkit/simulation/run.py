@@ -1,11 +1,13 @@
 """`simulate`, and what it gives back: figures with intervals, ledger, nodes, usage, and any request's trace."""
 
+import functools
 import math
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,6 +37,8 @@ LEDGER = ("dropped", "expired", "dead-lettered", "throttled", "failed", "complet
 """In the order in which an outcome is decided: the first that applies."""
 ENOUGH = 5
 """Slower requests in each replication that an interval of a percentile needs."""
+MANY = 200
+"""Degrees of freedom above which an expansion about the normal law gives Student's t to nine digits."""
 FRACTIONS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -358,12 +362,37 @@ def _bounds(requests: int, replications: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
+@functools.cache
 def student_t(degrees: int) -> float:
     """Return the 97.5 % point of Student's t, the factor of a 95 % interval.
+
+    References
+    ----------
+    Abramowitz and Stegun (1964), 26.7.3, 26.7.4 and 26.7.5. scipy has it, too, and takes as long to import as a run of
+    100,000 requests.
 
     >>> round(student_t(9), 4)
     2.2622
     """
-    from scipy.special import stdtrit
+    if degrees > MANY:
+        z = NormalDist().inv_cdf(0.975)
+        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+        return (
+            z + first / degrees + second / degrees**2 + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 / degrees**3
+        )
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
+    return math.sqrt(degrees) * math.tan(high)
 
-    return float(stdtrit(degrees, 0.975))
+
+def _within(angle: float, degrees: int) -> float:
+    """Return the chance that |t| is at most sqrt(degrees) * tan(angle)."""
+    term = total = math.cos(angle) if degrees % 2 else 1.0
+    for k in range(2 + degrees % 2, degrees - 1, 2):
+        term *= (k - 1) / k * math.cos(angle) ** 2
+        total += term
+    if degrees % 2 == 0:
+        return math.sin(angle) * total
+    return (angle + (math.sin(angle) * total if degrees > 1 else 0.0)) * 2 / math.pi
