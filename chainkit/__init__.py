@@ -15,8 +15,12 @@ StateMachine           services/state_machine.py
 LogNormal, Gamma,      distributions.py
 Exponential,
 Constant, Uniform,
+Geometric,
 Empirical, Mixture
-Retry                  wiring.py
+Retry, sdk_retry,      wiring.py
+CircuitBreaker
+ProvisionedScaling,    readiness.py
+Warmer
 Poisson, Steady        simulation/loads.py
 simulate, Run,         simulation/run.py
 no_latency
@@ -54,8 +58,10 @@ _HOMES = {
     "services.sns_topic": ("SnsTopic",),
     "services.event_bus": ("EventBus",),
     "services.state_machine": ("StateMachine",),
-    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
-    "wiring": ("Retry",),
+    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Geometric", "Empirical",
+        "Mixture"),
+    "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
+    "readiness": ("ProvisionedScaling", "Warmer"),
     "simulation.loads": ("Poisson", "Steady"),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),

@@ -104,6 +104,7 @@ def run(
                     if frames[e + STATE] & RECEIVES != RECEIVES:
                         frames[e + STATE] += RECEIVE
                     queues_f[q + WAITED_F] += t - frames_f[e + START]
+                    queues_f[q + SINCE_Q_F] -= frames_f[e + START]
                     if frames[e + REQUEST] == traced:
                         note(trace, g, t, queues[q + BATCH_PC], frames, m, 0, frames_f[e + START], b2)
                     m = frames[e + LINK] & SLOT
@@ -149,14 +150,19 @@ def run(
                 sift(heap, frames, size, heap[2 * size], heap[2 * size + 1])
                 is_hole = False
             if size > 0 and heap_f[0] <= upcoming:
-                t = heap_f[0]
-                if t > stop:
+                if heap_f[0] > stop:
+                    t = stop
                     why = TIME_UP
                     break
+                t = heap_f[0]
                 f = heap[1] & SLOT
                 pc = frames[(f << 3) + PC]
                 is_hole = True
             elif taken < count:
+                if upcoming > stop:
+                    t = stop
+                    why = TIME_UP
+                    break
                 t = upcoming
                 f = take(frames, g)
                 b = f << 3
@@ -245,6 +251,7 @@ def run(
                         extra = draw(sites, sites_f, table, pools[p + INIT_SITE], frames[b + REQUEST], frames[b + SALT])
                         pools_f[p + INIT_MS_F] += extra * 1000.0
                 frames_f[b + START] = t
+                pools_f[p + SINCE_F] += t
                 frames_f[b + LINK] = t + extra + pools_f[p + TIMEOUT_F]
                 if pools[p + OVERHEAD_SITE] >= 0:
                     extra += draw(
@@ -277,6 +284,7 @@ def run(
                 p = (code[c + 1] & PAGE) << 5
                 pools[p + RUNNING] -= 1
                 account -= pools[p + IN_ACCOUNT]
+                pools_f[p + SINCE_F] -= frames_f[b + START]
                 d = t - frames_f[b + START]
                 pools_f[p + BUSY_F] += d
                 pools[p + BILLED_MS] += np.int64(np.ceil(d * 1000.0 - 1e-6))
@@ -534,6 +542,7 @@ def run(
                 q = (code[c + 1] & PAGE) << 5
                 frames[b + PC] = pc
                 frames_f[b + START] = t
+                queues_f[q + SINCE_Q_F] += t
                 if queues[q + WAITING_NOW] == 0:
                     queues[q + FIRST] = f
                 else:

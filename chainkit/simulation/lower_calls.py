@@ -77,7 +77,7 @@ class Calls:
                 row[m.OVERHEAD_SITE] = self.a.law(f"{name}.overhead", behaviour.overhead)
                 burst = float(quotas["lambda"]["scaling_environments"]["value"])
                 floats = row.view(np.float64)
-                floats[m.KEEP_F], floats[m.TIMEOUT_F] = behaviour.keep_alive_s, behaviour.timeout_s
+                floats[m.KEEP_F], floats[m.TIMEOUT_F] = behaviour.keep_alive.mean_s, behaviour.timeout_s
                 floats[m.TOKENS_F] = floats[m.BURST_F] = burst
                 floats[m.REFILL_F] = burst / quotas["lambda"]["scaling_period"]["value"]
                 self.pool_of[name] = len(self.pools)
@@ -389,8 +389,8 @@ class Calls:
 
     def _caller_retry(self, retry: Retry, key: str, back: str, over: str) -> None:
         """Write a caller's own retry policy: every failure but an answer."""
-        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.has_full_jitter else 0
-        word = NOT_OK | (int(retry.has_full_jitter) << 19) | ((retry.max_attempts - 1) << 24)
+        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.jitter == "full" else 0
+        word = NOT_OK | (int(retry.jitter == "full") << 19) | ((retry.max_attempts - 1) << 24)
         self.a.emit(
             k.RETRY, word, jitter << 32, back, over,
             float(retry.interval_s), float(retry.backoff_rate), float(retry.max_delay_s),

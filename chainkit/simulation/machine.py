@@ -1,6 +1,8 @@
 """Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,21 @@ BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
 MOST_FRAMES = 1 << 23
 TRACE_ROWS = 200_000
+
+
+class Control(Protocol):
+    """Acts on a replication's memory at instants of its own choice.
+
+    Everything of an instant happens before the controls of that instant, which act in their order.
+    """
+
+    next_s: float
+    """When it acts next; infinite: never again. `act` moves it on."""
+    acts_after_arrivals: bool
+    """Whether it goes on after the last arrival, as long as something is in flight."""
+
+    def act(self, memory: "Memory", now_s: float) -> None:
+        """Read or change the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +59,8 @@ class Tally:
     counters: IntArray
     span_s: float
     """First to last arrival, from the start."""
+    areas: dict[str, tuple[float, float]]
+    """Until the last arrival, by node: environments running and idle, or messages waiting and 0; times seconds."""
     events: int
     trace: IntArray
 
@@ -81,17 +100,18 @@ def replicate(
     keep: bool,
     drain_s: float,
     traced: int = -1,
+    controls: Sequence[Control] = (),
 ) -> Tally:
     """Return one replication of a program, from empty to drained."""
     low, high = bounds
-    memory = _Memory(program, seed, replication, high - low, keep=keep, traced=traced)
+    memory = Memory(program, seed, replication, high - low, keep=keep, traced=traced)
     memory.g[m.G_NUMBERED] = low
     memory.last_request = high
     memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
     gaps = _Gaps(load, seed, replication)
     waiting = np.empty(0)
     drawn, last_s = low, 0.0
-    memory.g.view(np.float64)[m.G_STOP_F] = np.inf
+    memory.controls = controls
     while True:
         count = min(BLOCK, high - drawn)
         arrivals = np.empty(waiting.size + count)
@@ -101,10 +121,23 @@ def replicate(
         drawn += count
         if drawn == high:
             memory.g[m.G_FINAL] = 1
-            memory.g.view(np.float64)[m.G_STOP_F] = last_s + drain_s
+            memory.last_arrival_s, memory.end_s = last_s, last_s + drain_s
+            memory.controls = [*controls, _Areas(next_s=last_s)]
         waiting = memory.go(arrivals)
         if drawn == high:
             return memory.tally(program, last_s)
+
+
+@dataclass
+class _Areas:
+    """Reads, at the last arrival, for how long environments ran and were idle, and messages waited."""
+
+    next_s: float
+    acts_after_arrivals: bool = False
+
+    def act(self, memory: "Memory", now_s: float) -> None:
+        """Read them."""
+        memory.areas, self.next_s = memory.areas_at(now_s), np.inf
 
 
 class _Gaps:
@@ -121,13 +154,18 @@ class _Gaps:
         return float(m.arrivals(self.sites, self.table, self.site, first, start_s, out))
 
 
-class _Memory:
+class Memory:
     """Everything the kernel works on, and how it grows."""
 
     def __init__(
         self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, traced: int
     ) -> None:
         self.last_request = 0
+        self.last_arrival_s = self.end_s = np.inf
+        """Known as soon as the last block of arrivals is drawn."""
+        self.controls: Sequence[Control] = ()
+        self.areas: dict[str, tuple[float, float]] = {}
+        self.pool_nodes, self.queue_nodes = program.pool_nodes, program.queue_nodes
         self.code, self.table = program.code, program.table
         self.sites = program.keyed_sites(seed, replication).ravel()
         self.pools, self.queues = program.pools.copy(), program.queues.copy()
@@ -166,6 +204,7 @@ class _Memory:
     def go(self, arrivals: FloatArray) -> FloatArray:
         """Run until the arrivals are used up; return the one that waits for the next block."""
         while True:
+            self.g.view(np.float64)[m.G_STOP_F] = min([self.end_s, *(c.next_s for c in self._live_controls())])
             why = k.run(
                 self.code, self.sites, self.table, self.pools, self.ring, self.queues, self.frames, self.heap, arrivals,
                 self.g, self.histograms.ravel(), self.sums, self.kept.ravel(), self.out, self.trace,
@@ -176,8 +215,37 @@ class _Memory:
                 self._more_frames()
             elif why == k.MORE_RING:
                 self._more_ring()
-            else:
+            elif why == k.MORE_ARRIVALS or not self._control(why):
                 return arrivals
+
+    def _live_controls(self) -> list[Control]:
+        """Return the controls that may still act."""
+        return [c for c in self.controls if c.acts_after_arrivals or c.next_s <= self.last_arrival_s]
+
+    def _control(self, why: int) -> bool:
+        """Let the controls act that are due; return whether there were any."""
+        now_s = float(self.g.view(np.float64)[m.G_NOW_F])
+        if why == k.DONE:  # nothing is in flight: only what is due until the last arrival is left to do
+            now_s = min([np.inf, *(c.next_s for c in self.controls if c.next_s <= self.last_arrival_s)])
+            self.g.view(np.float64)[m.G_NOW_F] = now_s
+        due = [c for c in self._live_controls() if c.next_s <= now_s < np.inf]
+        for control in due:
+            control.act(self, now_s)
+        return bool(due)
+
+    def areas_at(self, now_s: float) -> dict[str, tuple[float, float]]:
+        """Return what each node has had until now, in seconds: of running and idle environments, or of waiting, 0."""
+        areas = {}
+        for name, row in zip(self.pool_nodes, self.pools.reshape(-1, 32), strict=False):
+            floats = row.view(np.float64)
+            busy_s = floats[m.BUSY_F] + row[m.RUNNING] * now_s - floats[m.SINCE_F]
+            x = np.arange(row[m.HEAD], row[m.TAIL]) & (self.g[m.G_RING] - 1)
+            idle_s = np.minimum(now_s - self.ring[row[m.RING] + x], floats[m.KEEP_F])
+            areas[name] = (float(busy_s), float(floats[m.IDLE_F] + idle_s.sum()))
+        for name, row in zip(self.queue_nodes, self.queues.reshape(-1, 32), strict=False):
+            floats = row.view(np.float64)
+            areas[name] = (float(floats[m.WAITED_F] + row[m.WAITING_NOW] * now_s - floats[m.SINCE_Q_F]), 0.0)
+        return areas
 
     def _more_frames(self) -> None:
         """Double the frames, the new ones linked behind each other, and the heap that holds them all."""
@@ -234,6 +302,7 @@ class _Memory:
             queues={n: _queue(row) for n, row in zip(program.queue_nodes, self.queues.reshape(-1, 32), strict=False)},
             counters=out,
             span_s=last_s,
+            areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
         )

@@ -29,14 +29,14 @@ def one_function() -> Case:
 @case
 def measured_init() -> Case:
     """The measured init law of the default runtime: a table of quantiles."""
-    return Case(chain_of(ck.LambdaFunction("f", duration=WORK, timeout_s=5, keep_alive_s=0.2)))
+    return Case(chain_of(ck.LambdaFunction("f", duration=WORK, timeout_s=5, keep_alive=0.2)))
 
 
 @case
 def first_run_is_slow() -> Case:
     """A slow run after an init, poisoned requests, a timeout, environments that live one second."""
     f = function("f", duration=Exponential(mean_s=0.5), first_duration=1.5, poison_fraction=0.1, timeout_s=2)
-    return Case(chain_of(f.with_settings(keep_alive_s=1.0)))
+    return Case(chain_of(f.with_settings(keep_alive=1.0)))
 
 
 @case
@@ -141,7 +141,7 @@ def two_cases_in_one_step() -> Case:
 def retries_with_jitter() -> Case:
     """A caller that tries again, and gives up waiting after a while."""
     chain = chain_of(function("f"), function("g", error_rate=0.4, reserved_concurrency=4))
-    retry = ck.Retry(max_attempts=4, interval_s=0.1, max_delay_s=0.3, has_full_jitter=True)
+    retry = ck.Retry(max_attempts=4, interval_s=0.1, max_delay_s=0.3, jitter="full")
     chain.connect("f", "g", retry=retry, client_timeout_s=0.25)
     return Case(chain)
 
@@ -284,7 +284,7 @@ def batches_of_a_calling_function() -> Case:
 def partial_failures_of_a_calling_function() -> Case:
     """A unit whose call fails is one failed message."""
     mapping = {"batch_size": 4, "maximum_batching_window_s": 1, "report_batch_item_failures": True}
-    chain = queue_chain(mapping, error_rate=0.05, timeout_s=2, first_duration=0.5, keep_alive_s=0.5)
+    chain = queue_chain(mapping, error_rate=0.05, timeout_s=2, first_duration=0.5, keep_alive=0.5)
     for name in ("bank", "post"):
         chain.add(function(name, error_rate=0.1))
         chain.connect("pay", name)

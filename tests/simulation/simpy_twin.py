@@ -267,7 +267,7 @@ class World(Messages):
         for k in range(link.retry.max_attempts if link.retry else 1):
             if k:
                 wait_s = min(delay_s, link.retry.max_delay_s)
-                if link.retry.has_full_jitter:
+                if link.retry.jitter == "full":
                     wait_s *= self.dice.uniform(f"{key}.jitter", q, s)
                 delay_s *= link.retry.backoff_rate
                 s = again(s)

@@ -181,7 +181,7 @@ class Environments:
 
     def take(self, now_s: float) -> str | None:
         """Return whether the environment that takes an invocation is "warm" or "cold", or None: throttled."""
-        self.idle_since_s = [since for since in self.idle_since_s if since + self.pool.keep_alive_s > now_s]
+        self.idle_since_s = [since for since in self.idle_since_s if since + self.pool.keep_alive.mean_s > now_s]
         how = self._free(now_s)
         if how is None:
             self.counts["throttles"] += 1
