@@ -377,9 +377,8 @@ def student_t(degrees: int) -> float:
     if degrees > MANY:
         z = NormalDist().inv_cdf(0.975)
         first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-        return (
-            z + first / degrees + second / degrees**2 + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 / degrees**3
-        )
+        third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+        return z + first / degrees + second / degrees**2 + third / degrees**3
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
