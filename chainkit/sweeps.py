@@ -249,16 +249,18 @@ class _Named:
 
 def _figures(run: Run) -> Row:
     """Return the figures of one run."""
-    summary, ledger, nodes = run.summary()["value"], run.ledger, run.nodes
+    summary, ledger = run.summary()["value"].to_dict(), run.ledger.to_dict()
     row = {}
     for what, which in product(("response", "completion"), FIGURES):
-        row[f"{what}_{which}_s"] = float(summary.get(f"{what}_{which}_s", math.nan))
-    row["lost_fraction"] = float(ledger[list(LOST)].sum()) / run.requests
-    row["failed_fraction"] = float(ledger[["failed", "throttled"]].sum()) / run.requests
-    counts = {name: float(nodes[name].sum()) for name in ("invocations", "cold_starts", "throttles") if name in nodes}
-    invocations = counts.get("invocations", 0.0)
-    row["cold_fraction"] = counts["cold_starts"] / invocations if invocations else math.nan
-    row["throttles"] = counts.get("throttles", 0.0)
+        row[f"{what}_{which}_s"] = summary.get(f"{what}_{which}_s", math.nan)
+    row["lost_fraction"] = sum(ledger[outcome] for outcome in LOST) / run.requests
+    row["failed_fraction"] = (ledger["failed"] + ledger["throttled"]) / run.requests
+    pools = [pool for tally in run.tallies for pool in tally.pools.values()]
+    cold_starts, invocations, throttles = (
+        sum(pool[each] for pool in pools) for each in ("cold_starts", "invocations", "throttles")
+    )
+    row["cold_fraction"] = cold_starts / invocations if invocations else math.nan
+    row["throttles"] = throttles
     row["gb_s"] = math.fsum(line.quantity for line in run.usage.lines if line.meter.price.startswith(GB_S_PRICES))
     return row
 
