@@ -21,7 +21,11 @@ Retry, sdk_retry,      wiring.py
 CircuitBreaker
 ProvisionedScaling,    readiness.py
 Warmer
-Poisson, Steady        simulation/loads.py
+Poisson, Steady,       simulation/loads.py
+ClosedLoop
+Ramp, Spike, Calendar  simulation/rates.py
+Bursts                 simulation/bursts.py
+Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
@@ -62,7 +66,10 @@ _HOMES = {
         "Mixture"),
     "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
     "readiness": ("ProvisionedScaling", "Warmer"),
-    "simulation.loads": ("Poisson", "Steady"),
+    "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
+    "simulation.rates": ("Ramp", "Spike", "Calendar"),
+    "simulation.bursts": ("Bursts",),
+    "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
     "templates": ("template",),

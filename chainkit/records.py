@@ -124,6 +124,9 @@ class Buffer:
 class FanOut:
     """Gives each message to every outgoing link whose filter lets it pass, and keeps nothing."""
 
+    quota: str = ""
+    """Which of the account's quotas its messages and deliveries count against."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Retrier:

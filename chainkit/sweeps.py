@@ -216,9 +216,8 @@ class _Plan:
         """Return what a worker is sent: chains as plain dictionaries, and the ids of their links, by which draws go."""
         chains = {name: chain.to_plain() for name, chain in self.chains.items()}
         links = {name: [*self.chains[name].links][: len(plain["links"])] for name, plain in chains.items()}
-        loads = {name: (type(load), _thawed(vars(load))) for name, load in self.loads.items()}
         rest = {"columns": self.columns, "options": dict(self.options), "books": dict(self.books), "month": self.month}
-        return {"chains": chains, "links": links, "loads": loads, **rest}
+        return {"chains": chains, "links": links, "loads": dict(self.loads), **rest}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -227,9 +226,8 @@ class _Plan:
         for name, design in plain["chains"].items():
             chains[name] = Chain.from_plain(design)
             chains[name].name_links(plain["links"][name])
-        loads = {name: kind(**fields) for name, (kind, fields) in plain["loads"].items()}
-        rest = {key: plain[key] for key in ("columns", "options", "books", "month")}
-        return cls(chains=chains, loads=loads, grid={}, **rest)
+        rest = {key: plain[key] for key in ("loads", "columns", "options", "books", "month")}
+        return cls(chains=chains, grid={}, **rest)
 
 
 class _Named:
@@ -459,8 +457,3 @@ def _as_client(client: Any) -> "Client":
             fix='give distributed.Client("tcp://scheduler:8786"), or leave it out to use this machine',
         )
     return client
-
-
-def _thawed(value: Any) -> Any:
-    """Return a load's fields with plain dictionaries in the place of read-only ones, which cannot be sent."""
-    return {key: _thawed(item) for key, item in value.items()} if isinstance(value, Mapping) else value

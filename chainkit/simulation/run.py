@@ -1,50 +1,43 @@
 """`simulate`, and what it gives back: figures with intervals, ledger, nodes, usage, and any request's trace."""
 
-import functools
-import math
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from chainkit import data
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law
-from chainkit.records import Trace, Usage, UsageLine
+from chainkit.records import Trace, Usage
+from chainkit.simulation import intervals, tables
 from chainkit.simulation.assembler import Program
-from chainkit.simulation.loads import Load
+from chainkit.simulation.intervals import FRACTIONS as FRACTIONS
+from chainkit.simulation.intervals import student_t as student_t
+from chainkit.simulation.loads import ClosedLoop, Load
+from chainkit.simulation.progress import Crew
+from chainkit.simulation.tables import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Tally
+    from chainkit.simulation.memory import Control, Tally, Told
 
 FloatArray = npt.NDArray[np.float64]
 
 no_latency: Mapping[str, Law] = {}
 """Give this as `latency` to switch every hop off."""
 
-OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
-"""In the machine's order, the worst last."""
-LEDGER = ("dropped", "expired", "dead-lettered", "throttled", "failed", "completed", "unfinished")
-"""In the order in which an outcome is decided: the first that applies."""
-ENOUGH = 5
-"""Slower requests in each replication that an interval of a percentile needs."""
-MANY = 200
-"""Degrees of freedom above which an expansion about the normal law gives Student's t to nine digits."""
-FRACTIONS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One simulation: what `simulate` gives back."""
+    """One simulation: what `simulate` gives back.
+
+    One that was interrupted holds the replications that were done, and says so: `requests` and `replications` are what
+    it holds, `asked` is (requests, replications) that were asked for.
+    """
 
     chain: Chain
     load: Load
@@ -54,10 +47,18 @@ class Run:
     program: Program = field(repr=False)
     tallies: tuple["Tally", ...] = field(repr=False)
     options: Mapping[str, Any] = field(repr=False)
+    asked: tuple[int, int]
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it holds less than was asked for."""
+        return self.requests < self.asked[0]
 
     def __repr__(self) -> str:
         """Return the run in a word."""
-        return f"Run({self.chain.name!r}, {self.requests} requests, seed={self.seed})"
+        of = f" of {self.asked[0]}" if self.is_interrupted else ""
+        cut = ", interrupted" if self.is_interrupted else ""
+        return f"Run({self.chain.name!r}, {self.requests}{of} requests, seed={self.seed}{cut})"
 
     @property
     def response_s(self) -> FloatArray:
@@ -81,122 +82,53 @@ class Run:
     @property
     def ledger(self) -> "pd.Series[int]":
         """Requests by outcome; adds up to `requests`."""
-        return self._outcomes([tally.ledger for tally in self.tallies], self.requests)
+        counts = [tally.ledger for tally in self.tallies]
+        return tables.outcomes(counts, "requests", unfinished=None, total=self.requests)
 
     @property
     def branches(self) -> "pd.Series[int]":
         """Branches by outcome: a request that is handed on to three queues has three, and its answer is one more."""
-        return self._outcomes([tally.branches for tally in self.tallies], None)
-
-    def _outcomes(self, counts: list[npt.NDArray[np.int64]], total: int | None) -> "pd.Series[int]":
-        """Return counts by outcome, with what the end of the run cut."""
-        import pandas as pd
-
-        by_name = dict(zip(OUTCOMES, np.sum(counts, axis=0).tolist(), strict=True))
         live = sum(tally.live_branches for tally in self.tallies)
-        by_name["unfinished"] = live if total is None else total - sum(by_name.values())
-        return pd.Series({name: by_name[name] for name in LEDGER}, name="branches" if total is None else "requests")
+        return tables.outcomes([tally.branches for tally in self.tallies], "branches", unfinished=live)
 
     def summary(self) -> "pd.DataFrame":
-        """Return the figures with their 95 % intervals: one row each, columns low, value, high; seconds.
+        """Return the figures with their 95 % intervals: one row each, columns low, value, high, note; seconds.
 
-        Values are over all replications together; intervals are Student's t over the replications, whose arrivals are
-        independent. A percentile of which a replication has fewer than five slower requests has no interval (NaN):
-        there are not enough requests to tell. What was lost, or not over when the run ended, counts as infinite.
+        Values are over all requests after the warm-ups together. Intervals come from the replications, whose arrivals
+        are independent; of one replication, from 20 batches: what was answered, or completed, between the arrivals of
+        every twentieth of its requests. What was lost, or not over when the run ended, counts as infinite.
+
+        ``note`` says where an interval is missing, or not to be believed: "not enough requests" (few requests are as
+        slow as that, or there is nothing to compare), or that neighbouring batches resemble each other, so that the
+        interval is too narrow.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("one")
+        >>> _ = chain.add(ck.LambdaFunction("f"))
+        >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
+        >>> run.summary().loc["response_p99.9_s", "note"]
+        'not enough requests'
         """
-        import pandas as pd
-
-        from chainkit.simulation.machine import quantile_s
-
-        rows = {}
-        for what, which in (("response", 0), ("completion", 1)):
-            if which == 0 and self.program.nobody_waits:
-                continue
-            means = [tally.mean_s(which) for tally in self.tallies]
-            rows[f"{what}_mean_s"] = _interval(float(np.mean(means)), means)
-            histogram = np.sum([tally.histograms[which] for tally in self.tallies], axis=0)
-            counted = sum(tally.counted for tally in self.tallies)
-            slowest_s = max(tally.slowest[which][0] for tally in self.tallies)
-            for name, fraction in FRACTIONS.items():
-                each = [tally.quantile_s(which, fraction) for tally in self.tallies]
-                value = quantile_s(histogram, counted, fraction, slowest_s)
-                enough = counted / len(self.tallies) * (1 - fraction) >= ENOUGH
-                rows[f"{what}_{name}_s"] = _interval(value, each) if enough else (math.nan, value, math.nan)
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["low", "value", "high"])
-        frame.index.name = "figure"
-        return frame
+        is_answered = not self.program.nobody_waits
+        note = f"interrupted: {self.requests:,} of {self.asked[0]:,} requests" if self.is_interrupted else ""
+        return intervals.summary(self.tallies, is_answered=is_answered, note=note)
 
     @property
     def nodes(self) -> "pd.DataFrame":
-        """One row per service: what it did and how busy it was; NaN where a figure means nothing."""
-        import pandas as pd
+        """One row per service: what it did and how busy it was; NaN where a figure means nothing.
 
-        rows: dict[str, dict[str, float]] = {name: {} for name in self.chain.services}
-        span_s = sum(tally.span_s for tally in self.tallies)
-        for name in self.program.pool_nodes:
-            rows[name] = self._pool_figures(name, span_s)
-        for name in self.program.queue_nodes:
-            rows[name] = self._queue_figures(name)
-        for name, counter in self.program.counters:
-            if counter in ("requests", "messages", "deliveries", "executions", "transitions"):
-                rows[name][counter] = self._counter(name, counter)
-        frame = pd.DataFrame.from_dict(rows, orient="index")
-        frame.index.name = "node"
-        return frame
-
-    def _pool_figures(self, name: str, span_s: float) -> dict[str, float]:
-        """Return what a pool of environments did."""
-        total = {key: sum(t.pools[name][key] for t in self.tallies) for key in self.tallies[0].pools[name]}
-        runs = max(total["invocations"], 1)
-        return {
-            "invocations": total["invocations"],
-            "cold_starts": total["cold_starts"],
-            "cold_fraction": total["cold_starts"] / runs,
-            "errors": total["errors"],
-            "timeouts": total["timeouts"],
-            "throttles": total["throttles"],
-            "duration_mean_s": total["busy_s"] / runs,
-            "busy_mean": total["busy_s"] / span_s,
-            "busy_peak": max(t.pools[name]["peak"] for t in self.tallies),
-            "billed_s": total["billed_ms"] / 1000,
-        }
-
-    def _queue_figures(self, name: str) -> dict[str, float]:
-        """Return what a polled queue did."""
-        total = {key: sum(t.queues[name][key] for t in self.tallies) for key in self.tallies[0].queues[name]}
-        return {
-            "receives": total["received"],
-            "batches": total["batches"],
-            "batch_mean": total["received"] / max(total["batches"], 1),
-            "wait_mean_s": total["waited_s"] / max(total["received"], 1),
-            "backlog_peak": max(t.queues[name]["peak_waiting"] for t in self.tallies),
-            "returned": total["returned"],
-            "dead_letters": total["dead_letters"],
-        }
-
-    def _counter(self, node: str, counter: str) -> float:
-        """Return how much a counter of a node counted."""
-        if (node, counter) in self.program.counters:
-            return float(sum(t.counters[self.program.counters[node, counter]] for t in self.tallies))
-        for table in ("pools", "queues"):
-            found = [getattr(t, table).get(node, {}) for t in self.tallies]
-            if counter in found[0]:
-                return float(sum(row[counter] for row in found))
-        return 0.0
+        ``runs_per_request``: tries to run a function, refused ones included, per request: retries multiplied.
+        ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last arrival;
+        ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
+        """
+        return tables.nodes(self.chain, self.program, self.tallies, self.requests)
 
     @property
     def usage(self) -> Usage:
         """What the run used, as the price book counts it."""
-        hours = sum(tally.span_s for tally in self.tallies) / 3600
-        rules = data.quotas()["sqs_mapping"]
-        lines = []
-        for name, service in self.chain.services.items():
-            for meter in service.meters():
-                counted = self._counter(name, meter.counter)
-                if meter.counter == "empty_receives" and name in self.program.queue_nodes:
-                    counted = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
-                lines.append(UsageLine(name, meter, counted * meter.factor))
-        return Usage(lines=tuple(lines), requests=float(self.requests), hours=hours, region=self.chain.region)
+        return tables.usage(self.chain, self.program, self.tallies, self.requests)
 
     # --- one request ---
 
@@ -222,18 +154,28 @@ class Run:
         ConfigError
             If there is no request of that number.
         """
-        from chainkit.simulation import machine, stories
+        from chainkit.simulation import stories
 
-        if not isinstance(request, int) or isinstance(request, bool) or not 0 <= request < self.requests:
+        is_number = isinstance(request, int) and not isinstance(request, bool)
+        tally = next((t for t in self.tallies if is_number and t.bounds[0] <= request < t.bounds[1]), None)
+        if tally is None:
+            numbers = ", ".join(f"{low}..{high - 1}" for low, high in _joined(t.bounds for t in self.tallies))
             raise ConfigError(
-                f"request={request!r} is outside 0..{self.requests - 1}", fix="give the number of a request of this run"
+                f"request={request!r} is outside {numbers}", fix="give the number of a request of this run"
             )
-        r = next(r for r, (low, high) in enumerate(_bounds(self.requests, self.replications)) if low <= request < high)
-        tally = machine.replicate(
-            self.program, self.load, self.seed, r, _bounds(self.requests, self.replications)[r],
-            warmup_fraction=self.options["warmup_fraction"], keep=True, drain_s=self.options["drain_s"], traced=request,
+        return stories.story(self.program, self.again(tally, traced=[request]), request)
+
+    def again(
+        self, tally: "Tally", *, traced: Iterable[int] = (), controls: Sequence["Control"] = (), keep: bool = True
+    ) -> "Tally":
+        """Return one replication run again, which gives the same, with some of its requests written down."""
+        from chainkit.simulation import machine
+
+        return machine.replicate(
+            self.program, self.load, self.seed, tally.replication, tally.bounds, keep=keep,
+            warmup_fraction=self.options["warmup_fraction"], drain_s=self.options["drain_s"], traced=traced,
+            controls=controls,
         )  # fmt: skip
-        return stories.story(self.chain, self.program, tally, request)
 
 
 def simulate(
@@ -248,6 +190,7 @@ def simulate(
     latency: Mapping[str, Any] | None = None,
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
+    account_concurrency: int | None = None,
     threads: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
@@ -264,7 +207,12 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
+    account_concurrency : environments that all functions of the account may have at once, 10 or more; its request quota
+        is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
     threads : replications that run at a time; None: one per processor
+
+    An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
+    the finished replications, or where none is finished yet those that run, ended early; its summary says so.
 
     Raises
     ------
@@ -287,57 +235,36 @@ def simulate(
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep, threads)
+    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
-    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
+    load.check_requests(-(-requests // replications), replications)
+    think = load.think if isinstance(load, ClosedLoop) else None
+    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes, account_concurrency, think=think)
     bounds = _bounds(requests, replications)
+    kept: dict[str, Any] = {"warmup_fraction": warmup_fraction, "keep": keep == "requests", "drain_s": drain_s}
+    is_long = replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH
+    batches = intervals.BATCHES if is_long and think is None else 1  # users do not come in an order
 
-    def one(r: int) -> "Tally":
-        return machine.replicate(
-            program, load, seed, r, bounds[r], warmup_fraction=warmup_fraction, keep=keep == "requests", drain_s=drain_s
-        )
+    def one(r: int, told: "Told") -> "Tally":
+        return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)
 
-    at_a_time = min(threads or os.cpu_count() or 1, replications)
-    if at_a_time > 1 and requests >= 20_000:
-        with ThreadPoolExecutor(at_a_time) as pool:
-            tallies = tuple(_watched(pool.map(one, range(replications)), requests, replications))
-    else:
-        tallies = tuple(_watched(map(one, range(replications)), requests, replications))
-    options = {"warmup_fraction": warmup_fraction, "keep": keep, "drain_s": drain_s}
+    tallies = Crew(replications, requests, threads).run(one)
     return Run(
-        chain=chain.copy(), load=load, requests=requests, seed=seed, replications=replications,
-        program=program, tallies=tallies, options=options,
+        chain=chain.copy(), load=load, requests=sum(high - low for low, high in (t.bounds for t in tallies)), seed=seed,
+        replications=len(tallies), program=program, tallies=tallies, options={**kept, "keep": keep},
+        asked=(requests, replications),
     )  # fmt: skip
 
 
-LONG = 5_000_000
-"""Requests from which on a run shows a progress bar."""
-
-
-def _watched(tallies: "Iterable[Tally]", requests: int, replications: int) -> "Iterable[Tally]":
-    """Return the replications as they come, behind a progress bar where they take long (none under CI)."""
-    if requests < LONG or os.environ.get("CI"):
-        return tallies
-    from tqdm.auto import tqdm
-
-    bar: Iterable[Tally] = tqdm(tallies, total=replications, desc="replications")
-    return bar
-
-
-def _interval(value: float, each: list[float]) -> tuple[float, float, float]:
-    """Return (low, value, high) of a figure, from its value in each replication."""
-    sample = np.asarray(each)
-    if sample.size < 2:
-        return (math.nan, value, math.nan)
-    if not np.isfinite(sample).all():
-        return (float(sample.min()), value, float(sample.max()))
-    half = student_t(sample.size - 1) * float(sample.std(ddof=1)) / math.sqrt(sample.size)
-    return (value - half, value, value + half)
-
-
 def _check(
-    requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None, threads: int | None
+    requests: int,
+    replications: int,
+    warmup_fraction: float,
+    drain_s: float,
+    keep: str | None,
+    account_concurrency: int | None,
+    threads: int | None,
 ) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
@@ -345,10 +272,11 @@ def _check(
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
+        ("account_concurrency", 10 if account_concurrency is None else account_concurrency, 10, 1e6, "10..1,000,000"),
         ("threads", 1 if threads is None else threads, 1, 1024, "1..1024"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications", "threads")
+        whole = name in ("requests", "replications", "account_concurrency", "threads")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")
@@ -362,36 +290,11 @@ def _bounds(requests: int, replications: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-@functools.cache
-def student_t(degrees: int) -> float:
-    """Return the 97.5 % point of Student's t, the factor of a 95 % interval.
-
-    References
-    ----------
-    Abramowitz and Stegun (1964), 26.7.3, 26.7.4 and 26.7.5. scipy has it, too, and takes as long to import as a run of
-    100,000 requests.
-
-    >>> round(student_t(9), 4)
-    2.2622
-    """
-    if degrees > MANY:
-        z = NormalDist().inv_cdf(0.975)
-        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-        third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-        return z + first / degrees + second / degrees**2 + third / degrees**3
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
-    return math.sqrt(degrees) * math.tan(high)
-
-
-def _within(angle: float, degrees: int) -> float:
-    """Return the chance that |t| is at most sqrt(degrees) * tan(angle)."""
-    term = total = math.cos(angle) if degrees % 2 else 1.0
-    for k in range(2 + degrees % 2, degrees - 1, 2):
-        term *= (k - 1) / k * math.cos(angle) ** 2
-        total += term
-    if degrees % 2 == 0:
-        return math.sin(angle) * total
-    return (angle + (math.sin(angle) * total if degrees > 1 else 0.0)) * 2 / math.pi
+def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of numbers, those that follow each other as one."""
+    ranges: list[tuple[int, int]] = []
+    for low, high in bounds:
+        if ranges and ranges[-1][1] == low:
+            low = ranges.pop()[0]
+        ranges.append((low, high))
+    return ranges

@@ -32,9 +32,11 @@ def test_a_percentile_is_that_of_all_requests_together():
 def test_an_interval_needs_enough_slower_requests():
     summary = ck.simulate(one(), ck.Poisson(rate_per_s=1), **ONE).summary()
 
-    assert np.isfinite(summary.loc["response_p50_s"]).all()
+    assert np.isfinite(summary.loc["response_p50_s", ["low", "value", "high"]].to_numpy(dtype=float)).all()
+    assert summary.loc["response_p50_s", "note"] == ""
     assert math.isnan(summary.loc["response_p99.9_s", "low"])
     assert math.isfinite(summary.loc["response_p99.9_s", "value"])
+    assert summary.loc["response_p99.9_s", "note"] == "not enough requests"
 
 
 def test_what_is_not_over_at_the_end_counts_as_infinite():
