@@ -44,7 +44,7 @@ class Crew:
         KeyboardInterrupt
             If there is none.
         """
-        # Another thread than the main one sees no interrupt: who started it has several, and looks after them (sweeps.py).
+        # No interrupt comes to another thread than the main one: who started several looks after them (sweeps.py).
         is_one_of_many = self.threads == 1 and current_thread() is not main_thread()
         if self.requests < SHORT or is_one_of_many:
             self._in_a_row(one)
