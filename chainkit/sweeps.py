@@ -406,8 +406,8 @@ def _on_cluster(plan: _Plan, client: "Client") -> Iterator[tuple[int, Row]]:
     from distributed import KilledWorker, as_completed
 
     points, size = [*enumerate(plan.points())], _block_size(plan)
-    plain = plan.to_plain()
-    # The plan travels with each block: what is scattered once is lost with the worker that holds it.
+    # A task that gives it, not scattered data: Dask makes it again where its only holder is lost.
+    plain: Any = client.submit(dict, plan.to_plain(), pure=False)
     futures = [client.submit(run_block, plain, points[k : k + size], pure=False) for k in range(0, len(points), size)]
     try:
         for future in as_completed(futures):
@@ -422,7 +422,7 @@ def _on_cluster(plan: _Plan, client: "Client") -> Iterator[tuple[int, Row]]:
             f"sweep: the workers cannot import what they need: {error}", fix='there too: pip install "chainkit[dask]"'
         ) from error
     finally:
-        client.cancel(futures)
+        client.cancel([plain, *futures])
 
 
 def run_block(plain: Mapping[str, Any], points: Sequence[tuple[int, Point]]) -> list[tuple[int, Row]]:
