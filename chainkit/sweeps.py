@@ -69,9 +69,9 @@ def sweep(
     ----------
     designs : one chain; or several, by name or as a list
     grid : values to try: {"pay.memory_mb": [128, 512], "jobs>pay.batch_size": [1, 10]}
-        Keys are a service or link of the chain, a dot and its setting; or "load." and a field of the load. Every
-        combination is one design, the last key changing fastest. Left out where the designs themselves differ:
-        ``sweep(designs, load, ...)``.
+        Keys are a service or link of the chain, a dot and its setting; or "load." and a field of the load, or
+        "load.rate_per_s", the mean rate of any traffic. Every combination is one design, the last key changing
+        fastest. Left out where the designs themselves differ: ``sweep(designs, load, ...)``.
     load : one load; or several, by name, each of which every design gets
     requests, seed, **options : as for `simulate`, the same for all
     bill : whether a design is priced
@@ -169,6 +169,7 @@ class _Plan:
             changes.setdefault(owner, {})[field] = value
         for owner, change in changes.items():
             if owner == "load" and owner not in chain.services:
+                load = load.with_rate(change.pop("rate_per_s")) if "rate_per_s" in change else load
                 load = dataclasses.replace(load, **change)
             else:
                 chain.set(owner, **change)
@@ -336,7 +337,7 @@ def _require_setting(chain: Chain, loads: Mapping[str, Load], key: str) -> None:
     owned: dict[str, Any] = {**chain.links, **chain.services}
     if owner == "load" and owner not in owned:
         for load in loads.values():
-            names = [each.name for each in dataclasses.fields(load)]
+            names = list(dict.fromkeys(["rate_per_s", *(each.name for each in dataclasses.fields(load))]))
             if field not in names:
                 raise ConfigError(
                     f"sweep: {key!r}: {type(load).__name__} has no field {field!r}{nearest(field, names)}",

@@ -123,6 +123,14 @@ def test_a_field_of_the_load_is_a_setting_like_another() -> None:
     assert len(alone) == 1
 
 
+def test_the_mean_rate_of_any_traffic_is_a_setting() -> None:
+    bursts = ck.Bursts(phases=[(2, 90), (50, 10)])
+    table = ck.sweep(shop(), {"load.rate_per_s": [5, 50]}, bursts, requests=500, seed=1)
+    alone = ck.sweep(shop(), bursts.with_rate(50), requests=500, seed=1)
+
+    assert_frame_equal(table.iloc[[1], 1:].reset_index(drop=True), alone, check_exact=True)
+
+
 def test_settings_that_are_only_allowed_together_are_set_together() -> None:
     # visibility below the function's timeout is refused: neither value alone is, with the other's old value
     grid = {"jobs.visibility_timeout_s": [900], "pay.timeout_s": [800]}
