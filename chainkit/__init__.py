@@ -39,6 +39,7 @@ compare, Comparison,   comparison.py
 beside
 calibrate,             calibration/calibrate.py
 Calibration
+sweep                  sweeps.py
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -82,6 +83,7 @@ _HOMES = {
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
     "calibration.calibrate": ("calibrate", "Calibration"),
+    "sweeps": ("sweep",),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
