@@ -19,7 +19,7 @@ def w1() -> tuple[ck.Chain, ck.Poisson, dict]:
     chain = ck.Chain("w1")
     chain.add(
         ck.LambdaFunction(
-            "f", timeout_s=900, keep_alive_s=W1["keep_s"], init=0,
+            "f", timeout_s=900, keep_alive=W1["keep_s"], init=0,
             duration=ck.Exponential(mean_s=W1["warm_s"]), first_duration=ck.Exponential(mean_s=W1["cold_s"]),
         )
     )  # fmt: skip
@@ -32,7 +32,7 @@ def w2() -> tuple[ck.Chain, ck.Poisson, dict]:
     for k, median_s in enumerate(W2["medians_s"], start=1):
         chain.add(
             ck.LambdaFunction(
-                f"f{k}", timeout_s=900, memory_mb=512, keep_alive_s=W2["keep_s"],
+                f"f{k}", timeout_s=900, memory_mb=512, keep_alive=W2["keep_s"],
                 duration=ck.LogNormal.from_log(math.log(median_s), W2["sigma"]),
                 init=ck.LogNormal.from_log(math.log(W2["init_s"]), W2["init_sigma"]),
             )
@@ -46,7 +46,7 @@ def w3() -> tuple[ck.Chain, ck.Poisson, dict]:
     """Return W3: the one hop it has is the topic's delivery to a queue."""
     chain = ck.Chain("w3")
     init = ck.LogNormal.from_log(math.log(W3["init_s"]), W3["init_sigma"])
-    usual = {"timeout_s": 30, "keep_alive_s": W3["keep_s"], "init": init}
+    usual = {"timeout_s": 30, "keep_alive": W3["keep_s"], "init": init}
     chain.add(ck.HttpApi("api", overhead=0))
     chain.add(ck.LambdaFunction("a", duration=ck.LogNormal.from_log(math.log(W3["a_s"]), W3["a_sigma"]), **usual))
     chain.add(ck.SnsTopic("topic"))

@@ -15,9 +15,17 @@ StateMachine           services/state_machine.py
 LogNormal, Gamma,      distributions.py
 Exponential,
 Constant, Uniform,
+Geometric,
 Empirical, Mixture
-Retry                  wiring.py
-Poisson, Steady        simulation/loads.py
+Retry, sdk_retry,      wiring.py
+CircuitBreaker
+ProvisionedScaling,    readiness.py
+Warmer
+Poisson, Steady,       simulation/loads.py
+ClosedLoop
+Ramp, Spike, Calendar  simulation/rates.py
+Bursts                 simulation/bursts.py
+Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
@@ -53,9 +61,14 @@ _HOMES = {
     "services.sns_topic": ("SnsTopic",),
     "services.event_bus": ("EventBus",),
     "services.state_machine": ("StateMachine",),
-    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Empirical", "Mixture"),
-    "wiring": ("Retry",),
-    "simulation.loads": ("Poisson", "Steady"),
+    "distributions": ("LogNormal", "Gamma", "Exponential", "Constant", "Uniform", "Geometric", "Empirical",
+        "Mixture"),
+    "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
+    "readiness": ("ProvisionedScaling", "Warmer"),
+    "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
+    "simulation.rates": ("Ramp", "Spike", "Calendar"),
+    "simulation.bursts": ("Bursts",),
+    "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
     "templates": ("template",),

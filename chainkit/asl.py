@@ -81,6 +81,10 @@ class State(_Part):
     TimeoutSecondsPath: Any = None
     HeartbeatSeconds: Any = None
     HeartbeatSecondsPath: Any = None
+    MaxConcurrency: Any = None
+    ToleratedFailureCount: Any = None
+    ToleratedFailurePercentage: Any = None
+    ItemBatcher: dict[str, Any] = Field(default_factory=dict)
     Error: str = ""
     ErrorPath: str | None = None
 
@@ -93,6 +97,11 @@ class State(_Part):
     def scopes(self) -> list["Scope"]:
         """The states inside this one."""
         return [*self.Branches, *(s for s in (self.ItemProcessor, self.Iterator) if s is not None)]
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether each item of a Map is an execution of its own."""
+        return any(scope.ProcessorConfig.get("Mode") == "DISTRIBUTED" for scope in self.scopes)
 
     def present(self, *fields: str) -> list[str]:
         """Return those of the fields that are there."""
@@ -327,9 +336,9 @@ def _state_complaints(name: str, state: State) -> Iterator[Complaint]:
 
 def _express_complaints(name: str, state: State) -> Iterator[Complaint]:
     """Yield what only a Standard workflow may hold; [2]."""
-    pattern, inner = calls(state).pattern, state.ItemProcessor
+    pattern = calls(state).pattern
     found = [f"a task that waits ({pattern})"] if pattern else []
     found += ["an activity"] if ":activity:" in state.Resource else []
-    found += ["a distributed Map"] if inner is not None and inner.ProcessorConfig.get("Mode") == "DISTRIBUTED" else []
+    found += ["a distributed Map"] if state.is_distributed else []
     for what in found:
         yield name, f"{what} is not for EXPRESS workflows", 'set workflow to "STANDARD", or take it out'

@@ -1,5 +1,6 @@
 """What every link between two services is made from. The kinds of links there are stand in wiring.py."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,10 +9,12 @@ from pydantic import BeforeValidator, Field
 from chainkit import patterns
 from chainkit.declared import declared, stated
 from chainkit.errors import ChainkitError, ConfigError
-from chainkit.records import Grant, Handle, Resource
+from chainkit.records import Grant, Handle, Resource, Retrier
 from chainkit.service import Service
 
 Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "redrive"]
+Failure = Literal["error", "throttled", "timeout", "service"]
+FAILURES: tuple[Failure, ...] = ("error", "throttled", "timeout", "service")
 
 
 @declared
@@ -26,18 +29,59 @@ class Retry:
     """Each further wait is this many times longer."""
     max_delay_s: float = Field(default=20.0, ge=0, le=900)
     """No wait is longer, seconds."""
-    has_full_jitter: bool = False
-    """Wait uniformly between 0 and that instead."""
+    jitter: Literal["none", "full", "decorrelated"] = "none"
+    """full: wait uniformly between 0 and that instead; decorrelated: between the interval and three times the wait
+    before, whatever the backoff rate."""
+    errors: tuple[Failure, ...] = FAILURES
+    """Which failures are tried again: the function's error, a throttle, a timeout (its own or the client's), a 5xx."""
 
 
-def _as_retry(value: Any) -> Any:
-    """Return the retry that a design file's mapping describes; anything else as it is."""
-    is_settings = isinstance(value, dict) and all(isinstance(name, str) for name in value)
-    return Retry(**value) if is_settings else value
+def sdk_retry() -> Retry:
+    """Return what AWS's SDKs do by themselves: throttles, timeouts and 5xx three times in all, never function errors.
+
+    Attempts and waits are botocore's "standard" mode: base 2, at most 20 s, full jitter (assumption: the first wait is
+    at most 1 s).
+
+    Examples
+    --------
+    >>> sdk_retry().errors
+    ('throttled', 'timeout', 'service')
+    """
+    return Retry(jitter="full", errors=("throttled", "timeout", "service"))
 
 
-RetrySetting = Annotated[Retry | None, BeforeValidator(_as_retry)]
+@declared
+class CircuitBreaker:
+    """A caller that stops calling what keeps failing; one state for all who use the link (as kept in a store).
+
+    Examples
+    --------
+    >>> CircuitBreaker(failures=3).open_s
+    30.0
+    """
+
+    failures: int = Field(default=5, ge=1, le=1_000_000)
+    """So many failures within the window open it."""
+    window_s: float = Field(default=10.0, gt=0, le=86_400)
+    """Failures are counted anew after so long, seconds."""
+    open_s: float = Field(default=30.0, gt=0, le=86_400)
+    """How long calls fail at once before one is let through on trial, seconds."""
+
+
+def _as(cls: Any) -> BeforeValidator:
+    """Return what makes an object of a design file's mapping; anything else stays as it is."""
+
+    def made(value: Any) -> Any:
+        is_settings = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}) if is_settings else value
+
+    return BeforeValidator(made)
+
+
+RetrySetting = Annotated[Retry | None, _as(Retry)]
 """A retry, as an object or as a design file's mapping."""
+BreakerSetting = Annotated[CircuitBreaker | None, _as(CircuitBreaker)]
+"""A circuit breaker, as an object or as a design file's mapping."""
 
 
 @declared
@@ -133,6 +177,8 @@ class Caller(Link):
         default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
     )
     """Size of each, bytes."""
+    duplicate_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "AWS publishes none"})
+    """Chance that what is handed over arrives twice; of no effect on a call that waits."""
     needs_answer: bool | None = None
     """Whether the caller uses the answer; None: yes for synchronous calls, no for others."""
     keep: bool = False
@@ -193,6 +239,20 @@ class Delivery(Link):
     """Share of the messages that pass, where the traffic does not state the attributes; None: by the attributes."""
     dead_letter_queue: str | None = None
     """Name of the queue that gets what could not be delivered."""
+    delivery_error_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    """Chance that one try of a delivery fails inside AWS; a function's own errors come after acceptance."""
+    duplicate_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "AWS publishes none"})
+    """Chance that a message is delivered twice."""
+
+    @property
+    def phases(self) -> tuple[Retrier, ...]:
+        """How a failed delivery is tried again: one policy after the other."""
+        return ()
+
+    @property
+    def delivery_age_s(self) -> float:
+        """How long it is tried at most, seconds."""
+        return math.inf
 
     @property
     def kind(self) -> Kind:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from chainkit.distributions import Constant
 from chainkit.law import Law
 
 Properties = Mapping[str, Any]
@@ -32,6 +33,35 @@ class Port:
 
 
 # --- behaviour: what the virtual machine makes of a service ---
+
+
+_TEN_MINUTES = Constant(600.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """Environments kept ready, and how their number follows use and the clock."""
+
+    count: int
+    """How many there are when a run begins."""
+    minimum: int
+    maximum: int
+    target: float | None = None
+    """Share of them in use that is aimed at; None: their number follows the schedule alone."""
+    schedule: tuple[tuple[float, int, int], ...] = ()
+    """(instant in seconds, minimum, maximum) from then on."""
+    every_s: float | None = None
+    """The schedule begins anew after this; None: it happens once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pings:
+    """Invocations on a timer that keep environments warm."""
+
+    every_s: float
+    environments: int
+    """How many run at once, each in an environment of its own."""
+    work: Law
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +82,20 @@ class Pool:
     error_name: str = "Exception"
     limit: int | None = None
     """Most environments at once (reserved concurrency); None shares the account's."""
-    keep_alive_s: float = 600.0
+    keep_alive: Law = _TEN_MINUTES
+    """How long an idle environment lives."""
+    reuse: Literal["most_recent", "least_recent", "random"] = "most_recent"
+    """Which idle environment is taken: the one that became idle last, first, or any."""
+    speed: Law | None = None
+    """Factor of an environment's work, drawn once for each."""
+    service_error_rate: float = 0.0
+    """Chance that an attempt to invoke is answered with an error of the service itself; nothing runs."""
+    init_limit_s: float | None = None
+    """An init beyond this is cut there and runs again inside the invocation; None: no limit."""
+    provisioned: Provisioned | None = None
+    pings: Pings | None = None
+    is_idempotent: bool = False
+    """Whether a repeated run for one request has no further effect."""
     event_retries: int = 2
     """How often an asynchronous event is tried again after an error."""
     event_age_s: float = 21_600.0
@@ -81,6 +124,9 @@ class Buffer:
 class FanOut:
     """Gives each message to every outgoing link whose filter lets it pass, and keeps nothing."""
 
+    quota: str = ""
+    """Which of the account's quotas its messages and deliveries count against."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Retrier:
@@ -107,9 +153,11 @@ class Step:
     """One state of a `Flow`. `kind` says which of the other fields count.
 
     ========  ========================================================================================
-    task      `link` (the `state` of the Task link it travels), `retriers`, `catchers`
+    task      `link` (the `state` of the Task link it travels), `wait_for`, `timeout_s`, `retriers`, `catchers`
     choice    `ways`: (state, probability) in the order of the rules, default last
     parallel  `branches`, `retriers`, `catchers`
+    map       `branches` (one: what each item runs), `items`, `concurrency`, `tolerated`, `has_children`,
+              `retriers`, `catchers`
     wait      `wait_s`
     pass      nothing
     succeed   nothing; ends the flow
@@ -120,11 +168,25 @@ class Step:
     """
 
     name: str
-    kind: Literal["task", "choice", "parallel", "wait", "pass", "succeed", "fail"]
+    kind: Literal["task", "choice", "parallel", "map", "wait", "pass", "succeed", "fail"]
     goto: str | None = None
     link: str = ""
     ways: tuple[tuple[str, float], ...] = ()
     branches: tuple[tuple["Step", ...], ...] = ()
+    wait_for: Literal["answer", "end", "token"] = "answer"
+    """What a task waits for: the call's answer, the end of the execution it starts, or a token that comes back."""
+    timeout_s: float | None = None
+    """A task that is not over by then has failed."""
+    items: int = 0
+    """How many times a map runs its branch."""
+    concurrency: int = 40
+    """How many of them at once."""
+    tolerated: int = 0
+    """How many of them may fail."""
+    has_children: bool = False
+    """Whether each item is an execution of its own."""
+    is_too_large: bool = False
+    """Whether what the state gives on is over the limit of a payload."""
     wait_s: float = 0.0
     error: str = ""
     retriers: tuple[Retrier, ...] = ()
@@ -144,6 +206,12 @@ class Flow:
     task_overhead: Law | None = None
     """What a task takes beyond the work it calls; None: the hop law of that name."""
     task_hop: str = ""
+    timeout_s: float | None = None
+    """An execution that is not over by then has failed."""
+    largest_history: int | None = None
+    """How many events an execution may have; None: any number."""
+    quota: str = ""
+    """Which of the account's quotas its starts and transitions count against."""
 
 
 Behaviour = Pool | Relay | Buffer | FanOut | Flow

@@ -4,7 +4,7 @@ packaging.py zips this file with `design.json`: laws as tables of quantiles, cha
 of their steps. A call has `variable` (environment variable that holds the target's address), `do` ("sync", "async",
 "send", "publish", "put_events"), `step`, and where they differ from these: `after` (share of the work before its step),
 `probability` 1, `case` none, `count` 1, `bytes` 0 (the message is padded to that), `on_error` "fail",
-`client_timeout_s` none, `retry` {max_attempts 1, interval_s, backoff_rate, max_delay_s, has_full_jitter}.
+`client_timeout_s` none, `retry` {max_attempts 1, interval_s, backoff_rate, max_delay_s, jitter}.
 
 The unit that came in (a request's body, a message, an event's detail) goes on to whatever is called, and back.
 """
@@ -160,7 +160,7 @@ def _call(call: dict[str, Any], unit: Any) -> None:
                     return
                 raise
             delay_s = min(retry["interval_s"] * retry["backoff_rate"] ** (attempt - 1), retry["max_delay_s"])
-            time.sleep(delay_s * (random.random() if retry["has_full_jitter"] else 1.0))
+            time.sleep(delay_s * (random.random() if retry["jitter"] == "full" else 1.0))
         else:
             return
 

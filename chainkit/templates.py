@@ -218,7 +218,7 @@ def _calls(chain: Chain, links: Iterable[Caller]) -> list[dict[str, Any]]:
 
 
 _CALL_SETTINGS = ("probability", "case", "count", "on_error", "client_timeout_s")
-_RETRY_SETTINGS = ("max_attempts", "interval_s", "backoff_rate", "max_delay_s", "has_full_jitter")
+_RETRY_SETTINGS = ("max_attempts", "interval_s", "backoff_rate", "max_delay_s", "jitter")
 
 
 # --- roles ---

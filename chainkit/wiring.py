@@ -24,17 +24,28 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from chainkit import patterns
 from chainkit.declared import declared
+from chainkit.deliveries import Rule, Subscription
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
-from chainkit.link import Caller, Delivery, Kind, Link, Retry, RetrySetting
+from chainkit.link import (
+    BreakerSetting,
+    Caller,
+    CircuitBreaker,
+    Delivery,
+    Kind,
+    Link,
+    Retry,
+    RetrySetting,
+    sdk_retry,
+)
 from chainkit.records import Grant, Resource
 from chainkit.service import Service, logical_id
-from chainkit.wiring_calls import MAPPING, RULE, SUBSCRIPTION
+from chainkit.wiring_calls import MAPPING
 
 __all__ = [
-    "LINKS", "WORDS", "Caller", "Delivery", "Destination", "EventSourceMapping", "Invocation", "Link", "Publish",
-    "PutEvents", "Redrive", "Retry", "Rule", "SendMessage", "Subscription", "Task", "fitting", "make",
+    "LINKS", "WORDS", "Caller", "CircuitBreaker", "Delivery", "Destination", "EventSourceMapping", "Invocation",
+    "Link", "Publish", "PutEvents", "Redrive", "Retry", "Rule", "SendMessage", "Subscription", "Task", "fitting",
+    "make", "sdk_retry",
 ]  # fmt: skip
 
 
@@ -48,6 +59,8 @@ class Invocation(Caller):
     """How the caller tries a failed synchronous call again; None: not at all (Lambda itself never does)."""
     client_timeout_s: float | None = Field(default=None, gt=0, le=900)
     """The caller gives up waiting after this long; the callee runs on. None: as long as the caller lives."""
+    breaker: BreakerSetting = None
+    """A circuit breaker in front of the call; None: none. `on_error="continue"` is its fallback answer."""
     on_error: Literal["fail", "continue"] = "fail"
     """Whether a failed call fails the caller at that instant or is taken as an answer."""
     response_bytes: int = Field(
@@ -72,10 +85,12 @@ class Invocation(Caller):
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return calls that AWS has no way to make, and settings without effect."""
         found = super().problems(key, source, target)
-        if self.kind == "async" and (self.retry or self.client_timeout_s is not None or self.on_error == "continue"):
+        waiting = self.retry or self.breaker or self.client_timeout_s is not None or self.on_error == "continue"
+        if self.kind == "async" and waiting:
             found.append(
                 ConfigError(
-                    f"link {key!r}: retry, client_timeout_s and on_error are for calls that wait; this one hands over",
+                    f"link {key!r}: retry, breaker, client_timeout_s and on_error are for calls that wait; "
+                    "this one hands over",
                     fix="leave them out; an event is tried again by the function's maximum_retry_attempts",
                 )
             )
@@ -148,6 +163,10 @@ class EventSourceMapping(Link):
         default=None, ge=2, le=1_000, json_schema_extra={"source": "SQS mapping, 2026"}
     )
     """Most batches running at once; None: 5 at first, 300 more a minute, at most 1,250."""
+    minimum_pollers: int | None = Field(default=None, ge=2, le=200, json_schema_extra={"source": "SQS mapping, 2025"})
+    """Provisioned mode: fewest pollers, each for 10 batches at once; None: the mapping scales by itself."""
+    maximum_pollers: int | None = Field(default=None, ge=2, le=2_000, json_schema_extra={"source": "SQS mapping, 2025"})
+    """Provisioned mode: most pollers."""
     report_batch_item_failures: bool = False
     """Whether the function reports which messages failed; else one failure fails its batch."""
 
@@ -166,7 +185,7 @@ class EventSourceMapping(Link):
 
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return what CreateEventSourceMapping refuses."""
-        found: list[ChainkitError] = []
+        found: list[ChainkitError] = [*self._poller_problems(key)]
         if self.batch_size > 10 and self.maximum_batching_window_s == 0:
             found.append(
                 ConfigError(
@@ -185,6 +204,19 @@ class EventSourceMapping(Link):
             )
         return found
 
+    def _poller_problems(self, key: str) -> list[ChainkitError]:
+        """Return what the provisioned mode refuses."""
+        low, high = self.minimum_pollers, self.maximum_pollers
+        if (low is None) != (high is None):
+            problem, fix = "has one of minimum_pollers and maximum_pollers", "give both, or neither"
+        elif low is not None and high is not None and low > high:
+            problem, fix = f"minimum_pollers={low} is above maximum_pollers={high}", "raise maximum_pollers"
+        elif low is not None and self.maximum_concurrency is not None:
+            problem, fix = "has pollers and maximum_concurrency", "keep one: provisioned mode excludes the other"
+        else:
+            return []
+        return [ConfigError(f"link {key!r}: {problem}", fix=fix)]
+
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the function's role must allow: the poller uses it."""
         grant = source.grant("batch")
@@ -202,6 +234,9 @@ class EventSourceMapping(Link):
             properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
         if self.maximum_concurrency is not None:
             properties["ScalingConfig"] = {"MaximumConcurrency": self.maximum_concurrency}
+        if self.minimum_pollers is not None:
+            pollers = {"MinimumPollers": self.minimum_pollers, "MaximumPollers": self.maximum_pollers}
+            properties["ProvisionedPollerConfig"] = pollers
         name = logical_id(source.name, target.name, "mapping")
         role = logical_id(target.name, "role")
         return (
@@ -209,124 +244,6 @@ class EventSourceMapping(Link):
                 id=name, type="AWS::Lambda::EventSourceMapping", properties=properties, api=MAPPING, depends_on=(role,)
             ),
         )
-
-
-@declared
-class Subscription(Delivery):
-    """A topic's delivery to a function or queue, with a filter on message attributes."""
-
-    filter_policy: dict[str, list[Any]] | None = None
-    """Attribute -> allowed values or matchers ({"prefix": "eu-"}, {"anything-but": ["x"]} ...); None: everything."""
-    raw_message_delivery: bool = False
-    """Whether a queue gets the bare message instead of SNS's envelope."""
-
-    emits: ClassVar[tuple[str, ...]] = ("notification",)
-    accepts: ClassVar[tuple[str, ...]] = ("delivery",)
-    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"subscription": {}}
-
-    @classmethod
-    def accepted(cls, target: Service) -> str | None:
-        """Return the word, if SNS has a protocol for the target."""
-        return super().accepted(target) if target.delivery_protocol else None
-
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return filters that SNS refuses."""
-        return patterns.complaints(self.filter_policy, f"link {key!r}: filter_policy")
-
-    def hop(self, target: Service) -> str:
-        """Return the key of the law from Publish to the target."""
-        return f"sns_to_{target.delivery_protocol}"
-
-    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return the policies of the target and of the dead-letter queue."""
-        return [(name, "sns.amazonaws.com", source.arn()) for name in (target.name, self.dead_letter_queue) if name]
-
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
-        """Return the subscription."""
-        properties: dict[str, Any] = {
-            "TopicArn": source.arn(),
-            "Protocol": target.delivery_protocol,
-            "Endpoint": target.arn(),
-        }
-        if self.filter_policy is not None:
-            properties["FilterPolicy"] = self.filter_policy
-        if self.raw_message_delivery:
-            properties["RawMessageDelivery"] = True
-        if queue is not None:
-            properties["RedrivePolicy"] = {"deadLetterTargetArn": queue.arn()}
-        name = logical_id(source.name, target.name, "subscription")
-        return (Resource(id=name, type="AWS::SNS::Subscription", properties=properties, api=SUBSCRIPTION),)
-
-
-@declared
-class Rule(Delivery):
-    """A rule of an event bus with one target."""
-
-    event_pattern: dict[str, Any] | None = None
-    """EventBridge pattern, {"detail": {"status": ["charged"]}}; None: everything on the bus."""
-    maximum_retry_attempts: int = Field(
-        default=185, ge=0, le=185, json_schema_extra={"source": "API_RetryPolicy, 2026"}
-    )
-    """How often a delivery that the target's service refuses is tried again."""
-    maximum_event_age_s: int = Field(
-        default=86_400, ge=60, le=86_400, json_schema_extra={"source": "API_RetryPolicy, 2026"}
-    )
-    """How long such a delivery is tried, seconds."""
-
-    emits: ClassVar[tuple[str, ...]] = ("event",)
-    accepts: ClassVar[tuple[str, ...]] = ("delivery", "start", "notification", "event")
-    words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"rule": {}}
-
-    def hop(self, target: Service) -> str:
-        """Return the key of the law from PutEvents to the target."""
-        return "eventbridge_to_lambda" if target.delivery_protocol == "lambda" else "eventbridge_to_other"
-
-    @property
-    def filter_policy(self) -> dict[str, list[Any]] | None:
-        """The pattern as rules by field: fields of `detail` by their names, others by theirs, nested ones by path."""
-        return patterns.flat(self.event_pattern) if self.event_pattern is not None else None
-
-    def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
-        """Return patterns that EventBridge refuses."""
-        return patterns.complaints(self.filter_policy, f"link {key!r}: event_pattern")
-
-    def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
-        """Return what the rule's role must allow, for targets that take a role (state machines, buses)."""
-        grant = None if target.delivery_protocol else target.grant(self.accepted(target) or "")
-        return [(source.name, grant)] if grant is not None else []
-
-    def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return the policies of targets without a role, and of the dead-letter queue."""
-        arn = {"Fn::GetAtt": [self._id(source, target), "Arn"]}
-        taken_by_policy = [target.name] if target.delivery_protocol else []
-        return [(n, "events.amazonaws.com", arn) for n in (*taken_by_policy, self.dead_letter_queue) if n]
-
-    def _id(self, source: Service, target: Service) -> str:
-        """Return the rule's logical id."""
-        return logical_id(source.name, target.name, "rule")
-
-    def resources(self, source: Service, target: Service, queue: Service | None) -> tuple[Resource, ...]:
-        """Return the rule with its one target."""
-        to: dict[str, Any] = {
-            "Id": target.name,
-            "Arn": target.arn(),
-            "RetryPolicy": {
-                "MaximumRetryAttempts": self.maximum_retry_attempts,
-                "MaximumEventAgeInSeconds": self.maximum_event_age_s,
-            },
-        }
-        if self.grants(source, target):
-            to["RoleArn"] = {"Fn::GetAtt": [logical_id(source.name, "role"), "Arn"]}
-        if queue is not None:
-            to["DeadLetterConfig"] = {"Arn": queue.arn()}
-        properties = {
-            "Name": self._id(source, target),
-            "EventBusName": {"Ref": source.id},
-            "EventPattern": self.event_pattern or {"source": [{"prefix": ""}]},
-            "State": "ENABLED",
-            "Targets": [to],
-        }
-        return (Resource(id=self._id(source, target), type="AWS::Events::Rule", properties=properties, api=RULE),)
 
 
 @declared

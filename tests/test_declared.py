@@ -248,7 +248,7 @@ def test_a_setting_without_an_upper_end_says_so():
 
 
 def test_whole_numbers_do_where_fractions_are_asked_for():
-    assert LambdaFunction("pay", keep_alive_s=60).keep_alive_s == 60.0
+    assert LambdaFunction("pay", keep_alive=60).keep_alive.mean_s == 60.0
 
 
 def test_truth_is_no_number():

@@ -178,7 +178,7 @@ def test_calls_of_one_step_run_together_and_the_first_failure_ends_the_wait(stan
 
 
 def test_a_failed_call_is_tried_again_as_designed_and_may_be_taken_as_an_answer(stand_in):
-    retry = {"max_attempts": 3, "interval_s": 1.0, "backoff_rate": 2.0, "max_delay_s": 1.5, "has_full_jitter": False}
+    retry = {"max_attempts": 3, "interval_s": 1.0, "backoff_rate": 2.0, "max_delay_s": 1.5, "jitter": "none"}
     calls = [call("sync", variable="BROKEN_FUNCTION_NAME", retry=retry, on_error="continue")]
     module = stand_in(pool(), calls)
 

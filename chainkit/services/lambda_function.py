@@ -1,13 +1,16 @@
 """AWS Lambda function.
 
 Model    A pool of environments, each running one invocation at a time; the most recently used idle one is taken first.
-Ignored  SnapStart, provisioned concurrency, layers, VPC, response streaming, ephemeral storage beyond 512 MB.
+Ignored  Layers, VPC, response streaming, ephemeral storage beyond 512 MB, tenant isolation, durable functions.
 Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
          [2] AWS Lambda, asynchronous invocation error handling (2025-26)
          [3] Init durations by runtime: maxday/lambda-perf, July-August 2026 (data/latency.json)
          [4] CPU share: 1 vCPU at 1,769 MB; measured on 12 functions, 2020-22 (data/latency.json)
          [5] INIT is billed for every packaging since 2025-08-01, AWS Compute Blog 2025-04-29
          [6] CreateFunction: names of variables, handlers (API model in botocore, 2026)
+         [7] Provisioned concurrency and Application Auto Scaling: AWS agent toolkit, concurrency.md (2026); AWS Lambda
+             Developer Guide, provisioned-concurrency (2023)
+         [8] SnapStart: AWS agent toolkit, lambda.md (2026); restore times measured 2024 (data/latency.json)
 Checked  2026-11-23
 """
 
@@ -24,7 +27,9 @@ from chainkit import data, packaging
 from chainkit.declared import settings
 from chainkit.distributions import Constant, Duration, from_plain
 from chainkit.errors import ConfigError
-from chainkit.records import Api, Call, Grant, Handle, Meter, Pool, Port, Properties, Resource
+from chainkit.law import Law
+from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
+from chainkit.records import Api, Call, Grant, Handle, Meter, Pool, Port, Properties, Provisioned, Resource
 from chainkit.service import Service, Surroundings, given, logical_id, service
 from chainkit.units import GB_MB
 
@@ -32,6 +37,10 @@ Runtime = Literal[
     "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x", "nodejs22.x", "nodejs24.x",
     "java17", "java21", "java25", "dotnet8", "dotnet10", "ruby3.4", "provided.al2023",
 ]  # fmt: skip
+
+
+SNAPPED = ("java", "python3.12", "python3.13", "python3.14", "dotnet8", "dotnet10")
+"""Runtimes that have SnapStart; [8]."""
 
 
 def _days(days: Any) -> Any:
@@ -87,13 +96,25 @@ class LambdaFunction(Service):
         default=21_600, ge=60, le=21_600, json_schema_extra={"source": "EventInvokeConfig, 2026"}
     )
     """How long an asynchronous event lives, seconds."""
-    keep_alive_s: float = Field(
-        default=600.0,
-        ge=0,
-        le=86_400,
-        json_schema_extra={"source": "measured 2020: 636 s longest survivor; not documented"},
-    )
-    """How long an idle environment lives, seconds (an assumption: AWS does not say)."""
+    keep_alive: Duration = Constant(600.0)
+    """How long an idle environment lives; a law or seconds. An assumption: AWS does not say. Measured: 600 s (2020),
+    Geometric(step_s=380, fraction=0.5) for a fleet (January 2020), Uniform(300, 420) for a single one (about 2021)."""
+    reuse: Literal["most_recent", "least_recent", "random"] = "most_recent"
+    """Which idle environment an invocation takes; measurements on AWS agree with the most recently used one."""
+    speed_factor: Duration | None = None
+    """Factor of the work in one environment, drawn when it starts, of mean 1: successive runs are alike; None: 1."""
+    snap_start: bool = False
+    """Whether new environments are restored from a snapshot; the default `init` is then a measured restore."""
+    provisioned_concurrency: int = Field(default=0, ge=0, le=10_000, json_schema_extra={"source": "[7], 2026"})
+    """Environments kept ready, taken from the account's; beyond them invocations spill over to others."""
+    provisioned_scaling: ProvisionedScalingSetting = None
+    """How their number follows use and the clock (Application Auto Scaling); None: it stays."""
+    warmer: WarmerSetting = None
+    """Pings on a timer that keep environments warm; None: none."""
+    service_error_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
+    """Chance that Lambda itself answers an attempt to invoke with a 5xx error: nothing runs, nothing is billed."""
+    idempotent: bool = False
+    """Whether running again for the same request changes nothing."""
     runtime: Runtime = "python3.12"
     """Runtime of the deployed function; decides the default init."""
     architecture: Literal["x86_64", "arm64"] = "x86_64"
@@ -125,16 +146,37 @@ class LambdaFunction(Service):
             work=self.duration.scaled(k),
             first_work=self.first_duration.scaled(k) if self.first_duration is not None else None,
             overhead=self.overhead.scaled(k) if self.overhead is not None else None,
-            init=self.init if self.init is not None else default_init(self.runtime, self.architecture),
+            init=self.init if self.init is not None else self._default_start(),
             timeout_s=float(self.timeout_s),
             error_rate=self.error_rate,
             poison_fraction=self.poison_fraction,
             error_name=self.error_name,
             limit=self.reserved_concurrency,
-            keep_alive_s=self.keep_alive_s,
+            keep_alive=self.keep_alive,
+            reuse=self.reuse,
+            speed=self.speed_factor,
+            service_error_rate=self.service_error_rate,
+            init_limit_s=None if self.snap_start else float(data.quotas()["lambda"]["init_timeout"]["value"]),
+            provisioned=self._provisioned(),
+            pings=self.warmer.pings() if self.warmer is not None else None,
+            is_idempotent=self.idempotent,
             event_retries=self.maximum_retry_attempts,
             event_age_s=float(self.maximum_event_age_s),
         )
+
+    def _default_start(self) -> Law:
+        """Return the measured init of this runtime, or its restore from a snapshot; [3], [8]."""
+        if not self.snap_start:
+            return default_init(self.runtime, self.architecture)
+        laws = data.latency()["restore"]
+        return from_plain(laws.get(self.runtime, laws["java21"])["law"])
+
+    def _provisioned(self) -> Provisioned | None:
+        """Return what is kept ready; [7]."""
+        scaling, count = self.provisioned_scaling, self.provisioned_concurrency
+        if scaling is not None:
+            return scaling.provisioned(count)
+        return Provisioned(count=count, minimum=count, maximum=count) if count else None
 
     def _cpu_scale(self) -> float:
         """Return duration at this memory over duration where it was measured; [4]."""
@@ -157,6 +199,29 @@ class LambdaFunction(Service):
             Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
             Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
             Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
+            *self._provisioned_meters(gb_s_per_ms),
+            *self._snapshot_meters(),
+        )
+
+    def _provisioned_meters(self, gb_s_per_ms: float) -> tuple[Meter, ...]:
+        """Return what environments kept ready cost: all the time, and less while they run; [7]."""
+        if self._provisioned() is None:
+            return ()
+        on, gb = "arm64" if self.architecture == "arm64" else "x86", self.memory_mb / GB_MB
+        ready, run = f"lambda-provisioned-gb-s-{on}", f"lambda-provisioned-duration-gb-s-{on}"
+        return (
+            Meter(price=ready, counter="provisioned_s", factor=gb, per="hour", why="environments kept ready"),
+            Meter(price=run, counter="provisioned_run_ms", factor=gb_s_per_ms, why="run time in those, by the ms"),
+        )
+
+    def _snapshot_meters(self) -> tuple[Meter, ...]:
+        """Return what SnapStart costs on Python and .NET; Java pays nothing; [8]."""
+        if not self.snap_start or self.runtime.startswith("java"):
+            return ()
+        gb, cache, restore = self.memory_mb / GB_MB, "lambda-snapstart-cache-gb-s", "lambda-snapstart-restore-gb"
+        return (
+            Meter(price=cache, counter="hours", factor=3600 * gb, per="hour", why="the snapshot kept in its cache"),
+            Meter(price=restore, counter="cold_starts", factor=gb, why="restores from the snapshot"),
         )
 
     def problems(self, names: Any) -> list[ConfigError]:
@@ -170,6 +235,7 @@ class LambdaFunction(Service):
             for name in self.environment
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", name)  # [6]
         ]
+        found += self._start_problems(who)
         path = PurePosixPath(self.code) if self.code is not None else None
         if path is not None and (path.is_absolute() or ".." in path.parts):
             found.append(
@@ -179,6 +245,20 @@ class LambdaFunction(Service):
                 )
             )
         return found
+
+    def _start_problems(self, who: str) -> list[ConfigError]:
+        """Return what Lambda refuses about snapshots and environments kept ready; [7], [8]."""
+        found: list[tuple[str, str]] = []
+        has_provisioned, scaling = self._provisioned() is not None, self.provisioned_scaling
+        if self.snap_start and not self.runtime.startswith(SNAPPED):
+            found.append((f"snap_start=True on {self.runtime}", f"choose a runtime of {', '.join(SNAPPED)}, or False"))
+        if self.snap_start and has_provisioned:
+            found.append(("snap_start=True excludes provisioned concurrency", "choose one of them"))
+        most = max(self.provisioned_concurrency, scaling.maximum if scaling is not None else 0)
+        if self.reserved_concurrency is not None and most > self.reserved_concurrency:
+            fix = f"reserve at least {most}, or provision less"
+            found.append((f"provisions {most} of reserved_concurrency={self.reserved_concurrency}", fix))
+        return [ConfigError(f"{who}: {problem}", fix=fix) for problem, fix in found]
 
     def arn(self) -> Any:
         """Return the function's ARN."""
@@ -285,7 +365,7 @@ class LambdaFunction(Service):
         return "lambda", Call("invoke", lambda p: {"FunctionName": p["Ref"], "Payload": p["Event"].encode()})
 
 
-def default_init(runtime: str, architecture: str) -> Any:
+def default_init(runtime: str, architecture: str) -> Law:
     """Return the measured init law of a hello-world function on a runtime; [3]."""
     rows = data.latency()["init"]
     return from_plain(rows[f"{runtime}-{'arm64' if architecture == 'arm64' else 'x86'}"]["law"])

@@ -1,9 +1,9 @@
 """AWS Step Functions state machine.
 
 Model    A flow: each execution goes from state to state, calls the chain's services in its tasks, retries and catches.
-Ignored  Data: paths, JSONata, variables and sizes, so a Choice goes by its figures. Quotas, the 5 minutes of an Express
-         execution and the 25,000 events of a Standard one; logging, tracing, versions; permissions for what lies
-         outside the chain. Refused by the simulation, for now: Map, callbacks, .sync, activities, TimeoutSeconds.
+Ignored  Data: paths, JSONata and variables, so a Choice goes by its figures, a Map by its number of items, a result by
+         its size. Logging, tracing, versions, redrive; permissions for what lies outside the chain. Refused by the
+         simulation: activities, tasks outside the chain, times and errors that the data computes.
 Sources  [1] The language and what AWS refuses: chainkit/asl.py
          [2] AWS agent toolkit, orchestration.md (2026): Standard against Express
          [3] Overheads of executions and tasks, measured 2021-22 (data/latency.json)
@@ -34,10 +34,13 @@ from chainkit.units import GB_MB, MB
 
 def _not_simulated(state: asl.State) -> Iterator[tuple[str, str]]:
     """Yield what of a state the simulator would get wrong."""
-    if state.Type == "Map":
-        yield "Map", "put the work of all its items into one Task to simulate the rest"
-    if times := state.present("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"):
-        yield times[0], "take it out, and give the called function its timeout_s"
+    computed = ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage")
+    for field in ("TimeoutSeconds", "HeartbeatSeconds", *computed):
+        if not isinstance(getattr(state, field), int | float | None):
+            yield f"{field} that the data computes", f'write a typical number: "{field}": 30'
+    if times := state.present("TimeoutSecondsPath", "HeartbeatSecondsPath"):
+        field = times[0].removesuffix("Path")
+        yield times[0], f'write a typical number instead: "{field}": 30'
     if state.Type == "Wait" and (not isinstance(state.Seconds, int | float) or isinstance(state.Seconds, bool)):
         yield "a Wait whose end is computed or a date", 'write a typical wait as a number: "Seconds": 30'
     if state.Type == "Fail" and (state.ErrorPath is not None or state.Error.startswith("{%")):
@@ -47,13 +50,15 @@ def _not_simulated(state: asl.State) -> Iterator[tuple[str, str]]:
     calls = asl.calls(state)
     if ":activity:" in state.Resource:
         yield "an activity", "let the task call a function"
-    elif calls.pattern:
-        yield f"a task that waits ({calls.pattern})", f"take .{calls.pattern} off its Resource to simulate the rest"
     elif len(calls.services) != 1 or calls.action not in asl.ACTIONS:
         outside = f"a task outside the chain ({state.Resource})"
         yield outside, 'add what it calls to the chain and name it, for instance "FunctionName": "${pay}"'
     elif calls.messages > 1:
         yield f"a task that puts {calls.messages} events", "give each event a state of its own"
+
+
+_WAITS: dict[str, Literal["answer", "end", "token"]] = {"": "answer", "waitForTaskToken": "token"}
+"""Pattern of a task -> what it waits for; the others wait for the end of an execution."""
 
 
 def _stuck(steps: tuple[Step, ...]) -> str | None:
@@ -99,6 +104,10 @@ class StateMachine(Service):
     """AWS's StateMachineType: Standard is billed by transition, Express by run time and may answer its caller."""
     choices: dict[str, list[float]] = Field(default_factory=dict)
     """Choice -> how often each way is taken, in the order of the rules, Default last; adds to 1."""
+    items: dict[str, Annotated[int, Field(ge=0, le=100_000_000)]] = Field(default_factory=dict)
+    """Map -> how many items it has."""
+    result_bytes: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """State -> size of what a Task, or each item of a Map, gives on, bytes; 1,024 where nothing is said."""
     start_overhead: Duration | None = None
     """From the start until the first state is entered; None: the measured law."""
     task_overhead: Duration | None = None
@@ -171,8 +180,11 @@ class StateMachine(Service):
         """
         for error in self._language_problems():
             raise error
-        if self._scope.TimeoutSeconds is not None:
-            raise self._cannot("TimeoutSeconds of the machine", "take it out, and give the called functions timeout_s")
+        limits, own_s = data.quotas()["stepfunctions"], self._scope.TimeoutSeconds
+        if not isinstance(own_s, int | float | None):
+            raise self._cannot("TimeoutSeconds that the data computes", 'write a number: "TimeoutSeconds": 300')
+        is_express = self.workflow == "EXPRESS"
+        longest_s = float(limits["express_duration" if is_express else "standard_duration"]["value"])
         return Flow(
             steps=self._steps(self._scope),
             answers=self.answers(),
@@ -180,6 +192,9 @@ class StateMachine(Service):
             start_hop="stepfunctions_start",
             task_overhead=self.task_overhead,
             task_hop=f"stepfunctions_task_{self.workflow.lower()}",
+            timeout_s=min(longest_s, float(own_s)) if own_s is not None else longest_s,
+            largest_history=None if is_express else int(limits["history"]["value"]),
+            quota=self.workflow.lower(),
         )
 
     def _cannot(self, what: str, fix: str, state: str = "") -> SimulationError:
@@ -216,9 +231,10 @@ class StateMachine(Service):
             name=name,
             kind=kind,
             goto=state.Next,
-            link=name if kind == "task" else "",
+            **self._own(name, state),
+            is_too_large=self._result_bytes(name, state) > data.quotas()["stepfunctions"]["payload"]["value"],
             ways=tuple(zip(state.ways, self.choices[name], strict=True)) if kind == "choice" else (),
-            branches=tuple(self._steps(branch) for branch in state.Branches),
+            branches=tuple(self._steps(scope) for scope in state.scopes),
             wait_s=float(state.Seconds) if kind == "wait" else 0.0,
             error=state.Error,
             retriers=tuple(
@@ -234,6 +250,45 @@ class StateMachine(Service):
             ),
             catchers=tuple(Catcher(errors=c.ErrorEquals, goto=c.Next) for c in state.Catch),
         )
+
+    def _own(self, name: str, state: asl.State) -> dict[str, Any]:
+        """Return what only a task, or only a map, says."""
+        if state.Type == "Task":
+            pattern = asl.calls(state).pattern
+            times_s = [float(s) for s in (state.TimeoutSeconds, state.HeartbeatSeconds if pattern else None) if s]
+            wait_for = _WAITS.get(pattern, "end")
+            return {"link": name, "wait_for": wait_for, "timeout_s": min(times_s, default=None)}
+        if state.Type != "Map":
+            return {}
+        items = self._items(name) if not state.is_distributed else self._batches(name, state)
+        most = data.quotas()["stepfunctions"]["distributed_concurrency" if state.is_distributed else "map_concurrency"]
+        percentage = float(state.ToleratedFailurePercentage or 0)
+        tolerated = max(int(state.ToleratedFailureCount or 0), math.floor(percentage / 100 * items + 1e-9))
+        return {
+            "items": items,
+            "concurrency": min(int(state.MaxConcurrency or most["value"]), int(most["value"])),
+            "tolerated": tolerated if state.is_distributed else 0,
+            "has_children": state.is_distributed,
+        }
+
+    def _items(self, name: str) -> int:
+        """Return how many items a Map has."""
+        if name not in self.items:
+            fix = f'give items={{"{name}": 10}}'
+            raise SimulationError(f"{self._who(name)}: nothing says how many items it has", fix=fix)
+        return self.items[name]
+
+    def _batches(self, name: str, state: asl.State) -> int:
+        """Return how many child executions a distributed Map starts."""
+        size = state.ItemBatcher.get("MaxItemsPerBatch", 1)
+        return -(-self._items(name) // size) if isinstance(size, int) and size > 0 else self._items(name)
+
+    def _result_bytes(self, name: str, state: asl.State) -> int:
+        """Return the size of what a state gives on; a distributed Map may write its results to S3."""
+        size = self.result_bytes.get(name, _PAYLOAD_BYTES)
+        if state.Type == "Map":
+            return 0 if state.is_distributed else size * self._items(name)
+        return size if state.Type == "Task" else 0
 
     def meters(self) -> tuple[Meter, ...]:
         """Return transitions, or requests and run time by memory; [4]."""
@@ -256,7 +311,7 @@ class StateMachine(Service):
 
     def problems(self, names: Mapping[str, Service]) -> list[ConfigError]:
         """Return what AWS would refuse about the definition, and services that it names but the chain does not fit."""
-        return [*self._language_problems(), *self._service_problems(names)]
+        return [*self._language_problems(), *self._figure_problems(), *self._service_problems(names)]
 
     def _language_problems(self) -> list[ConfigError]:
         """Return what is wrong with the definition by itself."""
@@ -265,6 +320,18 @@ class StateMachine(Service):
             size = f"definition has {len(self._text)} characters; AWS takes 1048576"
             found.append(("", size, "move parts into machines of their own"))
         return [ConfigError(f"{self._who(state)}: {problem}", fix=fix) for state, problem, fix in found]
+
+    def _figure_problems(self) -> list[ConfigError]:
+        """Return figures for states that there are not."""
+        kinds = {"items": ("Map",), "result_bytes": ("Task", "Map")}
+        found = []
+        for field, types in kinds.items():
+            known = [name for name, state in asl.states(self._scope) if state.Type in types]
+            for name in getattr(self, field):
+                if name not in known:
+                    problem = f"{field}: {name!r} is no {' or '.join(types)} of the definition{nearest(name, known)}"
+                    found.append(ConfigError(f"{self._who()}: {problem}", fix=f"there: {', '.join(known) or 'none'}"))
+        return found
 
     def _service_problems(self, names: Mapping[str, Service]) -> list[ConfigError]:
         """Return services that are not there, or not of the kind that the task calls."""

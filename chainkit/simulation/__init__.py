@@ -2,7 +2,10 @@
 
 ===================  ============================================================================================
 draws.py             draws that belong to the request, and the tables that they go through
-loads.py             when requests arrive
+loads.py             when requests arrive: what a load is, and those of one rate
+rates.py             loads whose rate changes by plan: ramp, spike, calendar
+bursts.py            loads whose rate changes at random
+replay.py            traces; trace_files.py reads them
 lower.py             chain -> program: where requests enter, pools, buffers, fan-outs
 lower_calls.py       what a node's code does: steps, calls, hand-overs, filters
 lower_states.py      the states of a state machine

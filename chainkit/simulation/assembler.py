@@ -1,5 +1,6 @@
 """An assembler for the virtual machine: rows with labels, sites with shared tables, pools, buffers and counters."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,14 @@ import numpy.typing as npt
 
 from chainkit.distributions import Constant
 from chainkit.law import Law
+from chainkit.records import Pool
 from chainkit.simulation import draws
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+POOL_WORDS = 64
+"""Words of a pool's row; the layout stands in primitives.py."""
 FIRST_COUNTER = 40
 """Counters of nodes begin here among a run's integers."""
 
@@ -37,6 +41,12 @@ class Program:
     """Row -> (node, link id) for traces."""
     account_limit: int
     nobody_waits: bool
+    request_quota: float = math.inf
+    """Invocations per second that the account takes."""
+    most_in_flight: int = 1 << 40
+    """Messages that a buffer hides at once."""
+    keepers: tuple[tuple[str, Pool], ...] = ()
+    """Pools with provisioned environments or pings, which are tended at instants."""
     """True where requests enter at a queue, topic or bus."""
 
     def keyed_sites(self, seed: int, replication: int) -> IntArray:
@@ -151,7 +161,7 @@ class Assembler:
             site_names=tuple(self._site_names),
             site_rows=np.array(self._site_rows),
             table=table,
-            pools=np.concatenate([*pools, np.zeros(32, np.int64)]),
+            pools=np.concatenate([*pools, np.zeros(POOL_WORDS, np.int64)]),
             queues=np.concatenate([*queues, np.zeros(32, np.int64)]),
             counters=dict(self.counters),
             labels=dict(self.labels),

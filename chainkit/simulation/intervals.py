@@ -18,7 +18,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Tally
+    from chainkit.simulation.memory import Tally
 
 FRACTIONS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 TOO_FEW = "not enough requests"
@@ -153,7 +153,7 @@ def _likeness(samples: _Samples, shares: FloatArray, fraction: float) -> float:
 
 def _reaches(shares: FloatArray, fraction: float, slowest_s: float) -> float:
     """Return where a cumulative share first reaches a fraction, within a bin; infinite: nowhere."""
-    from chainkit.simulation.machine import time_in_bin
+    from chainkit.simulation.memory import time_in_bin
 
     reached = shares >= fraction
     j = int(reached.argmax())

@@ -15,14 +15,28 @@ from chainkit.patterns import passes
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import Assembler, IntArray
+from chainkit.simulation.assembler import POOL_WORDS, Assembler, IntArray
 from chainkit.wiring import Caller, EventSourceMapping, Invocation, Link, Redrive, Retry, Task
 
 ALWAYS, NOT_OK = 0xFFFF, 0xFFFE
+CAUGHT = NOT_OK & ~(1 << m.FATAL)
+"""Statuses that States.ALL catches."""
+ERRORS = 1 << m.ERROR | sum(1 << code for code in range(m.FIRST_NAME, m.LAST_NAME + 1))
+FAILURE_MASKS = {
+    "error": ERRORS,
+    "throttled": 1 << m.THROTTLED,
+    "timeout": 1 << m.TIMEOUT | 1 << m.IMPATIENT,
+    "service": 1 << m.SERVICE,
+}
+TURNED_AWAY = 1 << m.THROTTLED | 1 << m.SERVICE
+"""Statuses of an invocation that did not run."""
+OWN, TOKEN, TOKEN_OF_THIS = 0, 3, 4
+"""What becomes of what is spawned: a flow of its own, one whose end gives a token back, one that hands it on."""
 NEVER = 1 << 40
 ITEM = 65_536
 """What the next item of a link adds to its place."""
 UNIT_BYTES, EVENT_BYTES, HTTP_BYTES = 65_536, 262_144, 524_288
+MB_BYTES = 1_048_576
 """Payload per billed request of messaging; of an asynchronous event's first request; of an HTTP API [data/prices]."""
 
 
@@ -46,11 +60,25 @@ class Calls:
     """One chain on its way to a program: what every kind of node needs."""
 
     def __init__(
-        self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]], entry: str
+        self,
+        chain: Chain,
+        latency: Mapping[str, Law],
+        attributes: Mapping[str, Mapping[Any, float]],
+        entry: str,
+        account_concurrency: int | None = None,
+        *,
+        has_effects: bool = False,
     ) -> None:
         self.a = Assembler()
         self.chain = chain
         self.latency = latency
+        self.per_mb_s = latency["per_mb"].mean_s if "per_mb" in latency else 0.0
+        account = data.quotas()["lambda"]["account_concurrency"]["value"]
+        self.account_concurrency = int(account if account_concurrency is None else account_concurrency)
+        self.has_effects = has_effects
+        self.think: Law | None = None
+        self.limiters: dict[str, int] = {}
+        self.stations: list[IntArray] = []
         self.attributes = attributes
         self.entry = entry
         self.longest_s: dict[tuple[str, int], float] = {}
@@ -61,30 +89,61 @@ class Calls:
         self.pool_of: dict[str, int] = {}
         self.queue_of: dict[str, int] = {}
         self.stubs: list[tuple[str, str, Invocation]] = []
+        self.after_states: list[Callable[[], None]] = []
+        """What stands after the states of the machine that is being written."""
+        self.long_histories: dict[str, bool] = {}
+        self.deliveries: dict[str, str] = {}
+        """Links whose deliveries can fail -> where their tries start."""
         self.codes = self._error_codes()
         self.watched: dict[str, bool] = {}
         self._place_all()
 
     def _place_all(self) -> None:
         """Give each pool and each polled buffer its row."""
-        quotas = data.quotas()
         for name, behaviour in self.behaviours.items():
             if isinstance(behaviour, Pool):
-                row = np.zeros(32, np.int64)
-                row[m.LIMIT] = NEVER if behaviour.limit is None else behaviour.limit
-                row[m.IN_ACCOUNT] = int(behaviour.limit is None)
-                row[m.INIT_SITE] = self.a.law(f"{name}.init", behaviour.init)
-                row[m.OVERHEAD_SITE] = self.a.law(f"{name}.overhead", behaviour.overhead)
-                burst = float(quotas["lambda"]["scaling_environments"]["value"])
-                floats = row.view(np.float64)
-                floats[m.KEEP_F], floats[m.TIMEOUT_F] = behaviour.keep_alive_s, behaviour.timeout_s
-                floats[m.TOKENS_F] = floats[m.BURST_F] = burst
-                floats[m.REFILL_F] = burst / quotas["lambda"]["scaling_period"]["value"]
                 self.pool_of[name] = len(self.pools)
-                self.pools.append(row)
+                self.pools.append(self._pool_row(name, behaviour))
             elif isinstance(behaviour, Buffer) and self._mapping(name) is not None:
                 self.queue_of[name] = len(self.queues)
                 self.queues.append(self._queue_row(name, behaviour))
+
+    def _station(self, row: IntArray) -> int:
+        """Return the place of a new row behind those of the buffers."""
+        self.stations.append(row)
+        return len(self.queues) + len(self.stations) - 1
+
+    def _limiter(self, quota: str) -> int:
+        """Return the row of an account-wide rate limiter, made once."""
+        if quota not in self.limiters:
+            rate, burst = rate_quota(quota, self.chain.region)
+            row = np.zeros(32, np.int64)
+            floats = row.view(np.float64)
+            floats[m.STEP_F], floats[m.SLACK_F] = 1 / rate, (burst - 1) / rate
+            self.limiters[quota] = self._station(row)
+        return self.limiters[quota]
+
+    def _pool_row(self, name: str, pool: Pool) -> IntArray:
+        """Return the row of a pool."""
+        rules, a, row = data.quotas()["lambda"], self.a, np.zeros(POOL_WORDS, np.int64)
+        row[m.LIMIT] = NEVER if pool.limit is None else pool.limit
+        row[m.IN_ACCOUNT] = int(pool.limit is None)
+        row[m.INIT_SITE] = a.law(f"{name}.init", pool.init)
+        row[m.OVERHEAD_SITE] = a.law(f"{name}.overhead", pool.overhead)
+        burst = float(rules["scaling_environments"]["value"])
+        floats = row.view(np.float64)
+        is_fixed = isinstance(pool.keep_alive, Constant)
+        floats[m.KEEP_F], floats[m.TIMEOUT_F] = pool.keep_alive.mean_s, pool.timeout_s
+        floats[m.INIT_LIMIT_F] = np.inf if pool.init_limit_s is None else pool.init_limit_s
+        floats[m.TOKENS_F] = floats[m.BURST_F] = burst
+        floats[m.REFILL_F] = burst / rules["scaling_period"]["value"]
+        row[m.KEEP_SITE] = -1 if is_fixed else a.law(f"{name}.keep_alive", pool.keep_alive)
+        row[m.REUSE] = ("most_recent", "least_recent", "random").index(pool.reuse)
+        row[m.REUSE_SITE] = a.chance(f"{name}.reuse", 0.5)
+        row[m.SPEED_SITE] = a.law(f"{name}.speed", pool.speed)
+        is_plain = is_fixed and pool.reuse == "most_recent" and pool.speed is None and pool.provisioned is None
+        row[m.IS_SPECIAL] = int(not is_plain)
+        return row
 
     def _queue_row(self, name: str, behaviour: Buffer) -> IntArray:
         """Return the row of a polled buffer."""
@@ -96,12 +155,26 @@ class Calls:
         row[m.SIZE], row[m.MESSAGE_BYTES] = link.batch_size, self._bytes_into(name)
         row[m.MAX_RECEIVES] = redrive.max_receive_count if redrive is not None else NEVER
         start = link.maximum_concurrency or int(rules["concurrency_start"]["value"])
+        most = link.maximum_concurrency or int(rules["concurrency_max"]["value"])
+        ramp = "concurrency_per_minute"
+        if link.minimum_pollers is not None and link.maximum_pollers is not None:
+            each, ramp = int(rules["poller_concurrency"]["value"]), "poller_concurrency_per_minute"
+            start, most = each * link.minimum_pollers, each * link.maximum_pollers
         row[m.MOST] = row[m.START_MOST] = start
-        row[m.CAP] = link.maximum_concurrency or int(rules["concurrency_max"]["value"])
+        row[m.CAP] = most
         floats = row.view(np.float64)
-        floats[m.WINDOW_F], floats[m.VISIBILITY_F] = link.maximum_batching_window_s, behaviour.visibility_timeout_s
-        floats[m.RAMP_F] = 60.0 / rules["concurrency_per_minute"]["value"]
+        floats[m.WINDOW_F], floats[m.VISIBILITY_F] = link.maximum_batching_window_s, self._hidden_s(behaviour, link)
+        floats[m.RAMP_F] = 60.0 / rules[ramp]["value"]
         return row
+
+    def _hidden_s(self, buffer: Buffer, link: EventSourceMapping) -> float:
+        """Return the visibility timeout that the mapping really uses [with-sqs, 2023]."""
+        pool = self.behaviours[link.target]
+        assert isinstance(pool, Pool)
+        least_s = link.maximum_batching_window_s + pool.timeout_s
+        if least_s <= buffer.visibility_timeout_s:
+            return buffer.visibility_timeout_s
+        return float(least_s + data.quotas()["sqs_mapping"]["visibility_margin"]["value"])
 
     def _error_codes(self) -> dict[str, int]:
         """Return a status for each error name that some Retry or Catch tells apart."""
@@ -111,12 +184,13 @@ class Calls:
             s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in all_steps(b.steps) if s.error
         }
         names = sorted(told & raised)
-        if len(names) > 11:
+        most = m.LAST_NAME - m.FIRST_NAME + 1
+        if len(names) > most:
             raise SimulationError(
-                f"chain {self.chain.name!r}: Retry and Catch tell {len(names)} error names apart; at most 11 can be",
+                f"chain {self.chain.name!r}: Retry and Catch tell {len(names)} error names apart; at most {most} can",
                 fix="catch some of them together",
             )
-        return {name: 4 + k for k, name in enumerate(names)}
+        return {name: m.FIRST_NAME + k for k, name in enumerate(names)}
 
     def _mapping(self, queue: str) -> tuple[str, EventSourceMapping] | None:
         """Return (link id, mapping) of a polled queue."""
@@ -148,10 +222,17 @@ class Calls:
 
     def _hop(self, key: str) -> int:
         """Return the site of a link's latency, or -1 for none."""
-        link = self.links[key]
+        law = self._hop_law(self.links[key])
+        return -1 if law is None or law == Constant(0.0) else self.a.law(f"{key}.hop", law)
+
+    def _hop_law(self, link: Link) -> Law | None:
+        """Return the law of a link's latency: longer by what its payload takes."""
         name = link.hop(self.chain.service(link.target))
         law = self.latency.get(name) if name else None
-        return -1 if law is None or law == Constant(0.0) else self.a.law(f"{key}.hop", law)
+        size_s = getattr(link, "message_bytes", 0) / MB_BYTES * self.per_mb_s if name else 0.0
+        if size_s == 0:
+            return law
+        return Constant(size_s) if law is None else law.shifted(size_s)
 
     def _law(self, own: Law | None, hop: str) -> Law | None:
         """Return a service's own law, or the hop's; None for no time at all."""
@@ -184,6 +265,11 @@ class Calls:
             case Pool() if size > EVENT_BYTES:
                 self.a.emit(k.METER, self.a.counter("extra_requests", name), -(-(size - EVENT_BYTES) // UNIT_BYTES))
 
+    def _speed(self, name: str) -> int:
+        """Return the site of a pool's speed factor, or -1."""
+        pool = self.behaviours[name]
+        return self.a.law(f"{name}.speed", pool.speed) if isinstance(pool, Pool) else -1
+
     def _work(self, name: str, pool: Pool) -> tuple[int, int]:
         """Return the sites of a pool's work: usual, and first after an init."""
         work = self.a.law(f"{name}.duration", pool.work)
@@ -212,7 +298,7 @@ class Calls:
             rest = (cuts[i + 1][0] if i + 1 < len(cuts) else 1.0) - fraction
             if ends.work is not None and rest > 0:
                 work, first = ends.work
-                self.a.emit(k.WORK, first, work, ends.leave, g=float(rest))
+                self.a.emit(k.WORK, first, work, ends.leave, self._speed(name), g=float(rest))
         if not is_over:
             ends.over()
 
@@ -224,6 +310,7 @@ class Calls:
             if link.kind != "sync":
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
                 for item in range(link.count):
+                    self._take(link.target, ends.failed)
                     self._spawn(key, link.target, item, link.message_bytes)
                 self._after(with_end)
         is_relay = isinstance(self.behaviours[name], Relay)
@@ -238,7 +325,7 @@ class Calls:
         for n, (key, link) in enumerate(waits):
             assert isinstance(link, Invocation)
             self._queue_stub(f"{ends.leave}.{key}.branch", key, link)
-            a.emit(k.SPAWN, f"{ends.leave}.{key}.branch", -1, -1, 2 if n == 0 else 1)
+            a.emit(k.SPAWN, f"{ends.leave}.{key}.branch", -1, -1, 2 if n == 0 else 1, -1)
             a.mark(key)
         a.emit(k.WAIT, ends.leave if ends.watched else -1)
         a.emit(k.JOIN, 0, 0, ends.failed)
@@ -309,17 +396,42 @@ class Calls:
         if label is not None:
             self.a.label(label)
 
-    def _spawn(self, key: str, target: str, item: int, size: int | None = None) -> None:
-        """Write that one message leaves by a link."""
+    def _take(self, target: str, refused: str) -> None:
+        """Write that what is handed over counts against the account's quota of its target, if there is one."""
+        behaviour = self.behaviours[target]
+        if isinstance(behaviour, FanOut) and behaviour.quota:
+            self.a.emit(k.TAKE, self._limiter(f"{behaviour.quota}.put"), 0, refused)
+
+    def _spawn(
+        self, key: str, target: str, item: int, size: int | None = None, *, way: int = OWN, limiter: int = -1
+    ) -> None:
+        """Write that one message leaves by a link, and that sometimes it does so twice."""
+        a, start = self.a, self._delivery(key, target)
+        place = self._place(key) + ITEM * item
         self._meter_arrival(target, size)
-        self.a.emit(k.SPAWN, self._start(target), self._hop(key), self._place(key) + ITEM * item, 0)
-        self.a.mark(key)
+        a.emit(k.SPAWN, start, self._hop(key), place, way, limiter)
+        a.mark(key)
+        rate = getattr(self.links[key], "duplicate_rate", 0.0)
+        if rate > 0:
+            once = f"{key}.once{len(a.rows)}"
+            a.emit(k.DUPLICATE, place, a.chance(f"{key}.duplicate", rate), once)
+            self._meter_arrival(target, size)
+            a.emit(k.SPAWN, start, self._hop(key), place + ITEM // 2, way, limiter)
+            a.mark(key)
+            a.label(once)
+
+    def _delivery(self, key: str, target: str) -> str:
+        """Return the label at which what a link hands over starts: where deliveries fail, their tries."""
+        if getattr(self.links[key], "delivery_error_rate", 0.0) > 0:
+            self.deliveries.setdefault(key, f"{key}.deliver")
+            return f"{key}.deliver"
+        return self._start(target)
 
     def _call(self, key: str, link: Caller, ends: "Ends") -> None:
         """Write one synchronous call and what its failure does."""
         assert isinstance(link, Invocation)
         a, watch = self.a, ends.leave if ends.watched else -1
-        if link.retry is None and link.client_timeout_s is None:
+        if link.retry is None and link.client_timeout_s is None and link.breaker is None:
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), watch)
         else:
             self._queue_stub(f"{ends.leave}.{key}.stub", key, link)
@@ -344,6 +456,9 @@ class Calls:
         if label.endswith(".branch"):
             with_end = self._only_if(link.source, key, link, label)
         a.label(f"{label}.try")
+        breaker = self._breaker(key, link)
+        if breaker >= 0:
+            a.emit(k.ASK, breaker, 0, over)
         if link.client_timeout_s is None:
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), -1)
         else:
@@ -356,6 +471,8 @@ class Calls:
             a.emit(k.JUMP, 1 << m.THROTTLED, 0, f"{label}.refused")
         a.emit(k.ALIVE, f"{label}.back", 1)
         a.label(f"{label}.answered")
+        if breaker >= 0:
+            a.emit(k.TELL, breaker)
         if link.retry is not None:
             self._caller_retry(link.retry, key, f"{label}.again", over)
         if with_end is not None:
@@ -380,17 +497,36 @@ class Calls:
             a.emit(k.PATIENCE, g=float(link.client_timeout_s))
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), f"{label}.impatient")
             a.mark(key)
+            a.emit(k.JUMP, 1 << m.IMPATIENT, 0, f"{label}.expired")  # an execution that took too long, not this caller
             a.emit(k.RET)
+            a.label(f"{label}.expired")
+            a.emit(k.STATUS_, m.TIMEOUT, 0, f"{label}.back")
             a.label(f"{label}.impatient")
             a.emit(k.STATUS_, m.IMPATIENT, 0, f"{label}.back")
             a.label(f"{label}.late")
             a.emit(k.ALIVE, f"{label}.back")
             a.emit(k.STATUS_, m.TIMEOUT, 0, f"{label}.answered")
 
+    def _breaker(self, key: str, link: Invocation) -> int:
+        """Return the row of a link's circuit breaker, or -1."""
+        if link.breaker is None:
+            return -1
+        if key not in self.limiters:
+            row = np.zeros(32, np.int64)
+            floats = row.view(np.float64)
+            row[m.B_FAILURES] = link.breaker.failures
+            floats[m.B_WINDOW_F], floats[m.B_OPEN_F] = link.breaker.window_s, link.breaker.open_s
+            self.limiters[key] = self._station(row)
+        return self.limiters[key]
+
     def _caller_retry(self, retry: Retry, key: str, back: str, over: str) -> None:
         """Write a caller's own retry policy: every failure but an answer."""
-        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.has_full_jitter else 0
-        word = NOT_OK | (int(retry.has_full_jitter) << 19) | ((retry.max_attempts - 1) << 24)
+        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.jitter != "none" else 0
+        kinds = (int(retry.jitter == "full") << 19) | (int(retry.jitter == "decorrelated") << 20)
+        mask = 0
+        for failure in retry.errors:
+            mask |= FAILURE_MASKS[failure]
+        word = mask | kinds | ((retry.max_attempts - 1) << 24)
         self.a.emit(
             k.RETRY, word, jitter << 32, back, over,
             float(retry.interval_s), float(retry.backoff_rate), float(retry.max_delay_s),
@@ -424,6 +560,21 @@ class Calls:
         hop = link.hop(self.chain.service(link.target))
         tight = self._tight_s(link.target, target, 1, above)
         return self.a.greatest_s(self.latency.get(hop)) + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
+
+
+def rate_quota(quota: str, region: str) -> tuple[float, float]:
+    """Return requests per second and burst of an account's quota in a region (data/quotas.json)."""
+    quotas = data.quotas()
+    if quota.startswith("eventbridge"):
+        what = "put_events" if quota.endswith("put") else "invocations"
+        rules = quotas["eventbridge"]
+        rate = rules[f"{what}_by_region"]["value"].get(region, rules[f"{what}_elsewhere"]["value"])
+        return float(rate), float(rate)
+    rules = quotas["stepfunctions"]
+    name = quota.replace(".", "_")
+    is_large = region in rules["large_regions"]["value"] or f"{name}_rate_elsewhere" not in rules
+    tail = "" if is_large else "_elsewhere"
+    return float(rules[f"{name}_rate{tail}"]["value"]), float(rules[f"{name}_bucket{tail}"]["value"])
 
 
 def waits(task: Task) -> bool:

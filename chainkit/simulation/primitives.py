@@ -27,6 +27,8 @@ PC, PARENT, REQUEST, ROOT, SALT, START, LINK, STATE = range(8)
 BATCH, BATCH_COUNT = -(1 << 63), 0x3FFF
 STATUS, WAITING, WATCHED, COLD, DOOMED, FAILED, FORKED = 15, 16, 32, 64, 128, 256, 512
 RECEIVE, RECEIVES, RECEIVE_SHIFT = 1 << 10, 0x3FFF << 10, 10
+COPIED = WATCHED
+"""Of a message: it has become visible again while its batch still runs."""
 STRAND = 1 << 10
 """Of a caller's own branch; the same bit counts the receives of a message, which is never one."""
 ENDED = FORKED
@@ -34,27 +36,44 @@ ENDED = FORKED
 ONE, COUNT, COUNT_SHIFT = 1 << 24, 0xFFFF << 24, 24
 SLOT = 0xFFFFFF
 LIVE = 1 << 32
-OK, ERROR, THROTTLED, TIMEOUT = 0, 1, 2, 3
-IMPATIENT = 15
-"""A caller gave up waiting; 4 to 14 are error names that some Retry or Catch tells apart."""
+OK, ERROR, THROTTLED, TIMEOUT, SERVICE = 0, 1, 2, 3, 4
+FIRST_NAME, LAST_NAME = 5, 13
+"""Statuses between are error names that some Retry or Catch tells apart."""
+FATAL, IMPATIENT = 14, 15
+"""What nothing catches; a caller, or a state, gave up waiting."""
 GENERATIONS = 0x7FFFFF
 
-# --- a pool of environments, 32 words; f: a float ---
+# --- a pool of environments, 64 words; f: a float ---
+POOL_SHIFT = 6
 (RUNNING, LIMIT, HEAD, TAIL, COLD_STARTS, INVOCATIONS, THROTTLES, PEAK, IN_ACCOUNT, ERRORS, TIMEOUTS, RING, KEEP_F,
  TIMEOUT_F, BUSY_F, IDLE_F, INIT_SITE, BILLED_MS, OVERHEAD_SITE, TOKENS_F, TOKENS_AT_F, INIT_MS_F, BURST_F,
- REFILL_F, SINCE_F) = range(25)  # fmt: skip
-# SINCE_F  sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
+ REFILL_F, SINCE_F, INIT_LIMIT_F, IS_SPECIAL, KEEP_SITE, REUSE, REUSE_SITE, SPEED_SITE, NUMBER, READY_ROW,
+ EXCESS) = range(34)  # fmt: skip
+# SINCE_F    sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
+# RING       its idle environments: when each became idle, oldest first. Of a special pool (law of keep-alive, reuse
+#            order, speed factor, provisioned ones) two words each: when it will be gone, its number
+# IDLE_F     of a special pool: sum of the ends less the sum of the beginnings of idle times
+# READY_ROW  row of the provisioned environments, 0 for none; NUMBER the next environment's; EXCESS: provisioned
+#            environments that go as soon as they are free
+MOST_RECENT, LEAST_RECENT, RANDOM = 0, 1, 2
 
 # --- a buffer, 32 words ---
 (FIRST, LAST, WAITING_NOW, SIZE, BATCHES_NOW, MOST, ARMED, BATCH_PC, AFTER_PC, DEAD_PC, MAX_RECEIVES, CAP, BATCHES,
  RECEIVED, DEAD_LETTERS, TICK_FRAME, PEAK_WAITING, WINDOW_F, VISIBILITY_F, AGAIN_PC, RAMP_FRAME, RAMPING, START_MOST,
- RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, EMPTIED_F, RETURNED, SINCE_Q_F) = range(31)  # fmt: skip
+ RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, EMPTIED_F, RETURNED, SINCE_Q_F,
+ IN_FLIGHT) = range(32)  # fmt: skip
 # SINCE_Q_F  sum of the instants since which what waits now has waited; EMPTIED_F  when the last that waited was taken
+
+# --- a rate limiter and a circuit breaker, rows of the same array ---
+(TAT_F, STEP_F, SLACK_F, REFUSALS) = range(4)
+(B_STATE, B_COUNT, B_SINCE_F, B_OPENED_F, B_FAILURES, B_WINDOW_F, B_OPEN_F, B_REFUSALS) = range(8)
+CLOSED, OPEN, ON_TRIAL = 0, 1, 2
 
 # --- the machine's own state ---
 (G_HEAP, G_FREE, G_FREE_COUNT, G_TAKEN, G_ACCOUNT, G_ACCOUNT_LIMIT, G_READY, G_READY_LAST, G_FINAL, G_FIRST_REQUEST,
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
- G_NOW_F, G_BUDGET, G_NUMBERED) = range(25)  # fmt: skip
+ G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
+ G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC) = range(35)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -234,7 +253,7 @@ def arrivals(sites_, table_, site, first, start, out_):
 
 # --- the event heap: binary; entries (time bits, class << 61 | request << 24 | frame) side by side; the root is
 # replaced where the event just taken reschedules. Ties: class (ends before timers), request, salt, then program order.
-CLASS_SHIFT, END, TIMER = 61, 0, 1
+CLASS_SHIFT, END, TIMER, ARRIVAL = 61, 0, 1, 2
 
 
 @njit(**OPTIONS)
@@ -299,6 +318,66 @@ def tally(histograms, sums, which, x):
     sums[2 * which + 1] += x * x
 
 
+# --- idle environments of a special pool ---
+ENVIRONMENT, READY_BIT = 25, 1 << 24
+"""Of the ROOT of a frame that runs in an environment: its number from that bit on; whether it is provisioned."""
+
+
+@njit(**OPTIONS)
+def put_idle(pools, pools_f, ring, p, mask, at, until, number):
+    """Put an environment among the idle ones, to be gone at `until`."""
+    k = pools[p + RING] + 2 * (pools[p + TAIL] & mask)
+    ring[k], ring[k + 1] = until, number
+    pools[p + TAIL] += 1
+    pools_f[p + IDLE_F] -= at
+
+
+@njit(**OPTIONS)
+def seek(pools, pools_f, ring, sites, p, mask, t, request, salt):
+    """Take an idle environment out by the pool's reuse order and return its number, -1 for none; gone ones go."""
+    base, head, tail = pools[p + RING], pools[p + HEAD], pools[p + TAIL]
+    if pools[p + REUSE] == RANDOM:  # close the gaps that gone ones leave, then pick
+        kept = head
+        for i in range(head, tail):
+            k, j = base + 2 * (i & mask), base + 2 * (kept & mask)
+            if ring[k] > t:
+                ring[j], ring[j + 1] = ring[k], ring[k + 1]
+                kept += 1
+            else:
+                pools_f[p + IDLE_F] += ring[k]
+        tail = kept
+        number = np.int64(-1)
+        if tail > head:
+            u = np.float64(word(sites[((pools[p + REUSE_SITE] & PAGE) << 3) + 1], request, salt)) * 2.0**-64
+            n = tail - head
+            pick = head + min(np.int64(u * n), n - 1)
+            number = np.int64(ring[base + 2 * (pick & mask) + 1])
+            for i in range(pick, tail - 1):
+                k, j = base + 2 * ((i + 1) & mask), base + 2 * (i & mask)
+                ring[j], ring[j + 1] = ring[k], ring[k + 1]
+            tail -= 1
+            pools_f[p + IDLE_F] += t
+        pools[p + TAIL] = tail
+        return number
+    while tail > head and ring[base + 2 * (head & mask)] <= t:
+        pools_f[p + IDLE_F] += ring[base + 2 * (head & mask)]
+        head += 1
+    pools[p + HEAD] = head
+    while tail > head:
+        if pools[p + REUSE] == MOST_RECENT:
+            tail -= 1
+            k = base + 2 * (tail & mask)
+        else:
+            k = base + 2 * (head & mask)
+            head += 1
+        pools[p + HEAD], pools[p + TAIL] = head, tail
+        if ring[k] > t:
+            pools_f[p + IDLE_F] += t
+            return np.int64(ring[k + 1])
+        pools_f[p + IDLE_F] += ring[k]
+    return -1
+
+
 # --- frames: a free list, and a list of those that run next in the same instant, first come first served ---
 TRACE_WORDS = 10
 """Words of a trace row: time, row of the program, frame, state, salt, request, kind, other frame, two numbers."""
@@ -338,6 +417,91 @@ def make_ready(frames, g, f):
     else:
         frames[((g[G_READY_LAST] & SLOT) << 3) + LINK] = f
     g[G_READY_LAST] = f
+
+
+@njit(**OPTIONS)
+def item(frames, g, f, i, pc):
+    """Return a new frame that runs item `i` of a map."""
+    k = take(frames, g)
+    b, e = (f & SLOT) << 3, k << 3
+    frames[e + PC] = pc
+    frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | (f & SLOT)
+    frames[e + REQUEST] = frames[b + REQUEST]
+    frames[e + ROOT] = frames[b + ROOT] & SLOT
+    frames[e + SALT] = descended(frames[b + SALT], 65_536 * (i + 1))
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | STRAND
+    return k
+
+
+@njit(**OPTIONS)
+def copy_of(frames, g, m, pc):
+    """Return a copy of a message that has become visible while its batch still runs."""
+    k = take(frames, g)
+    b, e = (m & SLOT) << 3, k << 3
+    frames[e + PC], frames[e + PARENT] = pc, frames[b + PARENT]
+    frames[e + REQUEST], frames[e + SALT] = frames[b + REQUEST], frames[b + SALT]
+    frames[e + ROOT] = frames[b + ROOT] & SLOT
+    frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | (frames[b + STATE] & RECEIVES)
+    frames[b + STATE] |= COPIED
+    return k
+
+
+# --- rate limiters and circuit breakers ---
+
+
+@njit(**OPTIONS)
+def taken_in(rows, rows_f, k, t):
+    """Tell whether a rate limiter lets something through now, and count it."""
+    x = max(rows_f[k + TAT_F], t)
+    if x - t > rows_f[k + SLACK_F]:
+        rows[k + REFUSALS] += 1
+        return False
+    rows_f[k + TAT_F] = x + rows_f[k + STEP_F]
+    return True
+
+
+@njit(**OPTIONS)
+def paced(rows_f, k, t):
+    """Return when a rate limiter lets something through that comes now."""
+    x = max(rows_f[k + TAT_F], t)
+    rows_f[k + TAT_F] = x + rows_f[k + STEP_F]
+    return max(t, x - rows_f[k + SLACK_F])
+
+
+@njit(**OPTIONS)
+def asked(rows, rows_f, k, frames, b, t):
+    """Tell whether a circuit breaker lets a call be made; one on trial is marked."""
+    frames[b + STATE] &= ~DOOMED
+    if rows[k + B_STATE] == CLOSED:
+        return True
+    if t < rows_f[k + B_OPENED_F] + rows_f[k + B_OPEN_F]:
+        rows[k + B_REFUSALS] += 1
+        return False
+    rows[k + B_STATE] = ON_TRIAL
+    rows_f[k + B_OPENED_F] = t
+    frames[b + STATE] |= DOOMED
+    return True
+
+
+@njit(**OPTIONS)
+def told(rows, rows_f, k, frames, b, t):
+    """Tell a circuit breaker how a call ended."""
+    has_failed, is_trial = frames[b + STATE] & STATUS != OK, frames[b + STATE] & DOOMED != 0
+    frames[b + STATE] &= ~DOOMED
+    if is_trial:
+        rows[k + B_STATE] = OPEN if has_failed else CLOSED
+        rows[k + B_COUNT] = 0
+        rows_f[k + B_SINCE_F] = t
+        rows_f[k + B_OPENED_F] = t
+    elif has_failed and rows[k + B_STATE] == CLOSED:
+        if t - rows_f[k + B_SINCE_F] > rows_f[k + B_WINDOW_F]:
+            rows[k + B_COUNT] = 0
+            rows_f[k + B_SINCE_F] = t
+        rows[k + B_COUNT] += 1
+        if rows[k + B_COUNT] >= rows[k + B_FAILURES]:
+            rows[k + B_STATE] = OPEN
+            rows_f[k + B_OPENED_F] = t
 
 
 @njit(**OPTIONS)

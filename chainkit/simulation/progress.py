@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chainkit.simulation.machine import Tally, Told
+    from chainkit.simulation.memory import Tally, Told
 
 LONG = 5_000_000
 """Requests from which on a run shows a progress bar."""

@@ -17,14 +17,14 @@ from chainkit.simulation import intervals, tables
 from chainkit.simulation.assembler import Program
 from chainkit.simulation.intervals import FRACTIONS as FRACTIONS
 from chainkit.simulation.intervals import student_t as student_t
-from chainkit.simulation.loads import Load
+from chainkit.simulation.loads import ClosedLoop, Load
 from chainkit.simulation.progress import Crew
 from chainkit.simulation.tables import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Control, Tally, Told
+    from chainkit.simulation.memory import Control, Tally, Told
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -266,6 +266,7 @@ def simulate(
     latency: Mapping[str, Any] | None = None,
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
+    account_concurrency: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
 
@@ -281,6 +282,8 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
+    account_concurrency : environments that all functions of the account may have at once, 10 or more; its request quota
+        is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
 
     An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
     the finished replications, or where none is finished yet those that run, ended early; its summary says so.
@@ -306,13 +309,16 @@ def simulate(
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep)
+    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
-    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
+    load.check_requests(-(-requests // replications), replications)
+    think = load.think if isinstance(load, ClosedLoop) else None
+    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes, account_concurrency, think=think)
     bounds = _bounds(requests, replications)
     kept: dict[str, Any] = {"warmup_fraction": warmup_fraction, "keep": keep == "requests", "drain_s": drain_s}
-    batches = intervals.BATCHES if replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH else 1
+    is_long = replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH
+    batches = intervals.BATCHES if is_long and think is None else 1  # users do not come in an order
 
     def one(r: int, told: "Told") -> "Tally":
         return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)
@@ -325,16 +331,24 @@ def simulate(
     )  # fmt: skip
 
 
-def _check(requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None) -> None:
+def _check(
+    requests: int,
+    replications: int,
+    warmup_fraction: float,
+    drain_s: float,
+    keep: str | None,
+    account_concurrency: int | None,
+) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
         ("requests", requests, 1, 2e9, "1..2,000,000,000"),
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
+        ("account_concurrency", 10 if account_concurrency is None else account_concurrency, 10, 1e6, "10..1,000,000"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications")
+        whole = name in ("requests", "replications", "account_concurrency")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")

@@ -10,7 +10,7 @@ from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import Program
 from chainkit.simulation.lives import Life, Moment, Paths, Story, stories
-from chainkit.simulation.machine import Tally
+from chainkit.simulation.memory import Tally
 
 OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
 STATUSES = {m.OK: "ok", m.ERROR: "error", m.THROTTLED: "throttled", m.TIMEOUT: "timeout", m.IMPATIENT: "timeout"}

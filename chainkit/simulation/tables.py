@@ -13,7 +13,7 @@ from chainkit.simulation.assembler import IntArray, Program
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Tally
+    from chainkit.simulation.memory import Tally
 
 OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
 """In the machine's order, the worst last."""
@@ -38,7 +38,7 @@ def nodes(chain: Chain, program: Program, tallies: Sequence["Tally"], requests: 
 
     rows: dict[str, dict[str, float]] = {name: {} for name in chain.services}
     for name in program.pool_nodes:
-        rows[name] = _pool_figures(name, tallies, requests)
+        rows[name] = _pool_figures(program, name, tallies, requests)
     for name in program.queue_nodes:
         rows[name] = _queue_figures(name, tallies)
     for name, counter in program.counters:
@@ -54,12 +54,15 @@ def _sums(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: sum(row[key] for row in each) for key in each[0]}
 
 
-def _pool_figures(name: str, tallies: Sequence["Tally"], requests: int) -> dict[str, float]:
+def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], requests: int) -> dict[str, float]:
     """Return what a pool of environments did."""
     total = _sums([tally.pools[name] for tally in tallies])
     runs, span_s = max(total["invocations"], 1), sum(tally.span_s for tally in tallies)
     busy_s, idle_s = (sum(tally.areas[name][i] for tally in tallies) for i in (0, 1))
-    tries = total["invocations"] + total["throttles"] + total.get("service_errors", 0)
+    others = {what: counted(program, tallies, name, what) for what in ("service_errors", "pings")}
+    tries = total["invocations"] - others["pings"] + total["throttles"] + others["service_errors"]
+    if "ready_runs" in total:
+        others |= {"spill_over": total["invocations"] - total["ready_runs"], "provisioned_s": total["provisioned_s"]}
     return {
         "invocations": total["invocations"],
         "cold_starts": total["cold_starts"],
@@ -74,6 +77,7 @@ def _pool_figures(name: str, tallies: Sequence["Tally"], requests: int) -> dict[
         "environments_mean": (busy_s + idle_s) / span_s,
         "idle_mean": idle_s / span_s,
         "billed_s": total["billed_ms"] / 1000,
+        **{what: figure for what, figure in others.items() if figure or what in ("spill_over", "provisioned_s")},
     }
 
 

@@ -62,7 +62,7 @@ def topic_that_nobody_reads() -> Case:
 
 def inits_of_a_batch_that_calls() -> Case:
     """Init and overhead of a batch are added up before the first unit's work: a matter of the last bit."""
-    pay = function("pay", first_duration=0.5, init=Uniform(0.1, 0.3), keep_alive_s=0.5, timeout_s=2)
+    pay = function("pay", first_duration=0.5, init=Uniform(0.1, 0.3), keep_alive=0.5, timeout_s=2)
     chain = chain_of(ck.SqsQueue("q"), pay, function("bank"))
     chain.connect("q", "pay", batch_size=4, maximum_batching_window_s=1, report_batch_item_failures=True)
     chain.connect("pay", "bank")

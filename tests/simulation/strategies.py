@@ -36,7 +36,7 @@ def functions(draw: Any, name: str) -> Service:
         "poison_fraction": SOME,
         "reserved_concurrency": st.sampled_from([0, 1, 3]),
         "maximum_retry_attempts": st.integers(0, 2),
-        "keep_alive_s": st.sampled_from([0.0, 0.5, 5.0]),
+        "keep_alive": st.sampled_from([0.0, 0.5, 5.0]),
         "error_name": st.just("Trouble"),
     }
     settings = draw(st.fixed_dictionaries({}, optional=optional))
@@ -111,7 +111,7 @@ def options(draw: Any, word: str) -> dict[str, Any]:
         max_attempts=st.integers(1, 4),
         interval_s=st.sampled_from([0.1, 1.0]),
         max_delay_s=st.sampled_from([0.15, 20.0]),
-        has_full_jitter=st.booleans(),
+        jitter=st.sampled_from(["none", "full"]),
     )
     known: dict[str, dict[str, Any]] = {
         "sync": {

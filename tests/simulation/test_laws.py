@@ -170,7 +170,7 @@ def test_halving_all_times_halves_all_results() -> None:
     def run(scale: int) -> ck.Run:
         pay = ck.LambdaFunction(
             "pay", duration=LogNormal(p50_s=0.5 * scale, p99_s=2.0 * scale), init=Exponential(mean_s=0.25 * scale),
-            timeout_s=4 * scale, keep_alive_s=8.0 * scale, error_rate=0.1, reserved_concurrency=20,
+            timeout_s=4 * scale, keep_alive=8.0 * scale, error_rate=0.1, reserved_concurrency=20,
         )  # fmt: skip
         chain = chain_of(function("f", Exponential(mean_s=0.25 * scale)), pay)
         chain.connect("f", "pay", retry=ck.Retry(max_attempts=3, interval_s=0.5 * scale), client_timeout_s=2.0 * scale)
@@ -290,7 +290,7 @@ def test_a_loop_of_states_is_walked_a_geometric_number_of_times() -> None:
 def test_cold_starts_are_those_of_simfaas() -> None:
     # SimFaaS base case (pacslab/simfaas, examples/02), run again with ten million seconds: p_cold 0.001339 +- 0.000011,
     # running 1.7917 +- 0.0009; standard deviation from run to run of 1e6 s: 3.4e-5 and 0.0027.
-    f = function("f", Exponential(mean_s=1.991), first_duration=Exponential(mean_s=2.244), keep_alive_s=600.0)
+    f = function("f", Exponential(mean_s=1.991), first_duration=Exponential(mean_s=2.244), keep_alive=600.0)
     run = simulate(chain_of(f), Poisson(rate_per_s=0.9), 3_600_000, replications=4, keep=None)
     cold = float(run.nodes.loc["f", "cold_fraction"])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, note, settings
 
 import chainkit as ck
-from chainkit.simulation import lives, machine
+from chainkit.simulation import lives, machine, memory
 from tests.simulation.case import Case, chain_of, function
 from tests.simulation.cases import CASES
 from tests.simulation.strategies import cases
@@ -125,7 +125,7 @@ def test_what_the_caller_no_longer_waits_for_is_in_the_completion_alone():
 
 
 def test_a_trace_that_does_not_fit_is_cut_and_says_so(monkeypatch):
-    monkeypatch.setattr(machine, "MOST_TRACE_ROWS", machine.TRACE_ROWS)
+    monkeypatch.setattr(memory, "MOST_TRACE_ROWS", memory.TRACE_ROWS)
     case = CASES["poller_ramp"]()
     _, whole = traced(case)
     case = Case(case.chain, case.load, 200 * case.requests, case.at, case.has_hops)

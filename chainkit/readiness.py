@@ -1,0 +1,104 @@
+"""Settings that keep environments ready: Application Auto Scaling of provisioned concurrency, and warmers.
+
+Sources  [1] Application Auto Scaling on provisioned concurrency: AWS Lambda Developer Guide, provisioned-concurrency
+             (2023): target tracking, about three minutes over the target before it scales out, in below 90 % of it
+Checked  2026-11-27
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from chainkit.declared import declared
+from chainkit.distributions import Constant, Duration
+from chainkit.errors import ConfigError
+from chainkit.records import Pings, Provisioned
+
+
+def _as_tuples(value: Any) -> Any:
+    """Return a design file's list of lists as a list of tuples."""
+    return [tuple(each) if isinstance(each, list) else each for each in value] if isinstance(value, list) else value
+
+
+@declared
+class ProvisionedScaling:
+    """How the number of provisioned environments follows use and the clock.
+
+    Examples
+    --------
+    >>> ProvisionedScaling(minimum=2, maximum=20).target
+    0.7
+    """
+
+    minimum: int = Field(ge=0, le=10_000)
+    """Fewest environments."""
+    maximum: int = Field(ge=0, le=10_000)
+    """Most environments."""
+    target: float | None = Field(default=0.7, gt=0, le=1, json_schema_extra={"source": "[1]"})
+    """Share of them in use that target tracking aims at; None: no tracking."""
+    schedule: Annotated[list[tuple[float, int, int]], BeforeValidator(_as_tuples)] = Field(default_factory=list)
+    """(seconds after the start, minimum, maximum): scheduled actions."""
+    every_s: float | None = Field(default=86_400.0, gt=0)
+    """The schedule begins anew after so long, seconds; None: it happens once."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _in_order(cls, schedule: list[tuple[float, int, int]]) -> list[tuple[float, int, int]]:
+        """Refuse instants before the start or out of order, and a maximum below its minimum."""
+        times_s = [at_s for at_s, _, _ in schedule]
+        if times_s != sorted(set(times_s)) or any(at_s < 0 for at_s in times_s):
+            raise ConfigError(f"{times_s} are no instants in order", fix="give seconds from 0 up, each once")
+        for at_s, low, high in schedule:
+            if not 0 <= low <= high <= 10_000:
+                problem = f"minimum {low} and maximum {high} at {at_s:g} s do not fit"
+                raise ConfigError(problem, fix="give 0 <= minimum <= maximum <= 10000")
+        return schedule
+
+    def provisioned(self, count: int) -> Provisioned:
+        """Return the record of `count` environments that follow this scaling."""
+        return Provisioned(
+            count=count,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            target=self.target,
+            schedule=tuple((float(at_s), low, high) for at_s, low, high in self.schedule),
+            every_s=self.every_s,
+        )
+
+
+@declared
+class Warmer:
+    """Pings on a timer, so many at once, that keep so many environments warm.
+
+    Examples
+    --------
+    >>> Warmer(environments=3).every_s
+    300.0
+    """
+
+    every_s: float = Field(default=300.0, ge=60, le=86_400, json_schema_extra={"source": "a schedule's least is 60 s"})
+    """How often, seconds."""
+    environments: int = Field(default=1, ge=1, le=1_000)
+    """How many pings at once."""
+    duration: Duration = Constant(0.01)
+    """How long a ping runs; long enough that they overlap."""
+
+    def pings(self) -> Pings:
+        """Return the record of these pings."""
+        return Pings(every_s=self.every_s, environments=self.environments, work=self.duration)
+
+
+def _as(cls: Any) -> BeforeValidator:
+    """Return what makes an object of a design file's mapping; anything else stays as it is."""
+
+    def made(value: Any) -> Any:
+        is_settings = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+        return cls(**value) if is_settings else value
+
+    return BeforeValidator(made)
+
+
+ProvisionedScalingSetting = Annotated[ProvisionedScaling | None, _as(ProvisionedScaling)]
+"""Scaling, as an object or as a design file's mapping."""
+WarmerSetting = Annotated[Warmer | None, _as(Warmer)]
+"""A warmer, as an object or as a design file's mapping."""
