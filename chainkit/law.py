@@ -104,18 +104,6 @@ class Law(ABC):
         """
         return self._scaled(number(type(self).__name__, "factor", factor, real("factor", above=0)))
 
-    def shifted(self, by_s: float) -> "Law":
-        """Return the law of this duration and `by_s` (0 or more) seconds.
-
-        >>> from chainkit.distributions import Exponential
-        >>> Exponential(mean_s=0.5).shifted(0.25)
-        Exponential(mean_s=0.75, shift_s=0.25)
-        """
-        times = {name: time_s + by_s for name, time_s in self._times_given().items()}
-        if "shift_s" in (each.name for each in fields(self)):
-            times.setdefault("shift_s", by_s)
-        return replace(self, **times)
-
     def standard(self) -> "Standard":
         """Return this law as `shift + scale * unit`, where laws of one shape share one unit, of mean 1 for most.
 

@@ -282,7 +282,7 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
-    account_concurrency : environments that all functions of the account may have at once, 10 or more; its request quota
+    account_concurrency : environments that all functions of the account may have at once, 1 or more; its request quota
         is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
 
     An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
@@ -345,7 +345,7 @@ def _check(
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
-        ("account_concurrency", 10 if account_concurrency is None else account_concurrency, 10, 1e6, "10..1,000,000"),
+        ("account_concurrency", 1 if account_concurrency is None else account_concurrency, 1, 1e6, "1..1,000,000"),
     )
     for name, value, low, high, text in limits:
         whole = name in ("requests", "replications", "account_concurrency")

@@ -52,7 +52,8 @@ class Case:
         load = f"{type(self.load).__name__}({self.load.rate_per_s}, attributes=KINDS)"
         if isinstance(self.load, ClosedLoop):
             load = f"ClosedLoop({self.load.users}, {self.load.think!r}, attributes=KINDS)"
-        rest = f"{self.requests}, {self.at!r}, {self.has_hops}, {self.drain_s}, {self.account_concurrency}, {self.per_mb_s}"
+        rest = f"{self.requests}, {self.at!r}, {self.has_hops}, {self.drain_s}"
+        rest += f", {self.account_concurrency}, {self.per_mb_s}"
         return f"Case(ck.Chain.from_plain({self.chain.to_plain()}), {load}, {rest})"
 
 

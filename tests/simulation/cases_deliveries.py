@@ -91,12 +91,12 @@ def deliveries_of_a_topic() -> Case:
 @case
 def deliveries_of_a_topic_that_never_arrive() -> Case:
     """100,015 tries take 23 days: when the run ends they are still under way."""
-    return Case(topic_chain(delivery_error_rate=1.0), requests=10, drain_s=600.0)
+    return Case(topic_chain(delivery_error_rate=1.0), requests=10, at="t", drain_s=600.0)
 
 
 @case
 def deliveries_of_a_bus() -> Case:
-    """EventBridge tries again with growing waits until attempts or age are used up; then the dead-letter queue has it."""
+    """EventBridge tries again until attempts or age are used up; then the dead-letter queue has it."""
     chain = chain_of(ck.EventBus("b"), function("f", error_rate=0.1, maximum_event_age_s=60), ck.SqsQueue("q"))
     for service in (ck.SqsQueue("dead"), ck.SqsQueue("kept"), ck.SnsTopic("t"), function("g")):
         chain.add(service)

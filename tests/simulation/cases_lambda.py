@@ -137,7 +137,7 @@ def errors_of_the_service() -> Case:
 @case
 def nothing_but_errors_of_the_service() -> Case:
     """Events of which every attempt is answered with a 5xx live until they are too old."""
-    chain = chain_of(function("f"), function("g", service_error_rate=1.0, maximum_event_age_s=60), ck.SqsQueue("dead"))
+    chain = chain_of(function("f"), function("g", service_error_rate=1.0, maximum_event_age_s=60))
     chain.connect("f", "g", link="async")
     chain.connect("f", "g", on_error="continue")
     return Case(chain, requests=60)

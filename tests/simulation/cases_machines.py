@@ -54,7 +54,9 @@ def mapped(states: dict[str, Any], mode: str = "INLINE", **more: Any) -> dict[st
 @case
 def more_executions_than_may_start() -> Case:
     """The bucket of starts is empty: what comes then is throttled."""
-    return Case(chain_of(machine({"P": PASS}, "STANDARD"), region="eu-central-1"), Poisson(rate_per_s=2_000), requests=1_200)
+    return Case(
+        chain_of(machine({"P": PASS}, "STANDARD"), region="eu-central-1"), Poisson(rate_per_s=2_000), requests=1_200
+    )
 
 
 @case
@@ -71,7 +73,9 @@ def more_transitions_than_may_pass() -> Case:
     """Standard workflows wait for the bucket of transitions, retries too."""
     states = {f"P{i}": {"Type": "Pass", "Next": f"P{i + 1}"} for i in range(9)} | {"P9": task("f", Retry=[FULL])}
     flow = machine(states, "STANDARD")
-    return Case(chain_of(flow, function("f", error_rate=0.3), region="sa-east-1"), Poisson(rate_per_s=200), requests=300)
+    return Case(
+        chain_of(flow, function("f", error_rate=0.3), region="sa-east-1"), Poisson(rate_per_s=200), requests=300
+    )
 
 
 @case
@@ -192,9 +196,15 @@ def distributed_map_with_tolerance() -> Case:
 def distributed_map_of_batches() -> Case:
     """Twenty-five items in children of four; a quarter of them may fail."""
     each = mapped(
-        {"A": task("a")}, "DISTRIBUTED", ToleratedFailurePercentage=25, ItemBatcher={"MaxItemsPerBatch": 4}, Retry=[FULL]
+        {"A": task("a")},
+        "DISTRIBUTED",
+        ToleratedFailurePercentage=25,
+        ItemBatcher={"MaxItemsPerBatch": 4},
+        Retry=[FULL],
     )
-    return Case(chain_of(machine({"Each": each}, "STANDARD", items={"Each": 25}), function("a", error_rate=0.3)), requests=60)
+    return Case(
+        chain_of(machine({"Each": each}, "STANDARD", items={"Each": 25}), function("a", error_rate=0.3)), requests=60
+    )
 
 
 @case
@@ -230,7 +240,9 @@ def callback_through_a_queue() -> Case:
 def callback_by_a_function() -> Case:
     """The token comes back with the event's run; without patience the state fails, and a late token is ignored."""
     late = [{"ErrorEquals": ["States.Timeout"], "Next": "Late"}]
-    flow = machine({"Ask": callback("f", TimeoutSeconds=5, HeartbeatSeconds=2, Catch=late), "Late": task("late")}, "STANDARD")
+    flow = machine(
+        {"Ask": callback("f", TimeoutSeconds=5, HeartbeatSeconds=2, Catch=late), "Late": task("late")}, "STANDARD"
+    )
     return Case(chain_of(flow, function("f", error_rate=0.2, duration=Exponential(mean_s=1.0)), function("late")))
 
 
@@ -249,7 +261,9 @@ def callback_by_a_topic() -> Case:
 @case
 def callback_by_a_bus_that_nobody_hears() -> Case:
     """No token comes: with a timeout the state fails, without one the execution is never over."""
-    states = {"Ask": callback("b", TimeoutSeconds=10, Next="Again", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Again"}])}
+    states = {
+        "Ask": callback("b", TimeoutSeconds=10, Next="Again", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Again"}])
+    }
     flow = machine(states | {"Again": callback("b")}, "STANDARD")
     chain = chain_of(flow, ck.EventBus("b"), function("f", error_rate=0.1, maximum_retry_attempts=0))
     chain.connect("b", "f", match_fraction=0.5)
@@ -274,7 +288,9 @@ def nested_execution_that_is_waited_for() -> Case:
     inner = machine({"A": task("a", Next="W"), "W": wait(2)}, "STANDARD", "inner")
     bank = {"ErrorEquals": ["BankError"], "IntervalSeconds": 1, "MaxAttempts": 5}
     failed = {"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}
-    outer = machine({"S": started("inner", ".sync:2", Retry=[bank, failed], Next="B"), "B": task("a")}, "STANDARD", "outer")
+    outer = machine(
+        {"S": started("inner", ".sync:2", Retry=[bank, failed], Next="B"), "B": task("a")}, "STANDARD", "outer"
+    )
     return Case(chain_of(outer, inner, function("a", error_rate=0.3, error_name="BankError")), at="outer")
 
 
@@ -304,7 +320,11 @@ def nested_express_execution() -> Case:
 @case
 def service_errors_of_tasks() -> Case:
     """Lambda.ServiceException is what a task sees of a 5xx."""
-    service = {"ErrorEquals": ["Lambda.ServiceException", "Lambda.SdkClientException"], "IntervalSeconds": 2, "MaxAttempts": 1}
+    service = {
+        "ErrorEquals": ["Lambda.ServiceException", "Lambda.SdkClientException"],
+        "IntervalSeconds": 2,
+        "MaxAttempts": 1,
+    }
     caught = [{"ErrorEquals": ["Lambda.ServiceException"], "Next": "B"}]
     states = {"A": task("a", Retry=[service], Catch=caught, Next="B"), "B": task("a")}
     return Case(chain_of(machine(states), function("a", service_error_rate=0.4, error_rate=0.1)))

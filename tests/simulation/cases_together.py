@@ -59,7 +59,8 @@ def provisioned_reserved_and_cut() -> Case:
     scaling = ck.ProvisionedScaling(minimum=1, maximum=3, target=0.5, schedule=[(45, 3, 3), (90, 1, 2)], every_s=120)
     g = function(
         "g", provisioned_concurrency=2, provisioned_scaling=scaling, reserved_concurrency=4, timeout_s=1,
-        duration=Exponential(mean_s=0.7), first_duration=0.9, speed_factor=Uniform(0.7, 1.3), keep_alive=Exponential(mean_s=3.0),
+        duration=Exponential(mean_s=0.7), first_duration=0.9, speed_factor=Uniform(0.7, 1.3),
+        keep_alive=Exponential(mean_s=3.0),
     )  # fmt: skip
     chain = chain_of(function("f", timeout_s=4), g)
     chain.connect("f", "g", retry=ck.Retry(interval_s=0.3, jitter="decorrelated"))

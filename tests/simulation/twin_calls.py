@@ -35,7 +35,7 @@ class Breaker:
 
     def told(self, now_s: float, *, is_ok: bool, is_trial: bool) -> None:
         """Take the end of a try."""
-        if self.state == "half-open" and is_trial:
+        if is_trial:
             self.state, self.since_s = ("closed" if is_ok else "open"), now_s
             self.failures, self.window_s = 0, now_s
         elif self.state == "closed" and not is_ok:

@@ -26,7 +26,7 @@ class Effects:
         insort(self.ends[name], (at_s, visit.request))
 
     def counted(self, pools: Mapping[str, Pool]) -> dict[str, Counter[str]]:
-        """Return by function how many requests had their effect once, twice, never or partly, and what was overtaken."""
+        """Return by function how many requests had their effect once, twice, never, partly, and what was overtaken."""
         return {name: self._counted(name, pool.is_idempotent) for name, pool in pools.items() if self.fresh[name]}
 
     def _counted(self, name: str, is_idempotent: bool) -> Counter[str]:

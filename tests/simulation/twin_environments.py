@@ -156,7 +156,7 @@ class Environments:
         self.is_counted = False
 
     def utilisation(self, now_s: float) -> float:
-        """Return which share of the provisioned environments was busy since it was asked last; NaN if there were none."""
+        """Return which share of the provisioned environments was busy since it was asked last; NaN without any."""
         self.note(now_s)
         share = self.busy_s / self.ready_s if self.ready_s > 0 else math.nan
         self.busy_s = self.ready_s = 0.0

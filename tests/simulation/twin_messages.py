@@ -7,6 +7,7 @@ from typing import Any
 
 import simpy
 
+from chainkit.records import FanOut
 from chainkit.wiring import Delivery, Destination, Rule, Subscription
 from tests.simulation.twin_parts import ITEM, SECOND_COPY, Rank, Story, Visit, attributes, passes_all
 
@@ -92,6 +93,8 @@ class Messages:
     def _undelivered(self, link: Any, visit: Visit) -> None:
         """Give up a delivery: its dead-letter queue has it, or nobody."""
         queue = link.dead_letter_queue
+        if isinstance(self.does[link.target], FanOut):  # no branch on its way, but one that is lost
+            self.requests[visit.request].open += 1
         if queue is not None and self.queues[queue].mapping is not None:
             self._open(visit, queue)
             self._start(self._put_aside(queue, visit.by(0)))
