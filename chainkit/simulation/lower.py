@@ -26,7 +26,8 @@ from chainkit.records import Buffer, FanOut, Flow, Pings, Pool, Relay
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import POOL_WORDS, IntArray, Program
-from chainkit.simulation.lower_calls import (
+from chainkit.simulation.lower_calls import Ends
+from chainkit.simulation.lower_links import (
     ALWAYS,
     HTTP_BYTES,
     NEVER,
@@ -34,7 +35,6 @@ from chainkit.simulation.lower_calls import (
     OWN,
     TOKEN_OF_THIS,
     TURNED_AWAY,
-    Ends,
     all_steps,
     waits,
 )
@@ -237,6 +237,8 @@ class _Lowering(States):
             self.a.emit(k.FAIL, code, self.a.chance(f"{name}.error", pool.error_rate), target)
         if pool.poison_fraction > 0:
             self.a.emit(k.FAIL, code, self.a.chance(f"{name}.poison", pool.poison_fraction), target, 1)
+        if self.has_effects:
+            self.a.emit(k.EFFECT, self.pool_of[name])
 
     def _gets_events(self, name: str) -> bool:
         """Tell whether events for this node start a flow of their own."""
@@ -357,7 +359,7 @@ class _Lowering(States):
         if cuts:
             a.emit(k.ENTER, self.pool_of[name], 0, leave, 0, f"{queue}.batch.throttled", 0, 0.0)
             a.label(f"{queue}.batch.unit")
-            a.emit(k.UNIT, 0, 0, leave)
+            a.emit(k.UNIT, self.pool_of[name], 0, leave)
             if cuts[0][0] > 0:
                 a.emit(k.WORK, first, work, leave, self._speed(name), g=float(cuts[0][0]))
             watched = self._is_watched(name, pool, link.batch_size)

@@ -14,7 +14,7 @@ from chainkit.simulation.progress import Crew
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Memory, Tally, Told
+    from chainkit.simulation.memory import Memory, Tally, Told
     from chainkit.simulation.run import Run
 
 FloatArray = npt.NDArray[np.float64]
