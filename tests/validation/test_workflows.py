@@ -24,8 +24,9 @@ def test_the_logs_hold_as_many_runs_as_the_graph_says(name: str) -> None:
     entry = data.validation("durations")[name]
 
     for function, logged in entry["functions"].items():
-        predicted = run.nodes.loc[function, "invocations"] / run.requests
-        assert logged["rows"] / entry["measured"]["executions"] == pytest.approx(predicted, rel=0.05)
+        expected = entry["measured"]["executions"] * run.nodes.loc[function, "invocations"] / run.requests
+        # AWS's executions drew their ways by chance, too.
+        assert abs(logged["rows"] - expected) < 4 * np.sqrt(expected)
 
 
 def test_the_overhead_of_tasks_is_part_of_the_answer() -> None:
