@@ -37,6 +37,9 @@ deploy, Stack          deployment/stack.py
 variants               rewiring.py
 compare, Comparison,   comparison.py
 beside
+calibrate,             calibration/calibrate.py
+Calibration
+sweep                  sweeps.py
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -79,6 +82,8 @@ _HOMES = {
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
+    "calibration.calibrate": ("calibrate", "Calibration"),
+    "sweeps": ("sweep",),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),

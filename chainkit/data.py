@@ -96,8 +96,8 @@ def latency() -> dict[str, Any]:
 
     Returns
     -------
-    `hops` by name, `init` and `restore` by runtime, `first_run`, `per_mb`, `keep_alive` and `cpu`; a law is in the
-    plain form of design files, in seconds.
+    `hops` by name, `init` and `restore` by runtime, `first_run`, `warm_run`, `per_mb`, `keep_alive` and `cpu`; a law
+    is in the plain form of design files, in seconds.
 
     Examples
     --------
