@@ -60,7 +60,7 @@ class LogNormal(Law):
         """
         return cls(mu=mu, sigma=sigma, shift_s=shift_s)
 
-    def standard(self) -> Standard:  # noqa: D102
+    def _as_standard(self) -> Standard:
         return Standard(LogNormal(mu=0.0, sigma=rounded(self._sigma())), *self._place())
 
     def _place(self) -> tuple[float, float]:

@@ -176,8 +176,9 @@ _TABLES: dict[Law, FloatArray] = {}
 
 def _table_of(shape: Law) -> FloatArray:
     """Return the table of a shape, made once."""
-    if shape not in _TABLES:
+    rows = _TABLES.get(shape)
+    if rows is None:
         if len(_TABLES) > 256:
-            _TABLES.clear()
-        _TABLES[shape] = draws.unit_table(shape)
-    return _TABLES[shape]
+            _TABLES.clear()  # another thread may look at this moment: it keeps the rows that it got
+        rows = _TABLES[shape] = draws.unit_table(shape)
+    return rows

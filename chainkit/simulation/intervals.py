@@ -7,9 +7,11 @@ very few it is no narrower than that of as many independent requests, which is t
 fewer cannot tell, it does not: "not enough requests".
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +36,8 @@ FEW = 5
 """Slower requests in a sample below which their spread says little: then independent requests set the least width."""
 NORMAL = 1.96
 """The 97.5 % point of the normal law."""
+MANY = 200
+"""Degrees of freedom above which an expansion about the normal law gives Student's t to nine digits."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -175,12 +179,36 @@ def interval(value: float, each: Iterable[float], widening: float = 1.0) -> tupl
     return (value - half, value, value + half)
 
 
+@functools.cache
 def student_t(degrees: int) -> float:
     """Return the 97.5 % point of Student's t, the factor of a 95 % interval.
+
+    References
+    ----------
+    Abramowitz and Stegun (1964), 26.7.3, 26.7.4 and 26.7.5. scipy has it, too, and takes as long to import as a run of
+    100,000 requests.
 
     >>> round(student_t(9), 4)
     2.2622
     """
-    from scipy.special import stdtrit
+    if degrees > MANY:
+        z = NormalDist().inv_cdf(0.975)
+        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+        third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+        return z + first / degrees + second / degrees**2 + third / degrees**3
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
+    return math.sqrt(degrees) * math.tan(high)
 
-    return float(stdtrit(degrees, 0.975))
+
+def _within(angle: float, degrees: int) -> float:
+    """Return the chance that |t| is at most sqrt(degrees) * tan(angle)."""
+    term = total = math.cos(angle) if degrees % 2 else 1.0
+    for k in range(2 + degrees % 2, degrees - 1, 2):
+        term *= (k - 1) / k * math.cos(angle) ** 2
+        total += term
+    if degrees % 2 == 0:
+        return math.sin(angle) * total
+    return (angle + (math.sin(angle) * total if degrees > 1 else 0.0)) * 2 / math.pi

@@ -267,6 +267,7 @@ def simulate(
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
     account_concurrency: int | None = None,
+    threads: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
 
@@ -284,6 +285,7 @@ def simulate(
     drain_s : how long after the last arrival a replication goes on while something is in flight
     account_concurrency : environments that all functions of the account may have at once, 1 or more; its request quota
         is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
+    threads : replications that run at a time; None: one per processor
 
     An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
     the finished replications, or where none is finished yet those that run, ended early; its summary says so.
@@ -309,7 +311,7 @@ def simulate(
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency)
+    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     load.check_requests(-(-requests // replications), replications)
@@ -323,7 +325,7 @@ def simulate(
     def one(r: int, told: "Told") -> "Tally":
         return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)
 
-    tallies = Crew(replications, requests).run(one)
+    tallies = Crew(replications, requests, threads).run(one)
     return Run(
         chain=chain.copy(), load=load, requests=sum(high - low for low, high in (t.bounds for t in tallies)), seed=seed,
         replications=len(tallies), program=program, tallies=tallies, options={**kept, "keep": keep},
@@ -338,6 +340,7 @@ def _check(
     drain_s: float,
     keep: str | None,
     account_concurrency: int | None,
+    threads: int | None,
 ) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
@@ -345,10 +348,11 @@ def _check(
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
+        ("threads", 1 if threads is None else threads, 1, 1024, "1..1024"),
         ("account_concurrency", 1 if account_concurrency is None else account_concurrency, 1, 1e6, "1..1,000,000"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications", "account_concurrency")
+        whole = name in ("requests", "replications", "account_concurrency", "threads")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")

@@ -144,33 +144,32 @@ def nothing_but_errors_of_the_service() -> Case:
 
 
 @case
-def account_of_five() -> Case:
-    """A new account's few environments, two of them reserved for one function."""
-    chain = chain_of(
-        function("f"), function("g"), function("h", reserved_concurrency=2, duration=Exponential(mean_s=0.5))
-    )
+def account_of_ten() -> Case:
+    """A new account's few environments, four of them reserved for one function."""
+    g, h = function("g", duration=Exponential(mean_s=0.3)), function("h", reserved_concurrency=4, duration=WORK)
+    chain = chain_of(function("f"), g, h)
     chain.connect("f", "g", on_error="continue")
-    chain.connect("f", "h", link="async")
-    return Case(chain, Poisson(rate_per_s=10), requests=400, account_concurrency=5)
+    chain.connect("f", "h", link="async", count=2)
+    return Case(chain, Poisson(rate_per_s=20), requests=400, account_concurrency=10)
 
 
 @case
 def request_quota() -> Case:
     """Ten requests a second for each environment of the account: quick functions meet this limit first."""
-    chain = chain_of(
-        function("f", duration=QUICK, init=Constant(0.0)), function("g", duration=QUICK, init=Constant(0.0))
-    )
-    chain.connect("f", "g", retry=ck.sdk_retry())
-    return Case(chain, Poisson(rate_per_s=30), requests=400, account_concurrency=5)
+    quick = {"duration": QUICK, "init": Constant(0.0)}
+    chain = chain_of(function("f", **quick), function("g", **quick), function("h", **quick))
+    chain.connect("f", "g", link="async")
+    chain.connect("f", "h", retry=ck.sdk_retry(), probability=0.2)
+    return Case(chain, Poisson(rate_per_s=80), requests=800, account_concurrency=10)
 
 
 @case
 def request_quota_at_equal_distances() -> Case:
     """Requests come exactly as fast as the quota lets them, and then a little faster."""
-    f = function("f", duration=Constant(0.01), init=Constant(0.0), reserved_concurrency=1)
-    chain = chain_of(f, function("g", duration=Constant(0.01), init=Constant(0.0)))
+    f = function("f", duration=Constant(0.001), init=Constant(0.0), reserved_concurrency=1)
+    chain = chain_of(f, function("g", duration=Constant(0.001), init=Constant(0.0)))
     chain.connect("f", "g", link="async", probability=0.3)
-    return Case(chain, Steady(rate_per_s=20), requests=200, has_hops=False, account_concurrency=2)
+    return Case(chain, Steady(rate_per_s=100), requests=800, has_hops=False, account_concurrency=10)
 
 
 # --- provisioned concurrency ---
@@ -209,9 +208,9 @@ def provisioned_within_a_reservation() -> Case:
 @case
 def provisioned_taken_from_the_account() -> Case:
     """What one function has provisioned the others cannot use, idle or not."""
-    chain = chain_of(function("f", provisioned_concurrency=3), function("g", duration=Exponential(mean_s=0.4)))
+    chain = chain_of(function("f", provisioned_concurrency=6), function("g", duration=Exponential(mean_s=0.4)))
     chain.connect("f", "g", on_error="continue", after_fraction=0.1)
-    return Case(chain, Poisson(rate_per_s=8), requests=400, account_concurrency=6)
+    return Case(chain, Poisson(rate_per_s=15), requests=400, account_concurrency=10)
 
 
 @case

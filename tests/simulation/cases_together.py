@@ -83,7 +83,7 @@ def breaker_retry_and_impatience() -> Case:
 
 @case
 def pings_among_batches_and_events() -> Case:
-    """A warmed function of random reuse behind a queue, a topic and a caller, in an account of eight."""
+    """A warmed function of random reuse behind a queue, a topic and a caller, in an account of ten."""
     f = function(
         "f", warmer=ck.Warmer(every_s=60, environments=3, duration=0.5), reuse="random", keep_alive=Uniform(10.0, 70.0),
         error_rate=0.1, speed_factor=Uniform(0.5, 1.5),
@@ -94,7 +94,7 @@ def pings_among_batches_and_events() -> Case:
     chain.connect("e", "t")
     chain.connect("t", "f", delivery_error_rate=0.2)
     chain.connect("q", "f", batch_size=4, maximum_batching_window_s=2, report_batch_item_failures=True)
-    return Case(chain, Poisson(rate_per_s=1), requests=300, account_concurrency=8)
+    return Case(chain, Poisson(rate_per_s=1), requests=300, account_concurrency=10)
 
 
 # --- queues ---

@@ -255,7 +255,7 @@ def cases(draw: Any) -> Case:
     """A chain, its traffic, its hops, its account."""
     chain = draw(chains())
     has_hops = draw(st.integers(0, 2)) > 0
-    concurrency = draw(st.sampled_from([None, None, None, 3, 10]))
+    concurrency = draw(st.sampled_from([None, None, None, 10, 12]))
     reserved = sum(getattr(each, "reserved_concurrency", None) or 0 for each in chain.services.values())
     concurrency = None if concurrency is None else concurrency + reserved
     per_mb_s = draw(st.sampled_from([0.0, 0.0, 1.0]))

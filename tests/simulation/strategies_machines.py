@@ -1,4 +1,4 @@
-"""Hypothesis strategies of state machines: a few states in a row, with ways back, branches, maps, calls of every kind."""
+"""Hypothesis strategies of state machines: a few states in a row, ways back, branches, maps, calls of every kind."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
