@@ -552,11 +552,11 @@ def run(
                     elif code[c + 4] == 4 and f != frames[b + ROOT] & SLOT:
                         frames[e + PARENT] = frames[b + PARENT]
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
-                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
-                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, 0.0, 0.0)
                 x = t
                 if code[c + 5] >= 0:
                     x = paced(queues_f, (code[c + 5] & PAGE) << 5, t)
+                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, x - t, 0.0)
                 if code[c + 2] >= 0:
                     x += draw(sites, sites_f, table, code[c + 2], frames[e + REQUEST], frames[e + SALT])
                 if code[c + 2] >= 0 or x > t:
@@ -867,7 +867,10 @@ def run(
                 frames[b + STATE] = (frames[b + STATE] & ~COUNT) + k * ONE | FORKED | STRAND
                 frames[b + PC] = pc + 1
                 for i in range(k):
-                    make_ready(frames, g, item(frames, g, f, i, code[c + 1]))
+                    m = item(frames, g, f, i, code[c + 1])
+                    make_ready(frames, g, m)
+                    if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, m, 0, NOTE_BORN, f, 0.0, 0.0)
                 if k > 0:
                     break
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
@@ -893,7 +896,10 @@ def run(
                 if k < code[c + 2]:
                     frames[b + START] += 1
                     frames[b + STATE] += ONE
-                    make_ready(frames, g, item(frames, g, f, k, code[c + 1]))
+                    m = item(frames, g, f, k, code[c + 1])
+                    make_ready(frames, g, m)
+                    if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, m, 0, NOTE_BORN, f, 0.0, 0.0)
                 if frames[b + STATE] & COUNT:
                     break
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
@@ -961,7 +967,10 @@ def run(
                     m = frames[e + PARENT] & SLOT
                     queues[q + RETURNED] += n
                     for _ in range(n):
-                        make_ready(frames, g, copy_of(frames, g, m, queues[q + AGAIN_PC]))
+                        k = copy_of(frames, g, m, queues[q + AGAIN_PC])
+                        make_ready(frames, g, k)
+                        if traced > 0 and is_marked(marks, frames[(m << 3) + REQUEST] - numbered, traced):
+                            note(trace, g, t, pc, frames, k, 0, NOTE_BORN, m, 0.0, 0.0)
                         m = frames[(m << 3) + LINK] & SLOT
                 release(frames, g, f)
                 break

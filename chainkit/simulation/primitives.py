@@ -326,9 +326,10 @@ TRACE_WORDS = 10
 TRACE_SPARE = 1 << 15
 """Rows that must be free before anything runs: more than one frame, or one batch, can write at once."""
 NOTE_ROW, NOTE_BORN, NOTE_BATCHED, NOTE_SETTLED, NOTE_TOOK, NOTE_UNIT, NOTE_SHARE = range(7)
-"""Kinds of trace rows: a frame runs a row; a frame is born of another; a message is taken by a batch, is settled by it
-(number: the batch's start); an invocation's init, init and overhead; a batch turns to a message (the frame); without
-calls, from when to when a message is worked on, seconds after the batch's start."""
+"""Kinds of trace rows: a frame runs a row; a frame is born of another (number: how long a rate limiter holds it before
+it travels); a message is taken by a batch, is settled by it (number: the batch's start); an invocation's init, init and
+overhead; a batch turns to a message (the frame); without calls, from when to when a message is worked on, seconds after
+the batch's start."""
 
 
 @njit(**OPTIONS)
