@@ -29,6 +29,7 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
@@ -36,6 +37,9 @@ deploy, Stack          deployment/stack.py
 variants               rewiring.py
 compare, Comparison,   comparison.py
 beside
+calibrate,             calibration/calibrate.py
+Calibration
+sweep                  sweeps.py
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -71,12 +75,15 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
+    "calibration.calibrate": ("calibrate", "Calibration"),
+    "sweeps": ("sweep",),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),

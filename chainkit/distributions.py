@@ -60,7 +60,7 @@ class LogNormal(Law):
         """
         return cls(mu=mu, sigma=sigma, shift_s=shift_s)
 
-    def standard(self) -> Standard:  # noqa: D102
+    def _as_standard(self) -> Standard:
         return Standard(LogNormal(mu=0.0, sigma=rounded(self._sigma())), *self._place())
 
     def _place(self) -> tuple[float, float]:
@@ -189,14 +189,6 @@ class Geometric(Law):
     def jumps(self) -> tuple[float, ...]:  # noqa: D102
         return tuple(1 - (1 - self.fraction) ** k for k in range(1, self._steps()))
 
-    def shifted(self, by_s: float) -> Law:  # noqa: D102
-        if by_s == 0:
-            return self
-        weights = [self.fraction * (1 - self.fraction) ** k for k in range(self._steps())]
-        times_s = [by_s + k * self.step_s for k in range(1, len(weights) + 1)]
-        weights[-1] += 1 - math.fsum(weights)
-        return Mixture([(w, Constant(time_s)) for w, time_s in zip(weights, times_s, strict=True)])
-
     def _steps(self) -> int:
         """Return after how many steps less than 2^-41 is left: further ones a table cannot show."""
         return 1 if self.fraction == 1 else math.ceil(-41 * math.log(2) / math.log1p(-self.fraction))
@@ -263,11 +255,6 @@ class Empirical(Law):
             raise ConfigError(f"{problem}; allowed: one or more times (seconds)", fix="give numbers or quantiles={...}")
         return times_s
 
-    def shifted(self, by_s: float) -> Law:  # noqa: D102
-        if self.quantiles is None:
-            return replace(self, values_s=np.array(self.values_s) + by_s)
-        return replace(self, quantiles={p: time_s + by_s for p, time_s in dict(self.quantiles).items()})
-
     def _scaled(self, factor: float) -> Self:
         if self.quantiles is None:
             return replace(self, values_s=np.array(self.values_s) * factor)
@@ -327,9 +314,6 @@ class Mixture(Law):
             raise ConfigError(problem, fix="make the last weight what the others leave of 1")
         self._set("parts", tuple(flat))
 
-    def shifted(self, by_s: float) -> Law:  # noqa: D102
-        return replace(self, parts=[(weight, law.shifted(by_s)) for weight, law in self.parts])
-
     def _scaled(self, factor: float) -> Self:
         return replace(self, parts=[(weight, law._scaled(factor)) for weight, law in self.parts])
 
@@ -387,10 +371,6 @@ class Scipy(Law):
                 f"{self!r}: its times begin at {low_s!r}; allowed: what scipy takes, and no time below 0 (seconds)"
             )
             raise ConfigError(problem, fix="cut it at 0 (truncnorm for norm), or use LogNormal or Gamma")
-
-    def shifted(self, by_s: float) -> Law:  # noqa: D102
-        given = dict(self.arguments)
-        return replace(self, arguments=given | {"loc": given["loc"] + by_s})
 
     def _scaled(self, factor: float) -> Self:
         given = dict(self.arguments)

@@ -7,7 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 import numpy as np
@@ -104,18 +104,6 @@ class Law(ABC):
         """
         return self._scaled(number(type(self).__name__, "factor", factor, real("factor", above=0)))
 
-    def shifted(self, by_s: float) -> "Law":
-        """Return the law of this duration and `by_s` (0 or more) seconds.
-
-        >>> from chainkit.distributions import Exponential
-        >>> Exponential(mean_s=0.5).shifted(0.25)
-        Exponential(mean_s=0.75, shift_s=0.25)
-        """
-        times = {name: time_s + by_s for name, time_s in self._times_given().items()}
-        if "shift_s" in (each.name for each in fields(self)):
-            times.setdefault("shift_s", by_s)
-        return replace(self, **times)
-
     def standard(self) -> "Standard":
         """Return this law as `shift + scale * unit`, where laws of one shape share one unit, of mean 1 for most.
 
@@ -125,6 +113,10 @@ class Law(ABC):
         >>> Exponential(mean_s=0.5, shift_s=0.25).standard()
         Standard(key=Exponential(mean_s=1.0), scale=0.25, shift=0.25)
         """
+        return _standard(self)
+
+    def _as_standard(self) -> "Standard":
+        """Return the standard form of a law whose mean is its scale."""
         shift = self._place()[1]
         scale = self.mean_s - shift if self.mean_s - shift > 1e-300 else 1.0  # 0, or too small to divide by
         unshifted = (
@@ -217,6 +209,12 @@ class Standard(NamedTuple):
     """Above 0."""
     shift: float
     """0 or more, seconds."""
+
+
+@lru_cache(maxsize=1024)
+def _standard(law: Law) -> Standard:
+    """Return a law's standard form: a sweep asks for those of the same few laws again and again."""
+    return law._as_standard()
 
 
 def real(

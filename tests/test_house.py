@@ -24,7 +24,10 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 # Where conda-forge's name is not the package index's.
 CONDA_NAMES = {"build": "python-build", "playwright": "playwright-python"}
-HEAVY = {"numba", "boto3", "botocore", "moto", "matplotlib", "anywidget", "ipywidgets", "pandas", "scipy"}
+HEAVY = {
+    "numba", "boto3", "botocore", "moto", "matplotlib", "anywidget", "ipywidgets", "pandas", "scipy", "dask",
+    "distributed",
+}  # fmt: skip
 SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "base", "core", "types"}
 # Tests of no single module: of the repository, of several modules together, or of every service.
 WHOLE = {

@@ -94,22 +94,22 @@ class Assembler:
         key = (node if node is not None else self.node, name)
         return self.counters.setdefault(key, FIRST_COUNTER + len(self.counters))
 
-    def law(self, name: str, law: Law | None) -> int:
-        """Return the site that draws from a law, or -1 for none; laws of one shape share a table."""
+    def law(self, name: str, law: Law | None, more_s: float = 0.0) -> int:
+        """Return the site that draws from a law and `more_s`, or -1 for none; laws of one shape share a table."""
         if law is None:
             return -1
-        key = (name, law)
+        key = (name, law, more_s)
         if key in self._sites:
             return self._sites[key]
         row = np.zeros(8, np.int64)
         if isinstance(law, Constant):
-            row.view(np.float64)[7] = law.value_s
+            row.view(np.float64)[7] = law.value_s + more_s
         else:
             unit = law.standard()
             at, rows = self._table(unit.key)
             row[0] = 1 if rows.shape[2] == draws.SMOOTH else 2
             row[2] = at
-            row.view(np.float64)[6:8] = unit.scale, unit.shift
+            row.view(np.float64)[6:8] = unit.scale, unit.shift + more_s
         return self._add(key, name, row)
 
     def chance(self, name: str, p: float) -> int:
@@ -176,8 +176,9 @@ _TABLES: dict[Law, FloatArray] = {}
 
 def _table_of(shape: Law) -> FloatArray:
     """Return the table of a shape, made once."""
-    if shape not in _TABLES:
+    rows = _TABLES.get(shape)
+    if rows is None:
         if len(_TABLES) > 256:
-            _TABLES.clear()
-        _TABLES[shape] = draws.unit_table(shape)
-    return _TABLES[shape]
+            _TABLES.clear()  # another thread may look at this moment: it keeps the rows that it got
+        rows = _TABLES[shape] = draws.unit_table(shape)
+    return rows

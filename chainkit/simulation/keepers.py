@@ -46,12 +46,12 @@ class Keeper:
         """Find out when there is something to do next."""
         self.next_s = min([math.inf, *(part.next_s for part in (self.scaling, self.warming) if part is not None)])
 
-    def begin(self, memory: Memory) -> None:
+    def begin(self, memory: "Memory") -> None:
         """Provide what is there when the run begins."""
         if self.scaling is not None:
             self.scaling.grow(memory, 0.0)
 
-    def act(self, memory: Memory, now_s: float) -> None:
+    def act(self, memory: "Memory", now_s: float) -> None:
         """Do what is due now."""
         for part in (self.scaling, self.warming):
             if part is not None and part.next_s <= now_s:
@@ -110,7 +110,7 @@ class _Scaling:
             return at_s if self.turn[i] == 0 else math.inf
         return at_s + self.turn[i] * again_s
 
-    def act(self, memory: Memory, now_s: float) -> None:
+    def act(self, memory: "Memory", now_s: float) -> None:
         """Make ready, follow the schedule, follow the use: in this order."""
         if self.ready_s <= now_s:
             self.grow(memory, now_s)
@@ -123,7 +123,7 @@ class _Scaling:
             self.minute += 1
             self._track(memory, now_s, self.plan.target)
 
-    def _want(self, memory: Memory, now_s: float, wanted: int) -> None:
+    def _want(self, memory: "Memory", now_s: float, wanted: int) -> None:
         """Begin a change; it takes the place of one that is under way."""
         if wanted == self.wanted:
             return
@@ -133,7 +133,7 @@ class _Scaling:
         else:
             self.ready_s = now_s + self.delay_s
 
-    def _track(self, memory: Memory, now_s: float, target: float) -> None:
+    def _track(self, memory: "Memory", now_s: float, target: float) -> None:
         """Compare the past minute's use with the target, and change what is wanted after some minutes in a row."""
         use = self._use(memory, now_s)
         self.over = self.over + 1 if use > target else 0
@@ -150,7 +150,7 @@ class _Scaling:
             return
         self.over = self.under = 0
 
-    def _use(self, memory: Memory, now_s: float) -> float:
+    def _use(self, memory: "Memory", now_s: float) -> float:
         """Return which share of the provisioned environments was busy in the past minute; NaN if there were none."""
         row, _ = self._rows(memory)
         floats = row.view(np.float64)
@@ -164,20 +164,20 @@ class _Scaling:
         """Return the time integral of what was allocated."""
         return self.area_s + self.ready * (until_s - self.since_s)
 
-    def _rows(self, memory: Memory) -> tuple[IntArray, IntArray]:
+    def _rows(self, memory: "Memory") -> tuple[IntArray, IntArray]:
         """Return the row of the provisioned environments, and their pool's."""
         rows = memory.pools.reshape(-1, POOL_WORDS)
         pool = rows[memory.pool_nodes.index(self.name)]
         return rows[pool[m.READY_ROW]], pool
 
-    def _allocate(self, memory: Memory, now_s: float, ready: int) -> None:
+    def _allocate(self, memory: "Memory", now_s: float, ready: int) -> None:
         """Set how many are allocated; without a reservation they are taken from the account."""
         self.area_s, self.since_s = self.allocated_until(now_s), now_s
         if self.pool.limit is None:
             memory.g[m.G_ACCOUNT_LIMIT] -= ready - self.ready
         self.ready = ready
 
-    def grow(self, memory: Memory, now_s: float) -> None:
+    def grow(self, memory: "Memory", now_s: float) -> None:
         """Have as many as are wanted, warm and idle."""
         row, pool = self._rows(memory)
         more, self.ready_s = self.wanted - self.ready, math.inf
@@ -191,7 +191,7 @@ class _Scaling:
             row[m.TAIL] += 1
             row.view(np.float64)[m.IDLE_F] -= now_s
 
-    def _shrink(self, memory: Memory, now_s: float) -> None:
+    def _shrink(self, memory: "Memory", now_s: float) -> None:
         """Keep no more than are wanted: idle ones leave now, the least recently used first, busy ones at their end."""
         row, _ = self._rows(memory)
         fewer = self.ready - self.wanted + int(row[m.EXCESS])
@@ -215,7 +215,7 @@ class _Warming:
         """When the next pings are due."""
         return self.turn * self.pings.every_s
 
-    def act(self, memory: Memory, now_s: float) -> None:
+    def act(self, memory: "Memory", now_s: float) -> None:
         """Let the pings begin, at once."""
         first = FIRST_PING + self.turn * self.pings.environments
         for i in range(self.pings.environments):

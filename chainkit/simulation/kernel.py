@@ -133,13 +133,17 @@ def run(
                 why = MORE_FRAMES
                 break
             if queues[q + WAITING_NOW] > 0:
-                if queues[q + BATCHES_NOW] < queues[q + MOST]:
-                    x = frames_f[((queues[q + FIRST] & SLOT) << 3) + START] + queues_f[q + WINDOW_F]
-                    if queues[q + ARMED] == 0 and x > t:  # else too much is in flight
+                x = frames_f[((queues[q + FIRST] & SLOT) << 3) + START] + queues_f[q + WINDOW_F]
+                if queues[q + WAITING_NOW] < queues[q + SIZE] and x > t:  # not due yet
+                    if queues[q + ARMED] == 0:
                         queues[q + ARMED] = 1
                         size = schedule(heap, frames, size, is_hole, x, (TIMER << CLASS_SHIFT) | queues[q + TICK_FRAME])
                         is_hole = False
-                elif queues[q + MOST] < queues[q + CAP] and queues[q + RAMPING] == 0:
+                elif (
+                    queues[q + BATCHES_NOW] >= queues[q + MOST]
+                    and queues[q + MOST] < queues[q + CAP]
+                    and queues[q + RAMPING] == 0
+                ):
                     queues[q + RAMPING] = 1
                     size = schedule(
                         heap, frames, size, is_hole, t + queues_f[q + RAMP_F],
@@ -569,6 +573,8 @@ def run(
                         ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | status | kept_flags
                     )
                     pc = code[c + 3]
+                    if g[G_TOKENS] == 1:
+                        wake_lost(frames, g)
                     continue
                 frames[b + STATE] -= ONE
                 if frames[b + STATE] & COUNT:
@@ -764,6 +770,8 @@ def run(
                     k = parent & SLOT
                     frames[e + PC] = frames[b + ROOT]
                     make_ready(frames, g, k)
+                    if g[G_TOKENS] == 1:
+                        wake_lost(frames, g)
                 release(frames, g, f)
                 break
             if op == PATIENCE:  # g seconds: this frame's deadline
@@ -787,12 +795,15 @@ def run(
                 frames[b + SALT] = descended(frames[b + SALT], code[c + 1])
                 pc += 1
                 continue
-            if op == RESET:  # a state is left: its retries are forgotten
+            # a 0: a state is left, its retries are forgotten; 1: back to the salt before them; 2: forth again
+            if op == RESET:
                 k = frames[b + LINK]
                 while k > 0:
-                    frames[b + SALT] = unretried(frames[b + SALT], k & 0xFF)
+                    h = k & 0xFF
+                    frames[b + SALT] = unretried(frames[b + SALT], -h if code[c + 1] == 2 else h)
                     k >>= 8
-                frames[b + LINK] = 0
+                if code[c + 1] == 0:
+                    frames[b + LINK] = 0
                 pc += 1
                 continue
             if op == TAKE:  # a rate limiter, c where to go when it refuses
@@ -853,6 +864,8 @@ def run(
                             ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | STRAND | status
                         )
                         pc = code[c + 4]
+                        if g[G_TOKENS] == 1:
+                            wake_lost(frames, g)
                         continue
                     frames[b + STATE] &= ~STATUS
                 k = frames[b + START] & 0xFFFFFFFF

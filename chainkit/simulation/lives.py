@@ -87,10 +87,9 @@ class Story:
         """Return the life that arrived."""
         return self.lives[0]
 
-    def answer(self) -> tuple[Life, Moment] | None:
+    def answer(self) -> tuple[Life, Moment]:
         """Return where the caller had its answer."""
-        found = ((life, each) for life in self.lives for each in life.moments if each.op == k.RESPOND)
-        return next(found, None)
+        return next((life, each) for life in self.lives for each in life.moments if each.op == k.RESPOND)
 
     def ends(self) -> list[tuple[Life, Moment]]:
         """Return the moments in which something of the request was over, or ran out unheeded."""

@@ -35,6 +35,7 @@ from chainkit.simulation.lower_calls import (
     TOKEN_OF_THIS,
     TURNED_AWAY,
     Ends,
+    all_steps,
     waits,
 )
 from chainkit.simulation.lower_states import States
@@ -240,9 +241,15 @@ class _Lowering(States):
     def _gets_events(self, name: str) -> bool:
         """Tell whether events for this node start a flow of their own."""
         return any(
-            v.target == name and (v.kind in ("async", "deliver", "outcome") or (isinstance(v, Task) and not waits(v)))
+            v.target == name and (v.kind in ("async", "deliver", "outcome") or (isinstance(v, Task) and self._hands(v)))
             for v in self.links.values()
         )
+
+    def _hands(self, task: Task) -> bool:
+        """Tell whether a task hands over: it goes on at once, or when a token comes back."""
+        flow = self.behaviours[task.source]
+        steps = all_steps(flow.steps) if isinstance(flow, Flow) else []
+        return not waits(task) or any(step.link == task.state and step.wait_for == "token" for step in steps)
 
     def _pool_event(self, name: str, pool: Pool) -> None:
         """Write Lambda's asynchronous rules: errors twice more, throttles until the event is too old [semantics 1]."""
@@ -346,8 +353,9 @@ class _Lowering(States):
         longest_s = self.a.greatest_s(pool.init) * 2 + pool.timeout_s
         a.emit(k.OVERRUN, self.queue_of[queue], f"{queue}.batch.overrun", g=float(longest_s))
         self._turn_away(name, pool, refused)
+        a.emit(k.RESET, 1)  # only the service's own errors are drawn anew for each try
         if cuts:
-            a.emit(k.ENTER, self.pool_of[name], 0, leave, 0, refused, 0, 0.0)
+            a.emit(k.ENTER, self.pool_of[name], 0, leave, 0, f"{queue}.batch.throttled", 0, 0.0)
             a.label(f"{queue}.batch.unit")
             a.emit(k.UNIT, 0, 0, leave)
             if cuts[0][0] > 0:
@@ -369,12 +377,14 @@ class _Lowering(States):
         else:
             error = a.chance(f"{name}.error", pool.error_rate) + 1 | (whole << 32)
             poison = a.chance(f"{name}.poison", pool.poison_fraction)
-            a.emit(k.ENTER_BATCH, self.pool_of[name], work, leave, first, refused, error, poison)
+            a.emit(k.ENTER_BATCH, self.pool_of[name], work, leave, first, f"{queue}.batch.throttled", error, poison)
             a.emit(k.DOOM, code, 0, leave)
         a.label(leave)
         a.emit(k.LEAVE, self.pool_of[name])
         a.label(settle)
         a.emit(k.SETTLE, self.queue_of[queue])
+        a.label(f"{queue}.batch.throttled")
+        a.emit(k.RESET, 2)
         a.label(refused)
         self._poll_again(queue, link)
         a.label(f"{queue}.batch.overrun")

@@ -222,17 +222,16 @@ class Calls:
 
     def _hop(self, key: str) -> int:
         """Return the site of a link's latency, or -1 for none."""
-        law = self._hop_law(self.links[key])
-        return -1 if law is None or law == Constant(0.0) else self.a.law(f"{key}.hop", law)
+        law, size_s = self._hop_law(self.links[key])
+        is_none = size_s == 0 and (law is None or law == Constant(0.0))
+        return -1 if is_none else self.a.law(f"{key}.hop", law or Constant(0.0), size_s)
 
-    def _hop_law(self, link: Link) -> Law | None:
-        """Return the law of a link's latency: longer by what its payload takes."""
+    def _hop_law(self, link: Link) -> tuple[Law | None, float]:
+        """Return the law of a link's latency, and what its payload adds to it, seconds."""
         name = link.hop(self.chain.service(link.target))
-        law = self.latency.get(name) if name else None
-        size_s = getattr(link, "message_bytes", 0) / MB_BYTES * self.per_mb_s if name else 0.0
-        if size_s == 0:
-            return law
-        return Constant(size_s) if law is None else law.shifted(size_s)
+        if not name:
+            return None, 0.0
+        return self.latency.get(name), getattr(link, "message_bytes", 0) / MB_BYTES * self.per_mb_s
 
     def _law(self, own: Law | None, hop: str) -> Law | None:
         """Return a service's own law, or the hop's; None for no time at all."""
@@ -458,7 +457,7 @@ class Calls:
         a.label(f"{label}.try")
         breaker = self._breaker(key, link)
         if breaker >= 0:
-            a.emit(k.ASK, breaker, 0, over)
+            a.emit(k.ASK, breaker, 0, f"{label}.open")
         if link.client_timeout_s is None:
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), -1)
         else:
@@ -489,6 +488,10 @@ class Calls:
             a.label(f"{label}.refused")
             a.emit(k.ALIVE, f"{label}.back")  # refused in the instant it was made: nothing ran on
             a.emit(k.JUMP, ALWAYS, 0, f"{label}.answered")
+        if breaker >= 0:
+            a.label(f"{label}.open")
+            a.emit(k.ALIVE, f"{label}.back")  # not made: no branch
+            a.emit(k.JUMP, ALWAYS, 0, over)
         a.label(f"{label}.again")
         a.emit(k.ALIVE, f"{label}.back")
         a.emit(k.JUMP, ALWAYS, 0, f"{label}.try")
@@ -557,9 +560,9 @@ class Calls:
         target = self.behaviours[link.target]
         if link.target in above or not isinstance(target, Pool) or link.retry is not None:
             return float("inf")
-        hop = link.hop(self.chain.service(link.target))
+        law, size_s = self._hop_law(link)
         tight = self._tight_s(link.target, target, 1, above)
-        return self.a.greatest_s(self.latency.get(hop)) + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
+        return self.a.greatest_s(law) + size_s + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
 
 
 def rate_quota(quota: str, region: str) -> tuple[float, float]:

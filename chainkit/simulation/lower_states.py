@@ -39,8 +39,8 @@ class States(Calls):
         """Write a state machine: its run, and the flow that an asynchronous start makes."""
         a = self.a
         a.label(f"{name}.event")
-        a.emit(k.CALL, f"{name}.run", -1, -1, -1)
-        a.emit(k.JUMP, 1 << m.THROTTLED, 0, f"{name}.refused")
+        self._start_quota(name, flow, f"{name}.refused")
+        a.emit(k.CALL, f"{name}.begin", -1, -1, -1)
         a.emit(k.JUMP, NOT_OK, 0, f"{name}.lost")
         a.emit(k.END_FLOW, k.COMPLETED)
         a.label(f"{name}.refused")
@@ -48,8 +48,8 @@ class States(Calls):
         a.label(f"{name}.lost")
         a.emit(k.END_FLOW, k.DEAD_LETTERED if self._buries(name, flow) else k.DROPPED)
         a.label(f"{name}.run")
-        if flow.quota:
-            a.emit(k.TAKE, self._limiter(f"{flow.quota}.start"), 0, f"{name}.return")
+        self._start_quota(name, flow, f"{name}.return")
+        a.label(f"{name}.begin")
         a.emit(k.STAMP)
         a.emit(k.METER, a.counter("executions"), 1)
         is_cut = flow.timeout_s is not None and self._flow_s(name, flow) > flow.timeout_s
@@ -71,6 +71,11 @@ class States(Calls):
             a.emit(k.STATUS_, m.IMPATIENT, 0, f"{name}.end")
         while self.after_states:
             self.after_states.pop()()
+
+    def _start_quota(self, name: str, flow: Flow, refused: str) -> None:
+        """Write that a start counts against the account's quota."""
+        if flow.quota:
+            self.a.emit(k.TAKE, self._limiter(f"{flow.quota}.start"), 0, refused)
 
     def _body(self, name: str, flow: Flow, end: str, *, is_branch: bool) -> None:
         """Write an execution from its start to its end."""

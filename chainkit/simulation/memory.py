@@ -158,6 +158,7 @@ class Memory:
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], BREATH
         g[m.G_GONE_PC], g[m.G_ARRIVE_PC] = program.labels["gone"], program.labels["arrive"]
         g[m.G_MOST_IN_FLIGHT] = program.most_in_flight
+        g[m.G_TOKENS], g[m.G_FRAMES] = int((program.code[::8] == k.AWAIT).any()), frames
         floats = g.view(np.float64)
         floats[m.G_STEP_F] = 1 / program.request_quota
         floats[m.G_SLACK_F] = (program.request_quota - 1) / program.request_quota
@@ -287,6 +288,7 @@ class Memory:
                 last = more[last, m.LINK]
             more[last, m.LINK] = n
         g[m.G_FREE_COUNT] += n
+        g[m.G_FRAMES] = 2 * n
         self.frames = more.ravel()
         self.heap = np.concatenate([self.heap, np.zeros(2 * n, np.int64)])
 

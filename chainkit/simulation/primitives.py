@@ -73,7 +73,7 @@ CLOSED, OPEN, ON_TRIAL = 0, 1, 2
 (G_HEAP, G_FREE, G_FREE_COUNT, G_TAKEN, G_ACCOUNT, G_ACCOUNT_LIMIT, G_READY, G_READY_LAST, G_FINAL, G_FIRST_REQUEST,
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
  G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
- G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC) = range(35)  # fmt: skip
+ G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES) = range(37)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -434,11 +434,30 @@ def item(frames, g, f, i, pc):
 
 
 @njit(**OPTIONS)
+def wake_lost(frames, g):
+    """Let strands that wait for a token, and whose state is over, find that out; few programs have any."""
+    for k in range(g[G_FRAMES]):
+        state = frames[(k << 3) + STATE]
+        if state & FORKED and state & STRAND and state & COUNT == 0:
+            j = k
+            while True:
+                parent = frames[(j << 3) + PARENT]
+                is_gone = parent < 0 or frames[((parent & SLOT) << 3) + STATE] >> 40 != parent >> 24
+                j = parent & SLOT
+                if is_gone or frames[(j << 3) + STATE] & STRAND == 0:
+                    break
+            if is_gone:
+                frames[(k << 3) + STATE] = (((state >> 40) + 1 & GENERATIONS) << 40) | ONE | STRAND | ERROR
+                make_ready(frames, g, k)
+
+
+@njit(**OPTIONS)
 def copy_of(frames, g, m, pc):
     """Return a copy of a message that has become visible while its batch still runs."""
     k = take(frames, g)
     b, e = (m & SLOT) << 3, k << 3
-    frames[e + PC], frames[e + PARENT] = pc, frames[b + PARENT]
+    frames[e + PC] = pc
+    frames[e + PARENT] = -1 if m & SLOT == frames[b + ROOT] & SLOT else frames[b + PARENT]  # of a root: its arrival
     frames[e + REQUEST], frames[e + SALT] = frames[b + REQUEST], frames[b + SALT]
     frames[e + ROOT] = frames[b + ROOT] & SLOT
     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class Crew:
     and end with what they have in flight: they are as good as shorter ones. A second interrupt ends everything.
     """
 
-    def __init__(self, replications: int, requests: int) -> None:
+    def __init__(self, replications: int, requests: int, threads: int | None = None) -> None:
         self.replications, self.requests = replications, requests
+        self.threads = min(threads or os.cpu_count() or 1, replications)
         self.arrived = [0] * replications
         self.done: list[Tally] = []
         self.is_interrupted = self.is_over = False
@@ -42,11 +44,12 @@ class Crew:
         KeyboardInterrupt
             If there is none.
         """
-        threads = min(os.cpu_count() or 1, self.replications)
-        if self.requests < SHORT:
+        # No interrupt comes to another thread than the main one: who started several looks after them (sweeps.py).
+        is_one_of_many = self.threads == 1 and current_thread() is not main_thread()
+        if self.requests < SHORT or is_one_of_many:
             self._in_a_row(one)
         else:
-            with Bar(self) as bar, ThreadPoolExecutor(threads) as pool:
+            with Bar(self) as bar, ThreadPoolExecutor(self.threads) as pool:
                 running = {pool.submit(self._one, one, r) for r in range(self.replications)}
                 try:
                     self._wait(running, bar)

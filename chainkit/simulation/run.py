@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,6 +131,75 @@ class Run:
         """What the run used, as the price book counts it."""
         return tables.usage(self.chain, self.program, self.tallies, self.requests)
 
+    # --- over time, and where the time goes: the replications run again when this is asked for ---
+
+    @cached_property
+    def series(self) -> "pd.DataFrame":
+        """The run over time: one row per service and bin, averaged over the replications; `ck.plot` draws it.
+
+        Columns: node, start_s, end_s; arrivals_per_s (tries to run a function; messages that become visible in a
+        queue); of functions throttles_per_s, cold_fraction, concurrency_mean, concurrency_peak, idle_mean; of queues
+        backlog_mean, backlog_peak and oldest_s, how long the oldest message has been visible at the bin's end. Peaks
+        and ages are the greatest of all replications. At most 200 bins, until nothing is in flight.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("burst")
+        >>> _ = chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("f", duration=1.0))
+        >>> _ = chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=3), requests=3_000, seed=1)
+        >>> series = run.series
+        >>> backlog = series[series["node"] == "jobs"].set_index("end_s")["backlog_mean"]
+        >>> bool(backlog[100.0] > 2 * backlog[40.0])
+        True
+        """
+        from chainkit.simulation import series
+
+        return series.series(self)
+
+    def blame(self, of: Literal["response", "completion"] | None = None, tail: float = 0.99) -> "pd.DataFrame":
+        """Return which service and which reason make the mean, and the slowest share: the parts add up to the whole.
+
+        The critical paths of up to 2,000 requests, spread evenly over those after the warm-ups, are taken apart, and
+        of up to 2,000 of each replication's slowest. Of parallel branches the slowest is the path; what runs on after
+        the answer is in the completion alone. Requests without such a time (lost, or not over) are left out.
+
+        =================  =======================================================================================
+        own work           of an attempt that succeeded; `failed attempt`: of one that did not
+        cold start         init; `overhead`: a service's or function's own
+        hop                on the way; `delivery delay`: a queue's; `wait state`: a state machine's
+        queue wait         visible in a queue; `batch companions`: in a batch, while others are worked on
+        retry wait         between attempts, hidden in a queue included; `throttle`: so because of a throttle
+        =================  =======================================================================================
+
+        A retry wait or throttle is blamed on the service that failed or throttled, not on the one that waits.
+
+        Parameters
+        ----------
+        of : which time; None: the response, or where nobody waits the completion
+        tail : 0 to below 1; the slowest rest is the tail
+
+        Returns
+        -------
+        One row per node and reason, largest mean first: means over the sample and its tail, their 95 % intervals by
+        replications (of one replication: by 20 batches), and shares. ``attrs`` says how large the samples were.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("two")
+        >>> for name in "ab":
+        ...     _ = chain.add(ck.LambdaFunction(name, duration=0.25, init=0, timeout_s=3))
+        >>> _ = chain.connect("a", "b")
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=1), requests=1_000, seed=1, latency=ck.no_latency)
+        >>> run.blame()[["node", "reason", "mean_s", "share"]].values.tolist()
+        [['a', 'own work', 0.25, 0.5], ['b', 'own work', 0.25, 0.5]]
+        """
+        from chainkit.simulation import blame
+
+        return blame.blame(self, of, tail)
+
     # --- one request ---
 
     def slowest(self, of: Literal["response", "completion"] | None = None) -> int:
@@ -166,7 +236,13 @@ class Run:
         return stories.story(self.program, self.again(tally, traced=[request]), request)
 
     def again(
-        self, tally: "Tally", *, traced: Iterable[int] = (), controls: Sequence["Control"] = (), keep: bool = True
+        self,
+        tally: "Tally",
+        *,
+        traced: Iterable[int] = (),
+        controls: Sequence["Control"] = (),
+        keep: bool = True,
+        told: "Told | None" = None,
     ) -> "Tally":
         """Return one replication run again, which gives the same, with some of its requests written down."""
         from chainkit.simulation import machine
@@ -174,7 +250,7 @@ class Run:
         return machine.replicate(
             self.program, self.load, self.seed, tally.replication, tally.bounds, keep=keep,
             warmup_fraction=self.options["warmup_fraction"], drain_s=self.options["drain_s"], traced=traced,
-            controls=controls,
+            controls=controls, told=told,
         )  # fmt: skip
 
 
@@ -191,6 +267,7 @@ def simulate(
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
     account_concurrency: int | None = None,
+    threads: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
 
@@ -206,8 +283,9 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
-    account_concurrency : environments that all functions of the account may have at once, 10 or more; its request quota
+    account_concurrency : environments that all functions of the account may have at once, 1 or more; its request quota
         is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
+    threads : replications that run at a time; None: one per processor
 
     An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
     the finished replications, or where none is finished yet those that run, ended early; its summary says so.
@@ -233,7 +311,7 @@ def simulate(
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency)
+    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     load.check_requests(-(-requests // replications), replications)
@@ -247,7 +325,7 @@ def simulate(
     def one(r: int, told: "Told") -> "Tally":
         return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)
 
-    tallies = Crew(replications, requests).run(one)
+    tallies = Crew(replications, requests, threads).run(one)
     return Run(
         chain=chain.copy(), load=load, requests=sum(high - low for low, high in (t.bounds for t in tallies)), seed=seed,
         replications=len(tallies), program=program, tallies=tallies, options={**kept, "keep": keep},
@@ -262,6 +340,7 @@ def _check(
     drain_s: float,
     keep: str | None,
     account_concurrency: int | None,
+    threads: int | None,
 ) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
@@ -269,10 +348,11 @@ def _check(
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
-        ("account_concurrency", 10 if account_concurrency is None else account_concurrency, 10, 1e6, "10..1,000,000"),
+        ("threads", 1 if threads is None else threads, 1, 1024, "1..1024"),
+        ("account_concurrency", 1 if account_concurrency is None else account_concurrency, 1, 1e6, "1..1,000,000"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications", "account_concurrency")
+        whole = name in ("requests", "replications", "account_concurrency", "threads")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")

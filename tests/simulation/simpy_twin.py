@@ -31,7 +31,7 @@ import simpy
 
 from chainkit import data
 from chainkit.chain import Chain
-from chainkit.distributions import Constant, Law, as_law, from_plain
+from chainkit.distributions import Law, as_law, from_plain
 from chainkit.records import Buffer, FanOut, Flow, Pool, Relay
 from chainkit.simulation.draws import FloatArray
 from chainkit.simulation.loads import ClosedLoop, Load
@@ -261,11 +261,8 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
     def _hop_s(self, key: str, link: Link, visit: Visit) -> float:
         """Return how long a link's way takes; longer for a larger message."""
         hop = link.hop(self.chain.services[link.target])
-        law = self.hops.get(hop)
         longer_s = getattr(link, "message_bytes", 0) / MB * self.per_mb_s if hop else 0.0
-        if longer_s:
-            law = Constant(longer_s) if law is None else law.shifted(longer_s)
-        return self.dice.time_s(f"{key}.hop", law, visit)
+        return self.dice.time_s(f"{key}.hop", self.hops.get(hop), visit, longer_s)
 
     def _pause(self, delay_s: float, visit: Visit, name: str) -> Story:
         """Wait, unless there is nothing to wait for."""

@@ -71,24 +71,24 @@ class Messages:
         elif passes_s == sent_s:
             yield self.clock.at(sent_s, Rank.HANDED)
         if isinstance(link, Delivery) and link.delivery_error_rate > 0:
-            delivered = yield from self._delivered(key, link, visit, sent_s)
-            if delivered is None:
+            is_taken, visit = yield from self._delivered(key, link, visit, sent_s)
+            if not is_taken:
                 self._undelivered(link, visit)
                 return
-            visit, sent_s = delivered, self.clock.now
+            sent_s = self.clock.now
         yield from self._accept(link.target, visit, sent_s)
 
     def _delivered(self, key: str, link: Any, visit: Visit, sent_s: float) -> Story:
-        """Try a delivery until its target's service has taken it; return the visit that arrived, None if none did."""
+        """Try a delivery until its target's service has taken it; return whether it did, and the last try's visit."""
         waits = subscription_waits_s() if isinstance(link, Subscription) else rule_waits_s(link)
         age_s = math.inf if isinstance(link, Subscription) else link.maximum_event_age_s
         while self.dice.hits(f"{key}.delivery", link.delivery_error_rate, visit):
             wait_s = next(waits, None)
             if wait_s is None or self.clock.now + wait_s > sent_s + age_s:
-                return None
+                return False, visit
             visit = visit.again()
             yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[link.target])
-        return visit
+        return True, visit
 
     def _undelivered(self, link: Any, visit: Visit) -> None:
         """Give up a delivery: its dead-letter queue has it, or nobody."""

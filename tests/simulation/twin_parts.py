@@ -100,15 +100,15 @@ class Dice:
     def __init__(self, seed: int, replication: int) -> None:
         self.key = functools.cache(lambda site: draws.site_key(seed, replication, site))
 
-    def time_s(self, site: str, law: Law | None, visit: Visit) -> float:
-        """Return a draw of a law, 0 where there is none."""
+    def time_s(self, site: str, law: Law | None, visit: Visit, longer_s: float = 0.0) -> float:
+        """Return a draw of a law that is shifted by so much; where there is no law it is 0 before the shift."""
         if law is None:
-            return 0.0
+            return longer_s
         if isinstance(law, Constant):
-            return law.value_s
+            return law.value_s + longer_s
         unit, rows = _standard(law)
         bits = draws.word(self.key(site), visit.request, visit.salt)
-        return draws.sample(rows, bits) * unit.scale + unit.shift
+        return draws.sample(rows, bits) * unit.scale + (unit.shift + longer_s)
 
     def uniform(self, site: str, visit: Visit) -> float:
         """Return a uniform number."""
