@@ -61,7 +61,7 @@ def counter_of(run: ck.Run, node: str, name: str) -> float:
         return sum(x.quantity / x.meter.factor for x in run.usage.lines if (x.node, x.meter.counter) == (node, name))
     if name == "billed_ms":
         return float(run.nodes.loc[node, "billed_s"]) * 1000
-    return float(run.nodes.loc[node, name])
+    return float(run.nodes.loc[node, name]) if name in run.nodes else 0.0
 
 
 both_engines = pytest.mark.parametrize("run", [by_machine, by_twin], ids=["machine", "twin"])

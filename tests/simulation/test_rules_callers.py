@@ -1,4 +1,4 @@
-"""Rules of those who call: which failures are tried again, waits, breakers, impatience; on the machine and on its twin."""
+"""Rules of callers: which failures are tried again, waits, breakers, impatience; on the machine and on its twin."""
 
 from typing import Any
 

@@ -49,7 +49,7 @@ def test_each_delivery_has_its_own_duplicates(run: Engine) -> None:
 
 @both_engines
 def test_events_that_the_service_refuses_go_back_with_growing_waits_until_they_are_too_old(run: Engine) -> None:
-    """Invocation-async-error-handling (2025-26): 429 and 5xx, 1 s to 5 minutes, apart from the two retries of errors."""
+    """Invocation-async-error-handling (2025-26): 429 and 5xx, 1 s to 5 minutes, apart from the retries of errors."""
     chain = chain_of(f("f"), f("g", service_error_rate=1.0, maximum_event_age_s=60))
     chain.connect("f", "g", link="async")
     figures = run(chain, RARE, requests=10)
@@ -79,7 +79,7 @@ def test_sns_tries_a_delivery_again_in_phases(run: Engine) -> None:
 
 @both_engines
 def test_errors_of_the_function_are_none_of_the_delivery(run: Engine) -> None:
-    """Sns-message-delivery-retries (2026): for server-side failures only; once Lambda has accepted, its own two retries."""
+    """Sns-message-delivery-retries (2026): server-side failures only; once Lambda has accepted, its own retries."""
     chain = chain_of(ck.SnsTopic("t"), f("g", error_rate=1.0))
     chain.connect("t", "g")
     figures = run(chain, RARE, requests=10)
@@ -100,7 +100,7 @@ def test_the_age_of_an_event_begins_when_lambda_has_accepted_it(run: Engine) -> 
 def test_eventbridge_gives_up_after_so_many_attempts(run: Engine) -> None:
     """Api_RetryPolicy (2026): 0 to 185 retries, 60 to 86,400 s; then the dead-letter queue, or lost."""
     for dead, outcome in ((None, "dropped"), ("dead", "dead-lettered")):
-        chain = chain_of(ck.EventBus("b"), f("g"), ck.SqsQueue("dead"), f("mend", duration=0.5))
+        chain = chain_of(ck.EventBus("b"), f("g"), ck.SqsQueue("dead"), f("mend", duration=0.5, timeout_s=5))
         chain.connect("b", "g", delivery_error_rate=1.0, maximum_retry_attempts=2, dead_letter_queue=dead)
         chain.connect("dead", "mend", batch_size=1)
         figures = run(chain, RARE, requests=10, at="b")

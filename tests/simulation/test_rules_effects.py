@@ -1,5 +1,6 @@
-"""What duplicates, retries and impatience do: effects applied once, twice, never, partly; on the machine and its twin."""
+"""What duplicates, retries and impatience do: effects once, twice, never, partly; on the machine and its twin."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -102,5 +103,5 @@ def test_an_effect_that_comes_after_a_later_requests_is_overtaken(run: Engine) -
     figures = run(chain, ck.Steady(rate_per_s=2), requests=200)
     # A long run is overtaken by the next request's if that is short: 0.5 s later and 0.75 s shorter.
     times_s = figures.completion_s
-    expected = sum(a > b + 0.5 for a, b in zip(times_s[:-1], times_s[1:], strict=True))
+    expected = sum(a > b + 0.5 for a, b in pairwise(times_s))
     assert (NOTHING | figures.effects("g"))["overtaken"] == expected > 20

@@ -115,7 +115,7 @@ def test_an_error_of_the_service_runs_nothing_and_bills_nothing(run: Engine) -> 
 
 @both_engines
 def test_functions_share_the_concurrency_that_an_account_has(run: Engine) -> None:
-    """Gettingstarted-limits (2026): 1,000, new accounts less; what is reserved is taken from it (concurrency.md, 2026)."""
+    """Gettingstarted-limits (2026): 1,000, new accounts less; reservations are taken from it (concurrency.md, 2026)."""
     chain = one(duration=30)
     chain.add(f("other", reserved_concurrency=4))
     at_once = ck.Steady(rate_per_s=100)
@@ -136,7 +136,7 @@ def test_an_account_answers_ten_requests_a_second_for_each_environment(run: Engi
 
 @both_engines
 def test_a_thousand_environments_start_at_once_and_a_hundred_more_each_second(run: Engine) -> None:
-    """Scaling-behavior (November 2023 on): 1,000 per 10 s per function, refilled continuously, never more than 1,000."""
+    """Scaling-behavior (November 2023 on): 1,000 per 10 s per function, refilled continuously, never above 1,000."""
     figures = run(one(duration=30), ck.Steady(rate_per_s=1_000), requests=3_000, account_concurrency=10_000)
     assert figures.count("f", "cold_starts") == pytest.approx(1_000 + 3 * 100, abs=1)
 
@@ -190,7 +190,7 @@ def test_more_provisioned_environments_are_ready_after_a_minute_and_a_half(run: 
     """Provisioned-concurrency (2023): allocation begins after one to two minutes; 90 s is their middle."""
     chain = scaled(1, 1.5, target=None, schedule=[(10, 2, 2)], every_s=None)
     figures = run(chain, ck.Steady(rate_per_s=1), requests=200)
-    # Every second request finds the only one busy, until the second one is ready at 100 s, after that instant's arrival.
+    # Every second request finds the only one busy, until the other is ready at 100 s, after that instant's arrival.
     assert figures.count("f", "spill_over") == figures.count("f", "cold_starts") == 50
     assert figures.count("f", "provisioned_s") == pytest.approx(100 + 2 * 100)
 

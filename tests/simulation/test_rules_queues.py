@@ -1,4 +1,4 @@
-"""Rules of the mapping between queue and function, held to what one can work out by hand; on the machine and its twin."""
+"""Rules of the mapping of a queue, held to what one can work out by hand; on the machine and its twin."""
 
 from typing import Any
 
