@@ -378,7 +378,7 @@ class Memory:
                 figures[name]["run_ms"] -= ready["billed_ms"]
                 figures[name] |= {"ready_runs": ready["invocations"], "provisioned_run_ms": ready["billed_ms"]}
         for keeper in self.keepers:
-            figures[keeper.name]["provisioned_s"] = keeper.allocated_s(self.last_arrival_s)
+            figures[keeper.name] |= keeper.figures(self)
         return figures
 
     def _close_open(self) -> int:

@@ -62,7 +62,7 @@ def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], reque
     others = {what: counted(program, tallies, name, what) for what in ("service_errors", "pings")}
     tries = total["invocations"] - others["pings"] + total["throttles"] + others["service_errors"]
     if "ready_runs" in total:
-        others |= {"spill_over": total["invocations"] - total["ready_runs"], "provisioned_s": total["provisioned_s"]}
+        others |= {"spill_over": total["spill_over"], "provisioned_s": total["provisioned_s"]}
     return {
         "invocations": total["invocations"],
         "cold_starts": total["cold_starts"],
