@@ -179,7 +179,8 @@ class Functions:
                         return self._error(name)
                     self._hand_over(key, visit, item)
         taken = [key for key in waited if self._takes(name, key, visit)]
-        calls = {self._start(self._call(key, visit)): self._is_needed(key) for key in taken}
+        side_by_side = len({self.links[key].case or key for key in waited}) > 1
+        calls = {self._start(self._call(key, visit, in_turn=side_by_side)): self._is_needed(key) for key in taken}
         if not calls:
             return OK
         until = self.clock.at(deadline_s, Rank.TIMER, visit, self.order[name])
