@@ -24,6 +24,9 @@ ITEM = 65_536
 SECOND_COPY = 32_768
 """What a duplicate adds to the place by which its message travels."""
 
+LAST = 1_000_000
+"""Place of a time limit: whatever else happens to a visit in that instant comes before."""
+
 # --- time ---
 
 
