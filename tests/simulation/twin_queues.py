@@ -192,7 +192,7 @@ class Queues:
         for message in batch:
             message.is_copied = True
             queue.counts["returned"] += 1
-            self._open(message.visit, queue.mapping.source)
+            self._open(message.visit)
             self._seen_again(queue, Message(message.visit, message.receives))
 
     def _seen_again(self, queue: Queue, message: Message) -> None:
