@@ -93,6 +93,7 @@ class Machines:
         """Go through the states from the first one; stopped from outside it just ends."""
         flow = self.machines[name].flow
         try:
+            yield self.clock.at(self.clock.now, Rank.HANDED)
             yield from self._overhead(name, "start", flow.start, flow.start_hop, visit)
             return (yield from self._states(name, flow.steps, visit, History(flow.largest_history is not None)))
         except simpy.Interrupt:
