@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from chainkit.wiring import Caller, EventSourceMapping, PutEvents
 from tests.simulation.twin_environments import Environment
-from tests.simulation.twin_parts import LAST, OK, TIMEOUT, Answer, Rank, Story, Visit, attributes, passes_all
+from tests.simulation.twin_parts import OK, RUN_LIMIT, TIMEOUT, Answer, Rank, Story, Visit, attributes, passes_all
 from tests.simulation.twin_queues import Message
 
 
@@ -185,7 +185,7 @@ class Functions:
         calls = {self._start(self._call(key, visit, in_turn=side_by_side)): self._is_needed(key) for key in taken}
         if not calls:
             return OK
-        until = self.clock.at(work.deadline_s, Rank.TIMER, work.first, LAST)
+        until = self.clock.at(work.deadline_s, Rank.TIMER, work.first, RUN_LIMIT)
         answer = yield from self._wait_for(calls, until, visit)
         if answer is None:
             return TIMEOUT
