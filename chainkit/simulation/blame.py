@@ -19,7 +19,7 @@ from chainkit.simulation.intervals import BATCHES, interval
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Tally
+    from chainkit.simulation.memory import Tally
     from chainkit.simulation.run import Run
 
 SAMPLE = 2_000
