@@ -40,6 +40,8 @@ beside
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
+breaking_point,        breaking.py
+BreakingPoint
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -84,6 +86,7 @@ _HOMES = {
     "comparison": ("compare", "Comparison", "beside"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
+    "breaking": ("breaking_point", "BreakingPoint"),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
