@@ -172,9 +172,7 @@ class Uniform(Law):
 
 @dataclass(frozen=True, repr=False)
 class Geometric(Law):
-    """Whole steps until a first success: after each step a `fraction` of what is left ends.
-
-    AWS evicted idle environments so in January 2020: a fleet halved every 380 s (data/latency.json).
+    """Whole steps: after each, a `fraction` of what is left ends; so AWS evicted fleets in January 2020, 380 s a step.
 
     >>> Geometric(step_s=380, fraction=0.5).ppf(np.array([0.4, 0.6, 0.8]))
     array([ 380.,  760., 1140.])

@@ -267,6 +267,13 @@ def test_an_error_on_a_worker_names_the_design(cluster: object, monkeypatch: pyt
         ck.sweep(two_entries(), {"odd": LOAD}, requests=100, seed=1, client=cluster)
 
 
+@pytest.mark.parametrize(("wrong", "text"), [({"requests": "many"}, "requests='many'"), ({"seed": 0.5}, "seed=0.5")])
+def test_wrong_options_are_refused_wherever_it_runs(cluster: object, wrong: dict[str, object], text: str) -> None:
+    for client in (None, cluster):
+        with pytest.raises(ck.ConfigError, match=text):
+            ck.sweep(shop(), GRID, LOAD, client=client, **{"requests": 100, "seed": 1, **wrong})
+
+
 def two_entries() -> ck.Chain:
     """Return a chain that requests may enter at two services."""
     chain = ck.Chain("open")
@@ -313,6 +320,7 @@ WRONG = {
     "no setting": ({"pay": [256]}, r"no service or link '' \(did you mean 'pay'\?\)"),
     "identity": ({"pay.name": ["other"]}, "'pay' has no setting 'name'"),
     "unknown field of the load": ({"load.rate": [1]}, r"Poisson has no field 'rate' \(did you mean 'rate_per_s'\?\)"),
+    "nothing": ({}, "the grid is empty"),
     "no values": ({"pay.memory_mb": []}, r"grid\['pay.memory_mb'\] has no values"),
     "one value": ({"pay.memory_mb": 256}, "is no list of values"),
     "text": ({"pay.runtime": "python3.13"}, "is no list of values"),

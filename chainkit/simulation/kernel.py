@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from chainkit.simulation.primitives import *
+from chainkit.simulation.stations import *
 
 (
     ENTER, ENTER_BATCH, WORK, LEAVE, CALL, RET, RESPOND, END_FLOW, SPAWN, WAIT, JOIN, ALIVE, DELAY, CHANCE, MATCH, FAIL,
@@ -21,7 +22,7 @@ from chainkit.simulation.primitives import *
 VANISHED, LEFT_BEHIND = -2, -1
 """Ends that no instruction makes: a strand without its caller, and a callee that ran on after its caller was cut."""
 
-DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED, ALL_ISSUED = range(8)
+DONE, MORE_ARRIVALS, MORE_FRAMES, MORE_RING, TIME_UP, TRACE_FULL, PAUSED, ALL_ISSUED, MORE_EFFECTS = range(9)
 """Why `run` stopped."""
 
 COMPLETED, FAILED_, THROTTLED_, DEAD_LETTERED, EXPIRED, DROPPED, NO_OUTCOME = range(7)
@@ -37,7 +38,7 @@ RESPONSES, COMPLETIONS = 0, 1
 @njit(**OPTIONS)
 def run(
     code_, sites_, table_, pools_, ring_, queues_, frames_, heap_, arrivals_, g_, histograms_, sums_, kept_, out_,
-    trace_, marks_
+    trace_, marks_, effects_
 ):  # fmt: skip
     """Run until the arrivals are used up or nothing is left; return why it stopped."""
     code, sites, table, pools, ring, queues = (
@@ -50,6 +51,7 @@ def run(
     )
     frames, heap, arrival, g, histograms = ints(frames_), ints(heap_), floats(arrivals_), ints(g_), ints(histograms_)
     sums, kept, out, trace, marks = floats(sums_), floats(kept_), ints(out_), ints(trace_), ints(marks_)
+    effects, effects_f, is_logged = ints(effects_), floats(effects_), ints(g_)[G_EFFECT_ROOM] > 0
     code_f, sites_f, pools_f, queues_f = floats(code_), floats(sites_), floats(pools_), floats(queues_)
     frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
     size, account = g[G_HEAP], g[G_ACCOUNT]
@@ -80,6 +82,8 @@ def run(
         # --- pick what runs next: a batch to form, a ready frame, the earliest event, an arrival ---
         if traced > 0 and g[G_TRACE_ROOM] - g[G_TRACES] < TRACE_SPARE:
             why = TRACE_FULL
+        if is_logged and g[G_EFFECT_ROOM] - g[G_EFFECTS] < TRACE_SPARE:
+            why = MORE_EFFECTS
         if g[G_FREE_COUNT] < reserve:
             why = MORE_FRAMES
         if why != DONE:
@@ -315,6 +319,10 @@ def run(
                     )
                 if traced > 0 and concerns(frames, marks, f, numbered, traced):
                     note(trace, g, t, pc, frames, f, 0, NOTE_TOOK, 0, x, extra)
+                if is_logged and code[c + 6] != 1:
+                    e = b if frames[b + PARENT] >= -(1 << 62) else (frames[b + PARENT] & SLOT) << 3
+                    h = 0 if frames[e + STATE] & (RETRIED | COPY) == 0 else 1
+                    log(effects, effects_f, g, t, frames[e + REQUEST], code[c + 1], h)
                 cut = code[c + 3]
                 klass = END
                 fraction = code_f[c + 7] * factor
@@ -325,8 +333,11 @@ def run(
                 # ENTER_BATCH: f error site, g poison site: all units at once, where a unit makes no calls
                 m = frames[b + PARENT] & SLOT
                 whole = code[c + 6] >> 32
-                for _ in range((frames[b + PARENT] >> 48) & BATCH_COUNT):
+                for i in range((frames[b + PARENT] >> 48) & BATCH_COUNT):
                     e = m << 3
+                    if is_logged and i > 0 and t + extra <= frames_f[b + LINK]:
+                        h = 0 if frames[e + STATE] & (RETRIED | COPY) == 0 else 1
+                        log(effects, effects_f, g, t + extra, frames[e + REQUEST], code[c + 1], h)
                     x = extra
                     extra += draw(sites, sites_f, table, site, frames[e + REQUEST], frames[e + SALT]) * factor
                     site = code[c + 2]
@@ -339,6 +350,8 @@ def run(
                         if whole != 0:
                             frames[b + STATE] |= DOOMED
                             break
+                    elif is_logged and t + extra <= frames_f[b + LINK]:
+                        log(effects, effects_f, g, t + extra, frames[e + REQUEST], code[c + 1], 2)
                     m = frames[e + LINK] & SLOT
                 site = 0
                 fraction = 0.0
@@ -446,7 +459,7 @@ def run(
                     if f != r and parent >= 0 and k == COMPLETED and code[c + 2] == 0:
                         h = (parent & SLOT) << 3  # the token goes back to the state that waits for it
                         if frames[h + STATE] >> 40 == parent >> 24:
-                            is_strand = frames[h + STATE] & STRAND
+                            is_strand = frames[h + STATE] & (STRAND | RETRIED | COPY)
                             frames[h + STATE] = (((parent >> 24) + 1 & GENERATIONS) << 40) | ONE | is_strand
                             make_ready(frames, g, parent & SLOT)
                 frames[e + ROOT] -= LIVE
@@ -490,7 +503,7 @@ def run(
                 frames[e + ROOT] = frames[b + ROOT] & SLOT
                 frames[e + SALT] = frames[b + SALT] if code[c + 3] < 0 else descended(frames[b + SALT], code[c + 3])
                 frames[e + LINK] = 0
-                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
+                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | handed_down(frames[b + STATE])
                 if code[c + 4] >= 0:
                     if frames[b + STATE] & WATCHED == 0:
                         size = watch(frames, heap, g, size, is_hole, f, frames_f[b + LINK], code[c + 4])
@@ -520,7 +533,7 @@ def run(
                 pc += 1
                 continue
             # a target, b hop site, c place (-1: same salt), d 0: own flow, 1: branch, 2: first branch, 3: own flow that
-            # gives its token back to this frame, 4: to whom this one's goes; e rate limiter that delays it, -1: none
+            # gives its token back to this frame, 4: to whom this one's goes; e limiter that delays it, or -1, f 1: copy
             if op == SPAWN:
                 k = take(frames, g)
                 e = k << 3
@@ -530,7 +543,9 @@ def run(
                 frames[e + SALT] = frames[b + SALT] if code[c + 3] < 0 else descended(frames[b + SALT], code[c + 3])
                 frames_f[e + START] = t
                 frames[e + LINK] = 0
-                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE
+                frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | handed_down(frames[b + STATE])
+                if code[c + 6] == 1:
+                    frames[e + STATE] |= COPY
                 if code[c + 4] == 1 or code[c + 4] == 2:
                     frames[e + STATE] |= STRAND
                     frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
@@ -573,7 +588,7 @@ def run(
                 if status != OK:
                     others = ((frames[b + STATE] & COUNT) >> COUNT_SHIFT) - 1
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += others * LIVE
-                    kept_flags = frames[b + STATE] & (COLD | RECEIVES)
+                    kept_flags = frames[b + STATE] & (COLD | RECEIVES | RETRIED | COPY)
                     frames[b + STATE] = (
                         ((((frames[b + STATE] >> 40) + 1) & GENERATIONS) << 40) | ONE | status | kept_flags
                     )
@@ -650,7 +665,7 @@ def run(
                     pc = code[c + 4]
                     continue
                 frames[b + LINK] += 1 << s if k < 255 else 0
-                frames[b + STATE] &= ~STATUS
+                frames[b + STATE] = (frames[b + STATE] & ~STATUS) | RETRIED
                 frames[b + SALT] = retried(frames[b + SALT])
                 at = t + x
                 frames[b + PC] = code[c + 3]
@@ -685,6 +700,7 @@ def run(
                     pc = queues[q + DEAD_PC]
                 else:
                     frames[b + SALT] = retried(frames[b + SALT])
+                    frames[b + STATE] |= RETRIED
                     pc = code[c + 3]
                 continue
             if op == TICK:  # a queue: the window of its oldest message may be over
@@ -699,7 +715,7 @@ def run(
                     queues[q + MOST] += 1
                     form = q >> 5
                 break
-            if op == UNIT:  # c: where to go after the last; the batch's next message
+            if op == UNIT:  # a pool, c: where to go after the last; the batch's next message
                 k = (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT  # of a batch: units begun
                 n = (frames[b + PARENT] >> 48) & BATCH_COUNT
                 if k == n:
@@ -715,6 +731,10 @@ def run(
                 frames[b + REQUEST] = frames[e + REQUEST]
                 frames[b + ROOT] = (frames[b + ROOT] & ~SLOT) | (frames[e + ROOT] & SLOT)
                 frames[b + SALT] = frames[e + SALT]
+                frames[b + STATE] = (frames[b + STATE] & ~(RETRIED | COPY)) | (frames[e + STATE] & (RETRIED | COPY))
+                if is_logged and k > 0:
+                    h = 0 if frames[e + STATE] & (RETRIED | COPY) == 0 else 1
+                    log(effects, effects_f, g, t, frames[e + REQUEST], code[c + 1], h)
                 if traced > 0 and concerns(frames, marks, f, numbered, traced):
                     note(trace, g, t, pc, frames, m, 0, NOTE_UNIT, f, 0.0, 0.0)
                 pc += 1
@@ -809,6 +829,7 @@ def run(
                     k >>= 8
                 if code[c + 1] == 0:
                     frames[b + LINK] = 0
+                    frames[b + STATE] &= ~RETRIED
                 pc += 1
                 continue
             if op == TAKE:  # a rate limiter, c where to go when it refuses
@@ -958,6 +979,10 @@ def run(
                         m = frames[(m << 3) + LINK] & SLOT
                 release(frames, g, f)
                 break
+            if op == EFFECT:  # a pool: a unit's own work is done
+                log(effects, effects_f, g, t, frames[b + REQUEST], code[c + 1], 2)
+                pc += 1
+                continue
             if op == NEXT:  # a request of a closed loop has its answer: its user thinks, and then makes the next
                 if frames[b + REQUEST] + users < g[G_LAST_REQUEST]:
                     m = take(frames, g)

@@ -26,7 +26,8 @@ from chainkit.records import Buffer, FanOut, Flow, Pings, Pool, Relay
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import POOL_WORDS, IntArray, Program
-from chainkit.simulation.lower_calls import (
+from chainkit.simulation.lower_calls import Ends
+from chainkit.simulation.lower_links import (
     ALWAYS,
     HTTP_BYTES,
     NEVER,
@@ -34,12 +35,14 @@ from chainkit.simulation.lower_calls import (
     OWN,
     TOKEN_OF_THIS,
     TURNED_AWAY,
-    Ends,
     all_steps,
     waits,
 )
 from chainkit.simulation.lower_states import States
 from chainkit.wiring import Delivery, Destination, EventSourceMapping, Task
+
+MOST_COUNTED = 255
+"""Retries of one kind that a frame counts."""
 
 
 def lower(
@@ -237,6 +240,8 @@ class _Lowering(States):
             self.a.emit(k.FAIL, code, self.a.chance(f"{name}.error", pool.error_rate), target)
         if pool.poison_fraction > 0:
             self.a.emit(k.FAIL, code, self.a.chance(f"{name}.poison", pool.poison_fraction), target, 1)
+        if self.has_effects:
+            self.a.emit(k.EFFECT, self.pool_of[name])
 
     def _gets_events(self, name: str) -> bool:
         """Tell whether events for this node start a flow of their own."""
@@ -357,7 +362,7 @@ class _Lowering(States):
         if cuts:
             a.emit(k.ENTER, self.pool_of[name], 0, leave, 0, f"{queue}.batch.throttled", 0, 0.0)
             a.label(f"{queue}.batch.unit")
-            a.emit(k.UNIT, 0, 0, leave)
+            a.emit(k.UNIT, self.pool_of[name], 0, leave)
             if cuts[0][0] > 0:
                 a.emit(k.WORK, first, work, leave, self._speed(name), g=float(cuts[0][0]))
             watched = self._is_watched(name, pool, link.batch_size)
@@ -427,8 +432,13 @@ class _Lowering(States):
         a.emit(k.JUMP, ALWAYS, 0, self._start(link.target))
         a.label(f"{key}.refused")
         a.emit(k.METER, a.counter("failed_deliveries", link.source), 1)
-        age = int(min(link.delivery_age_s, 1e9)) + 1
+        age, waited_s = int(min(link.delivery_age_s, 1e9)) + 1, 0.0
         for i, phase in enumerate(link.phases):
+            if phase.max_attempts > MOST_COUNTED:
+                # A frame counts no further: a long phase of equal waits ends by the clock, half a wait after its last.
+                age = min(age, int(waited_s + (phase.max_attempts + 0.5) * phase.interval_s) + 1)
+            for attempt in range(min(phase.max_attempts, MOST_COUNTED)):
+                waited_s += min(phase.interval_s * phase.backoff_rate**attempt, phase.max_delay_s)
             a.label(f"{key}.phase{i}")
             word = 1 << m.SERVICE | i << 16 | phase.max_attempts << 24
             over = f"{key}.phase{i + 1}" if i + 1 < len(link.phases) else f"{key}.lost"

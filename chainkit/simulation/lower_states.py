@@ -1,4 +1,4 @@
-"""Lowering, second part: the states of a state machine."""
+"""Lowering, third part: the states of a state machine."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from chainkit.law import Law
 from chainkit.records import Buffer, Flow, Pool, Retrier, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.lower_calls import ALWAYS, CAUGHT, ITEM, NOT_OK, TOKEN, Calls, all_steps, waits
+from chainkit.simulation.lower_calls import Calls
+from chainkit.simulation.lower_links import ALWAYS, CAUGHT, ITEM, NOT_OK, TOKEN, all_steps, waits
 from chainkit.wiring import Task
 
 EVENTS = {"parallel": 4, "map": 4}

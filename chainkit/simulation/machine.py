@@ -32,6 +32,7 @@ def replicate(
     controls: Sequence[Control] = (),
     batches: int = 1,
     told: Told | None = None,
+    logs_effects: bool = False,
 ) -> Tally:
     """Return one replication of a program, from empty to drained.
 
@@ -42,11 +43,14 @@ def replicate(
     batches : as how many stretches of equally many arrivals it is counted
     told : is told how many more requests have arrived (0: only that time has passed); where it answers "end", no more
         arrive; what it raises ends the replication
+    logs_effects : whether to write down when units of work begin and are done
     """
     low, high = bounds
     memory = Memory(program, seed, replication, high - low, keep=keep)
     memory.told = told if told is not None else lambda _: None
     memory.trace_requests([number - low for number in traced], high - low)
+    if logs_effects:
+        memory.log_effects()
     memory.g[m.G_NUMBERED] = low
     memory.g[m.G_WARM] = warm = low + int(warmup_fraction * (high - low))
     borders = [warm + i * (high - warm) // batches for i in range(batches)] if batches > 1 else []

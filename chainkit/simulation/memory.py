@@ -84,6 +84,8 @@ class Tally:
     """Until the last arrival, by node: environments running and idle, or messages waiting and 0; times seconds."""
     events: int
     trace: IntArray
+    effects: IntArray
+    """(n, 3) what was written down of units of work: bits of the instant, request, pool << 2 | what (effects.py)."""
     trace_is_cut: bool
     """Whether there was more to write down than fits."""
 
@@ -150,6 +152,7 @@ class Memory:
         self.kept = np.full((requests if keep else 1, 2), np.nan)
         self.out = np.zeros(FIRST_COUNTER + len(program.counters) + 1, np.int64)
         self.trace, self.marks = np.zeros(m.TRACE_WORDS, np.int64), np.zeros(1, np.int64)
+        self.effects = np.zeros(3, np.int64)
         g = self.g
         g[m.G_FREE], g[m.G_FREE_COUNT] = used, frames - used
         g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
@@ -172,6 +175,11 @@ class Memory:
             self.trace = np.zeros(TRACE_ROWS * m.TRACE_WORDS, np.int64)
             self.g[m.G_TRACED], self.g[m.G_TRACE_ROOM] = requests, TRACE_ROWS
 
+    def log_effects(self) -> None:
+        """Write down when units of work begin and have their effect: rows of time, request, pool << 2 | what."""
+        self.effects = np.zeros(3 * 4 * m.TRACE_SPARE, np.int64)
+        self.g[m.G_EFFECT_ROOM] = 4 * m.TRACE_SPARE
+
     def go(self, arrivals: FloatArray) -> FloatArray:
         """Run until the arrivals are used up; return the one that waits for the next block."""
         while True:
@@ -179,7 +187,7 @@ class Memory:
             why = k.run(
                 self.code, self.sites, self.table, self.pools, self.ring, self.queues, self.frames, self.heap, arrivals,
                 self.g, self.histograms.ravel(), self.sums, self.kept.ravel(), self.out, self.trace,
-                self.marks,
+                self.marks, self.effects,
             )  # fmt: skip
             arrivals = arrivals[self.g[m.G_TAKEN] :]
             self.g[m.G_FIRST_REQUEST] += self.g[m.G_TAKEN]
@@ -189,6 +197,9 @@ class Memory:
                 self._more_ring()
             elif why == k.TRACE_FULL:
                 self._more_trace()
+            elif why == k.MORE_EFFECTS:
+                self.effects = np.concatenate([self.effects, np.zeros(self.effects.size, np.int64)])
+                self.g[m.G_EFFECT_ROOM] *= 2
             elif why == k.PAUSED:
                 self.told(0)
             elif why == k.ALL_ISSUED:
@@ -351,6 +362,7 @@ class Memory:
             areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
+            effects=self.effects.reshape(-1, 3)[: self.g[m.G_EFFECTS]],
             trace_is_cut=bool(self.g[m.G_TRACE_ROOM] > 0 and self.g[m.G_TRACED] == 0),
         )
 

@@ -23,7 +23,7 @@ PC, PARENT, REQUEST, ROOT, SALT, START, LINK, STATE = range(8)
 #         a batch: BATCH | messages << 48 | current message << 24 | first message
 # ROOT    slot of the request's root; in the root itself + worst outcome << 24 + live flows << 32
 # LINK    deadline of an invocation; next frame of a list; eight retry counters of 8 bits
-# STATE   generation << 40 | outstanding branches << 24 | receives (of a batch: units begun) << 10 | flags | status
+# STATE   generation << 40 | copy, retried | outstanding << 24 | receives (a batch: units begun) << 10 | flags | status
 BATCH, BATCH_COUNT = -(1 << 63), 0x3FFF
 STATUS, WAITING, WATCHED, COLD, DOOMED, FAILED, FORKED = 15, 16, 32, 64, 128, 256, 512
 RECEIVE, RECEIVES, RECEIVE_SHIFT = 1 << 10, 0x3FFF << 10, 10
@@ -33,7 +33,9 @@ STRAND = 1 << 10
 """Of a caller's own branch; the same bit counts the receives of a message, which is never one."""
 ENDED = FORKED
 """Of a root whose own flow is over."""
-ONE, COUNT, COUNT_SHIFT = 1 << 24, 0xFFFF << 24, 24
+ONE, COUNT, COUNT_SHIFT = 1 << 24, 0x3FFF << 24, 24
+RETRIED, COPY = 1 << 38, 1 << 39
+"""A further attempt of this frame's own; part of a further attempt, or of a duplicate: of no fresh work."""
 SLOT = 0xFFFFFF
 LIVE = 1 << 32
 OK, ERROR, THROTTLED, TIMEOUT, SERVICE = 0, 1, 2, 3, 4
@@ -74,7 +76,7 @@ CLOSED, OPEN, ON_TRIAL = 0, 1, 2
 (G_HEAP, G_FREE, G_FREE_COUNT, G_TAKEN, G_ACCOUNT, G_ACCOUNT_LIMIT, G_READY, G_READY_LAST, G_FINAL, G_FIRST_REQUEST,
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
  G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
- G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES) = range(37)  # fmt: skip
+ G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES, G_EFFECTS, G_EFFECT_ROOM) = range(39)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -319,66 +321,6 @@ def tally(histograms, sums, which, x):
     sums[2 * which + 1] += x * x
 
 
-# --- idle environments of a special pool ---
-ENVIRONMENT, READY_BIT = 25, 1 << 24
-"""Of the ROOT of a frame that runs in an environment: its number from that bit on; whether it is provisioned."""
-
-
-@njit(**OPTIONS)
-def put_idle(pools, pools_f, ring, p, mask, at, until, number):
-    """Put an environment among the idle ones, to be gone at `until`."""
-    k = pools[p + RING] + 2 * (pools[p + TAIL] & mask)
-    ring[k], ring[k + 1] = until, number
-    pools[p + TAIL] += 1
-    pools_f[p + IDLE_F] -= at
-
-
-@njit(**OPTIONS)
-def seek(pools, pools_f, ring, sites, p, mask, t, request, salt):
-    """Take an idle environment out by the pool's reuse order and return its number, -1 for none; gone ones go."""
-    base, head, tail = pools[p + RING], pools[p + HEAD], pools[p + TAIL]
-    if pools[p + REUSE] == RANDOM:  # close the gaps that gone ones leave, then pick
-        kept = head
-        for i in range(head, tail):
-            k, j = base + 2 * (i & mask), base + 2 * (kept & mask)
-            if ring[k] > t:
-                ring[j], ring[j + 1] = ring[k], ring[k + 1]
-                kept += 1
-            else:
-                pools_f[p + IDLE_F] += ring[k]
-        tail = kept
-        number = np.int64(-1)
-        if tail > head:
-            u = np.float64(word(sites[((pools[p + REUSE_SITE] & PAGE) << 3) + 1], request, salt)) * 2.0**-64
-            n = tail - head
-            pick = head + min(np.int64(u * n), n - 1)
-            number = np.int64(ring[base + 2 * (pick & mask) + 1])
-            for i in range(pick, tail - 1):
-                k, j = base + 2 * ((i + 1) & mask), base + 2 * (i & mask)
-                ring[j], ring[j + 1] = ring[k], ring[k + 1]
-            tail -= 1
-            pools_f[p + IDLE_F] += t
-        pools[p + TAIL] = tail
-        return number
-    while tail > head and ring[base + 2 * (head & mask)] <= t:
-        pools_f[p + IDLE_F] += ring[base + 2 * (head & mask)]
-        head += 1
-    pools[p + HEAD] = head
-    while tail > head:
-        if pools[p + REUSE] == MOST_RECENT:
-            tail -= 1
-            k = base + 2 * (tail & mask)
-        else:
-            k = base + 2 * (head & mask)
-            head += 1
-        pools[p + HEAD], pools[p + TAIL] = head, tail
-        if ring[k] > t:
-            pools_f[p + IDLE_F] += t
-            return np.int64(ring[k + 1])
-        pools_f[p + IDLE_F] += ring[k]
-    return -1
-
-
 # --- frames: a free list, and a list of those that run next in the same instant, first come first served ---
 TRACE_WORDS = 10
 """Words of a trace row: time, row of the program, frame, state, salt, request, kind, other frame, two numbers."""
@@ -422,6 +364,20 @@ def make_ready(frames, g, f):
 
 
 @njit(**OPTIONS)
+def handed_down(state):
+    """Return the flag that what a frame starts has of it: whether it is part of a further attempt."""
+    return ((state << 1) | state) & COPY
+
+
+@njit(**OPTIONS)
+def log(effects, effects_f, g, t, request, pool, what):
+    """Write down that a unit of work began (0; 1: again) or had its effect (2)."""
+    k = 3 * g[G_EFFECTS]
+    effects_f[k], effects[k + 1], effects[k + 2] = t, request, pool << 2 | what
+    g[G_EFFECTS] += 1
+
+
+@njit(**OPTIONS)
 def item(frames, g, f, i, pc):
     """Return a new frame that runs item `i` of a map."""
     k = take(frames, g)
@@ -431,7 +387,7 @@ def item(frames, g, f, i, pc):
     frames[e + REQUEST] = frames[b + REQUEST]
     frames[e + ROOT] = frames[b + ROOT] & SLOT
     frames[e + SALT] = descended(frames[b + SALT], 65_536 * (i + 1))
-    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | STRAND
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | STRAND | handed_down(frames[b + STATE])
     return k
 
 
@@ -463,66 +419,9 @@ def copy_of(frames, g, m, pc):
     frames[e + REQUEST], frames[e + SALT] = frames[b + REQUEST], frames[b + SALT]
     frames[e + ROOT] = frames[b + ROOT] & SLOT
     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
-    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | (frames[b + STATE] & RECEIVES)
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | COPY | (frames[b + STATE] & RECEIVES)
     frames[b + STATE] |= COPIED
     return k
-
-
-# --- rate limiters and circuit breakers ---
-
-
-@njit(**OPTIONS)
-def taken_in(rows, rows_f, k, t):
-    """Tell whether a rate limiter lets something through now, and count it."""
-    x = max(rows_f[k + TAT_F], t)
-    if x - t > rows_f[k + SLACK_F]:
-        rows[k + REFUSALS] += 1
-        return False
-    rows_f[k + TAT_F] = x + rows_f[k + STEP_F]
-    return True
-
-
-@njit(**OPTIONS)
-def paced(rows_f, k, t):
-    """Return when a rate limiter lets something through that comes now."""
-    x = max(rows_f[k + TAT_F], t)
-    rows_f[k + TAT_F] = x + rows_f[k + STEP_F]
-    return max(t, x - rows_f[k + SLACK_F])
-
-
-@njit(**OPTIONS)
-def asked(rows, rows_f, k, frames, b, t):
-    """Tell whether a circuit breaker lets a call be made; one on trial is marked."""
-    frames[b + STATE] &= ~DOOMED
-    if rows[k + B_STATE] == CLOSED:
-        return True
-    if t < rows_f[k + B_OPENED_F] + rows_f[k + B_OPEN_F]:
-        rows[k + B_REFUSALS] += 1
-        return False
-    rows[k + B_STATE] = ON_TRIAL
-    rows_f[k + B_OPENED_F] = t
-    frames[b + STATE] |= DOOMED
-    return True
-
-
-@njit(**OPTIONS)
-def told(rows, rows_f, k, frames, b, t):
-    """Tell a circuit breaker how a call ended."""
-    has_failed, is_trial = frames[b + STATE] & STATUS != OK, frames[b + STATE] & DOOMED != 0
-    frames[b + STATE] &= ~DOOMED
-    if is_trial:
-        rows[k + B_STATE] = OPEN if has_failed else CLOSED
-        rows[k + B_COUNT] = 0
-        rows_f[k + B_SINCE_F] = t
-        rows_f[k + B_OPENED_F] = t
-    elif has_failed and rows[k + B_STATE] == CLOSED:
-        if t - rows_f[k + B_SINCE_F] > rows_f[k + B_WINDOW_F]:
-            rows[k + B_COUNT] = 0
-            rows_f[k + B_SINCE_F] = t
-        rows[k + B_COUNT] += 1
-        if rows[k + B_COUNT] >= rows[k + B_FAILURES]:
-            rows[k + B_STATE] = OPEN
-            rows_f[k + B_OPENED_F] = t
 
 
 @njit(**OPTIONS)

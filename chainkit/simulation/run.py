@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law
-from chainkit.records import Trace, Usage
+from chainkit.records import Pool, Trace, Usage
 from chainkit.simulation import intervals, tables
 from chainkit.simulation.assembler import Program
 from chainkit.simulation.intervals import FRACTIONS as FRACTIONS
@@ -134,6 +134,37 @@ class Run:
     # --- over time, and where the time goes: the replications run again when this is asked for ---
 
     @cached_property
+    def effects(self) -> "pd.DataFrame":
+        """How often each function's work was done for its requests: one row each, counts of requests.
+
+        ``once``: as often as meant; ``twice``: more often (two deliveries, a retry after a run that had done its work,
+        a batch that failed as a whole); ``partly``: less often; ``never``. ``overtaken`` counts effects that came after
+        that of a later request. Meant is once, or as often as work began that is no further attempt and no copy; work
+        is done at its own end, unless it fails. A function with ``idempotent=True`` has no effect twice.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("twice")
+        >>> _ = (
+        ...     chain.add(ck.SqsQueue("jobs", visibility_timeout_s=60)),
+        ...     chain.add(ck.LambdaFunction("pay", duration=0.1)),
+        ... )
+        >>> _ = chain.connect("jobs", "pay")
+        >>> _ = chain.add(ck.LambdaFunction("ask")), chain.connect("ask", "jobs", duplicate_rate=0.1)
+        >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
+        >>> 150 < run.effects.loc["pay", "twice"] < 250
+        True
+        """
+        from chainkit.simulation import lower
+        from chainkit.simulation.effects import effects
+
+        program = lower.lower(self.chain, **self.options["lowering"], has_effects=True)
+        logs = [self.again(tally, program=program, keep=False).effects for tally in self.tallies]
+        pools = [self.chain.service(name).behaviour() for name in program.pool_nodes]
+        return effects(logs, program.pool_nodes, [pool.is_idempotent for pool in pools if isinstance(pool, Pool)])
+
+    @cached_property
     def series(self) -> "pd.DataFrame":
         """The run over time: one row per service and bin, averaged over the replications; `ck.plot` draws it.
 
@@ -243,14 +274,18 @@ class Run:
         controls: Sequence["Control"] = (),
         keep: bool = True,
         told: "Told | None" = None,
+        program: Program | None = None,
     ) -> "Tally":
-        """Return one replication run again, which gives the same, with some of its requests written down."""
+        """Return one replication run again, which gives the same, with some of its requests written down.
+
+        `program` is one with marks of effects, which are then written down too.
+        """
         from chainkit.simulation import machine
 
         return machine.replicate(
-            self.program, self.load, self.seed, tally.replication, tally.bounds, keep=keep,
+            program or self.program, self.load, self.seed, tally.replication, tally.bounds, keep=keep,
             warmup_fraction=self.options["warmup_fraction"], drain_s=self.options["drain_s"], traced=traced,
-            controls=controls, told=told,
+            controls=controls, told=told, logs_effects=program is not None,
         )  # fmt: skip
 
 
@@ -316,7 +351,11 @@ def simulate(
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     load.check_requests(-(-requests // replications), replications)
     think = load.think if isinstance(load, ClosedLoop) else None
-    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes, account_concurrency, think=think)
+    lowering: dict[str, Any] = {
+        "at": at, "latency": lower.hop_laws(latency), "attributes": load.attributes,
+        "account_concurrency": account_concurrency, "think": think,
+    }  # fmt: skip
+    program = lower.lower(chain, **lowering)
     bounds = _bounds(requests, replications)
     kept: dict[str, Any] = {"warmup_fraction": warmup_fraction, "keep": keep == "requests", "drain_s": drain_s}
     is_long = replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH
@@ -328,7 +367,8 @@ def simulate(
     tallies = Crew(replications, requests, threads).run(one)
     return Run(
         chain=chain.copy(), load=load, requests=sum(high - low for low, high in (t.bounds for t in tallies)), seed=seed,
-        replications=len(tallies), program=program, tallies=tallies, options={**kept, "keep": keep},
+        replications=len(tallies), program=program, tallies=tallies,
+        options={**kept, "keep": keep, "lowering": lowering},
         asked=(requests, replications),
     )  # fmt: skip
 
