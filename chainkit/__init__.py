@@ -42,7 +42,7 @@ Calibration
 sweep                  sweeps.py
 breaking_point,        breaking.py
 BreakingPoint
-plot                   figures.py
+plot                   figures/drawing.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
 ChainkitError,         errors.py
@@ -87,7 +87,7 @@ _HOMES = {
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "breaking": ("breaking_point", "BreakingPoint"),
-    "figures": ("plot",),
+    "figures.drawing": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
     "errors": (

@@ -12,7 +12,7 @@ from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
 from chainkit.simulation.assembler import POOL_WORDS
 from chainkit.simulation.intervals import interval
-from chainkit.simulation.loads import Load
+from chainkit.simulation.loads import MOST_PER_S, Load
 from chainkit.simulation.progress import Crew
 from chainkit.simulation.run import Run, simulate
 
@@ -43,8 +43,8 @@ LEAST, MOST, LONGEST = 2_000, 1_000_000, 4_000_000
 """Requests of a replication: few say nothing, many take long; at most, where it is hard to tell."""
 STEP, EFFORT = 20, (1, 4, 16)
 """Readings of a replication; how much longer it is made where it cannot tell."""
-FARTHEST = 2.0**30
-"""From the rate that the search begins with."""
+FARTHEST = 2.0**20
+"""Below the rate that the search begins with."""
 
 
 @dataclass(frozen=True)
@@ -244,12 +244,11 @@ def _check(
 def _search(judge: Callable[[float], Trial], start_per_s: float, precision: float) -> list[Trial]:
     """Return trials that narrow down where it breaks."""
     trials = [judge(start_per_s)]
-    factor = 0.5 if trials[0].verdict == "breaks" else 2.0
-    wanted = "holds" if factor < 1 else "breaks"
-    while trials[-1].verdict != wanted and 1 / FARTHEST < trials[-1].rate_per_s / start_per_s < FARTHEST:
-        if trials[-1].rate_per_s * factor >= 1e6:
-            break
-        trials.append(judge(trials[-1].rate_per_s * factor))
+    for factor, wanted in ((2.0, "breaks"), (0.5, "holds")):
+        rate_per_s = start_per_s * factor
+        while not any(t.verdict == wanted for t in trials) and start_per_s / FARTHEST < rate_per_s < MOST_PER_S:
+            trials.append(judge(rate_per_s))
+            rate_per_s *= factor
     point = BreakingPoint("", tuple(trials))
     while point.low_per_s > 0 and point.high_per_s < math.inf:
         unsure = [t.rate_per_s for t in trials if t.verdict == "unsure"]
