@@ -161,6 +161,7 @@ class Memory:
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], BREATH
         g[m.G_GONE_PC], g[m.G_ARRIVE_PC] = program.labels["gone"], program.labels["arrive"]
         g[m.G_MOST_IN_FLIGHT] = program.most_in_flight
+        g[m.G_COUNTS_TURNS] = int((program.code[::8] == k.RECUR).any())
         g[m.G_TOKENS], g[m.G_FRAMES] = int((program.code[::8] == k.AWAIT).any()), frames
         floats = g.view(np.float64)
         floats[m.G_STEP_F] = 1 / program.request_quota
