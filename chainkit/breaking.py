@@ -33,6 +33,7 @@ _WORDS = {
     TIMEOUTS: "`{node}` times out",
     ERRORS: "requests of `{node}` fail",
 }
+_NAMES = ("throttles", "growth of the backlog", "age of the oldest", "growth of work in flight", "timeouts", "errors")
 _CAUSES = {
     "throttles_reserved": "its reserved concurrency of {reserved} is used up",
     "throttles_account": "all {account} environments of the account that are not reserved are in use",
@@ -137,7 +138,10 @@ class BreakingPoint:
         return f"{self.chain}: at {_rate(self.high_per_s)} requests/s {self.first} ({holds})"
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per rate tried, in their order: verdict, and what broke or came nearest to it."""
+        """Return one row per rate tried, in their order: verdict, and what broke or came nearest to it.
+
+        ``value`` (low, high: its 95 % interval) is a share, of an age seconds; above ``limit`` it is too much.
+        """
         import pandas as pd
 
         trials = sorted(self.trials, key=lambda trial: trial.rate_per_s)
@@ -146,9 +150,9 @@ class BreakingPoint:
             "rate_per_s": [trial.rate_per_s for trial in trials],
             "verdict": [trial.verdict for trial in trials],
             "node": [symptom.node for symptom in worst],
-            "what": [str(symptom) for symptom in worst],
+            "what": [_NAMES[symptom.kind] for symptom in worst],
             "low": [symptom.low for symptom in worst],
-            "share": [symptom.value for symptom in worst],
+            "value": [symptom.value for symptom in worst],
             "high": [symptom.high for symptom in worst],
             "limit": [symptom.limit for symptom in worst],
             "requests": [trial.requests for trial in trials],

@@ -129,9 +129,9 @@ def draw_breaking_point(ax: Axes, point: BreakingPoint) -> None:
     for verdict, (colour, marker, label) in _VERDICTS.items():
         rows = frame[frame["verdict"] == verdict]
         if len(rows):
-            error = [rows["share"] - rows["low"], rows["high"] - rows["share"]]
+            error = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
             ax.errorbar(
-                rows["rate_per_s"], rows["share"], yerr=error, fmt=marker, color=colour, markersize=8, capsize=4,
+                rows["rate_per_s"], rows["value"], yerr=error, fmt=marker, color=colour, markersize=8, capsize=4,
                 linewidth=1.5, label=label,
             )  # fmt: skip
     if point.low_per_s > 0 and math.isfinite(point.high_per_s):
@@ -144,5 +144,5 @@ def draw_breaking_point(ax: Axes, point: BreakingPoint) -> None:
         ax.axhline(limits.iloc[-1], color=INK, linestyle=(0, (5, 3)), linewidth=1.2, label="too much")
     dress(ax, fill(str(point).replace("`", ""), 90), "requests per second")
     ax.tick_params(which="both", labelsize=SMALL)
-    ax.set_ylabel("share of what fails first", fontsize=SMALL, color=INK)
+    ax.set_ylabel("share of what is nearest to breaking", fontsize=SMALL, color=INK)
     legend(ax)
