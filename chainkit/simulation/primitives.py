@@ -469,7 +469,7 @@ def concerns(frames, marks, f, numbered, count):
     b = (f & SLOT) << 3
     found = is_marked(marks, frames[b + REQUEST] - numbered, count)
     parent = frames[b + PARENT]
-    if not found and parent < -1:
+    if not found and parent < -(1 << 62):
         m = parent & SLOT
         for _ in range((parent >> 48) & BATCH_COUNT):
             found = found or is_marked(marks, frames[(m << 3) + REQUEST] - numbered, count)
