@@ -72,7 +72,7 @@ def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], reque
         "throttles": total["throttles"],
         "runs_per_request": tries / requests,
         "duration_mean_s": total["busy_s"] / runs,
-        "busy_mean": total["busy_s"] / span_s,
+        "busy_mean": busy_s / span_s,
         "busy_peak": max(tally.pools[name]["peak"] for tally in tallies),
         "environments_mean": (busy_s + idle_s) / span_s,
         "idle_mean": idle_s / span_s,
