@@ -203,9 +203,11 @@ def test_an_interruption_before_anything_is_done_is_an_interruption(monkeypatch:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[object]:
     """Two worker processes that are spoken to over TCP."""
+    import dask
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://", dashboard_address=None
         ) as machines,
@@ -265,6 +267,24 @@ def test_an_error_on_a_worker_names_the_design(cluster: object, monkeypatch: pyt
     monkeypatch.setattr(sweeps, "_block_size", lambda plan: 1)  # the trial on this machine would meet it first
     with pytest.raises(ck.SimulationError, match=r"sweep: load='odd': .*where do requests enter"):
         ck.sweep(two_entries(), {"odd": LOAD}, requests=100, seed=1, client=cluster)
+
+
+def test_workers_without_chainkit_are_told_apart(cluster: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(plain: object, points: object) -> None:
+        import chainkit_is_not_there  # noqa: F401
+
+    monkeypatch.setattr(sweeps, "run_block", cannot)
+    with pytest.raises(
+        ck.ChainkitError, match=r"cannot import.*chainkit_is_not_there.*\n  fix: there too: pip install"
+    ):
+        ck.sweep(shop(), GRID, LOAD, requests=100, seed=1, client=cluster)
+
+
+def test_a_block_that_ends_every_worker_is_no_endless_sweep(cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "run_block", lambda plain, points: os._exit(1))
+    with pytest.raises(ck.SimulationError, match=r"a block of \d+ designs ended every worker that ran it"):
+        ck.sweep(shop(), GRID, LOAD, requests=100, seed=1, client=cluster)
+    cluster.wait_for_workers(2, timeout=60)
 
 
 @pytest.mark.parametrize(("wrong", "text"), [({"requests": "many"}, "requests='many'"), ({"seed": 0.5}, "seed=0.5")])

@@ -261,6 +261,8 @@ class _Lowering(States):
         a, rules = self.a, data.quotas()["lambda"]
         first_s, second_s = rules["async_retry_delays"]["value"]
         a.label(f"{name}.event")
+        if most := self._most_turns(name):
+            a.emit(k.RECUR, most, 0, f"{name}.event.over")
         if pool.limit == 0:
             a.emit(k.END_FLOW, k.DROPPED)
             return
@@ -318,6 +320,8 @@ class _Lowering(States):
             a.emit(k.END_FLOW, k.COMPLETED, 1)
             return
         key, link = found
+        if most := self._most_turns(link.target):
+            a.emit(k.RECUR, most, 0, f"{name}.recursive")
         if buffer.delay_s > 0:
             a.emit(k.DELAY, 0, a.law(f"{name}.delay", Constant(buffer.delay_s)))
         a.emit(k.DESCEND, self._place(key))
@@ -337,6 +341,8 @@ class _Lowering(States):
             a.emit(k.SPAWN, f"{redrive.target}.message", -1, self._place(redrive_key), OWN, -1)
             a.mark(redrive_key)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)
+        a.label(f"{name}.recursive")
+        a.emit(k.JUMP, ALWAYS, 0, f"{name}.dead") if redrive is not None else a.emit(k.END_FLOW, k.DROPPED)
         a.label(f"{name}.tick")
         a.emit(k.TICK, self.queue_of[name])
         a.label(f"{name}.ramp")
