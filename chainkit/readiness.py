@@ -7,7 +7,7 @@ Checked  2026-11-27
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from chainkit.declared import declared
 from chainkit.distributions import Constant, Duration
@@ -40,6 +40,15 @@ class ProvisionedScaling:
     """(seconds after the start, minimum, maximum): scheduled actions."""
     every_s: float | None = Field(default=86_400.0, gt=0)
     """The schedule begins anew after so long, seconds; None: it happens once."""
+
+    @field_validator("maximum")
+    @classmethod
+    def _above(cls, maximum: int, info: ValidationInfo) -> int:
+        """Refuse a maximum below the minimum."""
+        minimum = info.data.get("minimum", 0)
+        if maximum < minimum:
+            raise ConfigError(f"{maximum} is below minimum={minimum}", fix=f"give {minimum} or more")
+        return maximum
 
     @field_validator("schedule")
     @classmethod

@@ -42,6 +42,7 @@ WHOLE = {
     "python_kernel",
     "seeds",
     "slice",
+    "tables",
     "wheel",
 }
 
