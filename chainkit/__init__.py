@@ -57,6 +57,8 @@ DeployError
 from importlib import import_module
 from typing import Any
 
+from chainkit.loading import undisturbed
+
 _HOMES = {
     "chain": ("Chain", "load", "example"),
     "services.lambda_function": ("LambdaFunction",),
@@ -102,7 +104,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
     if name not in _FILE:
         raise AttributeError(f"module 'chainkit' has no attribute {name!r}")
-    value = getattr(import_module(f"chainkit.{_FILE[name]}"), name)
+    with undisturbed():
+        value = getattr(import_module(f"chainkit.{_FILE[name]}"), name)
     globals()[name] = value
     return value
 

@@ -114,7 +114,10 @@ def _texts(cls: type) -> dict[str, str]:
     """Return the text under each field of a declared class, those that it inherits included."""
     texts = {name: text for base in reversed(cls.__bases__) for name, text in _texts(base).items()}
     if "__pydantic_fields__" in vars(cls):
-        (written,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        try:
+            (written,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError):  # typed at a prompt: no source is kept
+            return texts
         for field, text in pairwise(written.body if isinstance(written, ast.ClassDef) else ()):
             match field, text:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):

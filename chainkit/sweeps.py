@@ -271,6 +271,8 @@ def _plan(designs: Any, grid: Any, load: Any, options: dict[str, Any]) -> _Plan:
     """Return the plan of what `sweep` was given."""
     if load is None and (isinstance(grid, Load) or _are_loads(grid)):
         grid, load = {}, grid
+    else:
+        grid = _as_grid(grid)
     known = [name for name in inspect.signature(simulate).parameters if name not in _OWN]
     for name in options.keys() - {"requests", "seed", *known}:
         why = " (a sweep keeps no figures by request)" if name == "keep" else nearest(name, known)
@@ -291,7 +293,7 @@ def _plan(designs: Any, grid: Any, load: Any, options: dict[str, Any]) -> _Plan:
             f"sweep: load={load!r} is no traffic",
             fix='give ck.Poisson(rate_per_s=4), or several by name; rates to try go into the grid: "load.rate_per_s"',
         )
-    return _Plan(chains=chains, loads=loads, grid=_as_grid(grid), options=options, columns=tuple(columns))
+    return _Plan(chains=chains, loads=loads, grid=grid, options=options, columns=tuple(columns))
 
 
 def _are_loads(thing: Any) -> bool:
@@ -321,6 +323,8 @@ def _as_grid(grid: Any) -> dict[str, tuple[Any, ...]]:
     fix = 'write settings with a list of values each: {"pay.memory_mb": [128, 512]}'
     if not isinstance(grid, Mapping) or not all(isinstance(key, str) for key in grid):
         raise ConfigError(f"sweep: grid={grid!r} is no mapping of settings", fix=fix)
+    if not grid:
+        raise ConfigError("sweep: the grid is empty: there is nothing to try", fix=f"{fix}, or leave it out")
     for key, values in grid.items():
         is_listed = isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping)
         if not is_listed and not hasattr(values, "tolist"):
@@ -435,7 +439,8 @@ def run_block(plain: Mapping[str, Any], points: Sequence[tuple[int, Point]]) -> 
 def _block_size(plan: _Plan) -> int:
     """Return how many designs keep a worker busy long enough, by a trial of the first one on this machine."""
     requests: int = plan.options["requests"]
-    trial = dataclasses.replace(plan, options={**plan.options, "requests": min(requests, TRIAL_REQUESTS)})
+    few = min(requests, TRIAL_REQUESTS) if isinstance(requests, int) else requests  # the trial says what is wrong
+    trial = dataclasses.replace(plan, options={**plan.options, "requests": few})
     point = next(plan.points())
     trial.row(point)  # loads the compiled machine
     began = time.perf_counter()

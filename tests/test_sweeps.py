@@ -203,9 +203,11 @@ def test_an_interruption_before_anything_is_done_is_an_interruption(monkeypatch:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[object]:
     """Two worker processes that are spoken to over TCP."""
+    import dask
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://", dashboard_address=None
         ) as machines,
@@ -267,6 +269,31 @@ def test_an_error_on_a_worker_names_the_design(cluster: object, monkeypatch: pyt
         ck.sweep(two_entries(), {"odd": LOAD}, requests=100, seed=1, client=cluster)
 
 
+def test_workers_without_chainkit_are_told_apart(cluster: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(plain: object, points: object) -> None:
+        import chainkit_is_not_there  # noqa: F401
+
+    monkeypatch.setattr(sweeps, "run_block", cannot)
+    with pytest.raises(
+        ck.ChainkitError, match=r"cannot import.*chainkit_is_not_there.*\n  fix: there too: pip install"
+    ):
+        ck.sweep(shop(), GRID, LOAD, requests=100, seed=1, client=cluster)
+
+
+def test_a_block_that_ends_every_worker_is_no_endless_sweep(cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "run_block", lambda plain, points: os._exit(1))
+    with pytest.raises(ck.SimulationError, match=r"a block of \d+ designs ended every worker that ran it"):
+        ck.sweep(shop(), GRID, LOAD, requests=100, seed=1, client=cluster)
+    cluster.wait_for_workers(2, timeout=60)
+
+
+@pytest.mark.parametrize(("wrong", "text"), [({"requests": "many"}, "requests='many'"), ({"seed": 0.5}, "seed=0.5")])
+def test_wrong_options_are_refused_wherever_it_runs(cluster: object, wrong: dict[str, object], text: str) -> None:
+    for client in (None, cluster):
+        with pytest.raises(ck.ConfigError, match=text):
+            ck.sweep(shop(), GRID, LOAD, client=client, **{"requests": 100, "seed": 1, **wrong})
+
+
 def two_entries() -> ck.Chain:
     """Return a chain that requests may enter at two services."""
     chain = ck.Chain("open")
@@ -313,6 +340,7 @@ WRONG = {
     "no setting": ({"pay": [256]}, r"no service or link '' \(did you mean 'pay'\?\)"),
     "identity": ({"pay.name": ["other"]}, "'pay' has no setting 'name'"),
     "unknown field of the load": ({"load.rate": [1]}, r"Poisson has no field 'rate' \(did you mean 'rate_per_s'\?\)"),
+    "nothing": ({}, "the grid is empty"),
     "no values": ({"pay.memory_mb": []}, r"grid\['pay.memory_mb'\] has no values"),
     "one value": ({"pay.memory_mb": 256}, "is no list of values"),
     "text": ({"pay.runtime": "python3.13"}, "is no list of values"),

@@ -17,6 +17,15 @@ Sites (name and purpose)
 ``<node>.error``               whether an attempt fails
 ``<node>.poison``              whether the request fails here always; visit 0
 ``<node>.start``               what a state machine or API takes before its first step
+``<node>.keep_alive``          life of an environment that becomes idle, drawn by the invocation that leaves it
+``<node>.reuse``               which idle environment is taken, where it is any
+``<node>.speed``               factor of an environment's work; by the environment's number instead of a request's
+``<node>.service``             whether the service itself answers an attempt with an error
+``<node>.ping``                how long a warmer's ping runs; by the ping's number
+``<node>.<state>.start``       what an item of a Map takes before its first state, as an execution of its own
+``<link id>.duplicate``        whether what is handed over comes twice
+``<link id>.delivery``         whether a try of a delivery fails
+``think``                      what a user of a closed loop takes before request i; visit 0
 ``<node>.<state>.overhead``    what a task state takes beyond its call
 ``<node>.<state>.choice``      which way a choice goes
 ``<link id>.hop``              latency of a link

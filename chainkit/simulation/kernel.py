@@ -16,8 +16,8 @@ from chainkit.simulation.stations import *
     ENTER, ENTER_BATCH, WORK, LEAVE, CALL, RET, RESPOND, END_FLOW, SPAWN, WAIT, JOIN, ALIVE, DELAY, CHANCE, MATCH, FAIL,
     DOOM, RETRY, STATUS_, JUMP, ENQUEUE, AGAIN, TICK, RAMP, UNIT, UNIT_FAILED, SETTLE, WATCH, PATIENCE, METER, STAMP,
     ELAPSED, DESCEND, RESET, TAKE, PACE, ASK, TELL, MAP, JOIN_MAP, AWAIT, HISTORY, DUPLICATE, OVERRUN, OVERRUN_, NEXT,
-    ARRIVE, EFFECT, FREE,
-) = range(49)  # fmt: skip
+    ARRIVE, EFFECT, FREE, RECUR,
+) = range(50)  # fmt: skip
 
 VANISHED, LEFT_BEHIND = -2, -1
 """Ends that no instruction makes: a strand without its caller, and a callee that ran on after its caller was cut."""
@@ -56,7 +56,7 @@ def run(
     frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
     size, account = g[G_HEAP], g[G_ACCOUNT]
     form = g[G_FORM]
-    most_in_flight = g[G_MOST_IN_FLIGHT]
+    most_in_flight, counts_turns = g[G_MOST_IN_FLIGHT], g[G_COUNTS_TURNS] == 1
     is_final, first_request, entry, room = g[G_FINAL] == 1, g[G_FIRST_REQUEST], g[G_ENTRY], g[G_RING]
     reserve, is_kept, traced, warm, stop = g[G_RESERVE], g[G_KEEP] == 1, g[G_TRACED], g[G_WARM], g_f[G_STOP_F]
     account_limit, budget, numbered, users = g[G_ACCOUNT_LIMIT], g[G_BUDGET], g[G_NUMBERED], g[G_USERS]
@@ -549,14 +549,16 @@ def run(
                     frames[e + PARENT] = -1
                     if code[c + 4] == 3:
                         frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | f
-                    elif code[c + 4] == 4 and f != frames[b + ROOT] & SLOT:
+                    elif code[c + 4] == 4 and f != frames[b + ROOT] & SLOT and frames[b + PARENT] >= 0:
                         frames[e + PARENT] = frames[b + PARENT]
+                    elif counts_turns:
+                        frames[e + PARENT] = -1 - turns(frames, f & SLOT)
                     frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
-                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
-                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, 0.0, 0.0)
                 x = t
                 if code[c + 5] >= 0:
                     x = paced(queues_f, (code[c + 5] & PAGE) << 5, t)
+                if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                    note(trace, g, t, pc, frames, k, 0, NOTE_BORN, f, x - t, 0.0)
                 if code[c + 2] >= 0:
                     x += draw(sites, sites_f, table, code[c + 2], frames[e + REQUEST], frames[e + SALT])
                 if code[c + 2] >= 0 or x > t:
@@ -867,7 +869,10 @@ def run(
                 frames[b + STATE] = (frames[b + STATE] & ~COUNT) + k * ONE | FORKED | STRAND
                 frames[b + PC] = pc + 1
                 for i in range(k):
-                    make_ready(frames, g, item(frames, g, f, i, code[c + 1]))
+                    m = item(frames, g, f, i, code[c + 1])
+                    make_ready(frames, g, m)
+                    if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, m, 0, NOTE_BORN, f, 0.0, 0.0)
                 if k > 0:
                     break
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
@@ -893,7 +898,10 @@ def run(
                 if k < code[c + 2]:
                     frames[b + START] += 1
                     frames[b + STATE] += ONE
-                    make_ready(frames, g, item(frames, g, f, k, code[c + 1]))
+                    m = item(frames, g, f, k, code[c + 1])
+                    make_ready(frames, g, m)
+                    if traced > 0 and is_marked(marks, frames[b + REQUEST] - numbered, traced):
+                        note(trace, g, t, pc, frames, m, 0, NOTE_BORN, f, 0.0, 0.0)
                 if frames[b + STATE] & COUNT:
                     break
                 frames[b + STATE] = (frames[b + STATE] | ONE) & ~FORKED
@@ -961,7 +969,10 @@ def run(
                     m = frames[e + PARENT] & SLOT
                     queues[q + RETURNED] += n
                     for _ in range(n):
-                        make_ready(frames, g, copy_of(frames, g, m, queues[q + AGAIN_PC]))
+                        k = copy_of(frames, g, m, queues[q + AGAIN_PC])
+                        make_ready(frames, g, k)
+                        if traced > 0 and is_marked(marks, frames[(m << 3) + REQUEST] - numbered, traced):
+                            note(trace, g, t, pc, frames, k, 0, NOTE_BORN, m, 0.0, 0.0)
                         m = frames[(m << 3) + LINK] & SLOT
                 release(frames, g, f)
                 break
@@ -975,6 +986,14 @@ def run(
                     frames[(m << 3) + REQUEST] = frames[b + REQUEST] + users
                     frames[(m << 3) + PC] = g[G_ARRIVE_PC]
                     make_ready(frames, g, m)
+                pc += 1
+                continue
+            if op == RECUR:  # a most, c where to go then: events of a circle that one led to the other
+                if f != frames[b + ROOT] & SLOT and frames[b + PARENT] < 0:
+                    frames[b + PARENT] -= 1
+                    if -1 - frames[b + PARENT] >= code[c + 1]:
+                        pc = code[c + 3]
+                        continue
                 pc += 1
                 continue
             if op == FREE:  # an activity of no request is over

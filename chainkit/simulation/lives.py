@@ -15,8 +15,9 @@ from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import IntArray, Program
 
-_UNSEEN = (k.WATCH, k.TICK, k.RAMP)
-"""Run by frames that are no part of a request: timers."""
+_UNSEEN = (k.WATCH, k.TICK, k.RAMP, k.OVERRUN_, k.ARRIVE, k.FREE)
+"""Run by frames that are no part of a request: timers, users that think."""
+_FORKS, _JOINS = (k.WAIT, k.MAP), (k.JOIN, k.JOIN_MAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Life:
     via: "Life | None" = None
     """Of a life born in a batch: the message that the batch was working on."""
     born_pc: int = -1
+    held_s: float = 0.0
+    """How long a rate limiter held it before it went on its way."""
     is_batch: bool = False
     moments: list[Moment] = field(default_factory=list)
     children: list[tuple[int, "Life"]] = field(default_factory=list)
@@ -130,7 +133,7 @@ class _Reader:
             pc, slot, state, _, request, kind, other = row
             op = self.ops[pc]
             if kind == m.NOTE_BORN:
-                self._born(at_s, pc, slot, request, other)
+                self._born(at_s, pc, slot, request, other, x)
             elif kind == m.NOTE_UNIT:
                 batch = self.now[other]
                 batch.unit = self.now.get(slot) if request in self.traced else None
@@ -155,10 +158,10 @@ class _Reader:
         """Return the life of a slot; one of which no birth was noted begins where it is first seen."""
         return self.now[slot] if slot in self.now else self._begin(slot, Life(request, at_s))
 
-    def _born(self, at_s: float, pc: int, slot: int, request: int, other: int) -> None:
+    def _born(self, at_s: float, pc: int, slot: int, request: int, other: int, held_s: float) -> None:
         """Note a birth."""
         parent = self._of(other, request, at_s)
-        child = self._begin(slot, Life(request, at_s, parent, parent.unit, pc))
+        child = self._begin(slot, Life(request, at_s, parent, parent.unit, pc, held_s))
         parent.children.append((len(parent.moments) - 1, child))
 
     def _batch(self, at_s: float, slot: int, request: int) -> Life:
@@ -206,8 +209,7 @@ class Paths:
     def of(self, life: Life, until_s: float) -> Iterator[Part]:
         """Yield what a life did from its birth to an instant."""
         first_s = life.moments[0].at_s if life.moments else until_s
-        if first_s > life.born_s and until_s > life.born_s:
-            yield Part(life.born_s, min(first_s, until_s), self.node(life), "hop")
+        yield from _cut(life.born_s, min(first_s, until_s), self.node(life), (("quota", life.held_s), ("hop", np.inf)))
         for i, start_s, end_s in self.gaps(life, until_s):
             yield from self._gap(life, i, start_s, end_s)
 
@@ -216,10 +218,10 @@ class Paths:
         begun = -1
         for i, (one, two) in enumerate(pairwise([*life.moments, None])):
             assert one is not None
-            if one.kind == m.NOTE_ROW and one.op == k.WAIT:
+            if one.kind == m.NOTE_ROW and one.op in _FORKS:
                 begun = i
             end_s = two.at_s if two is not None else until_s
-            if begun >= 0 and two is not None and two.kind == m.NOTE_ROW and two.op == k.JOIN and end_s < until_s:
+            if begun >= 0 and two is not None and two.kind == m.NOTE_ROW and two.op in _JOINS and end_s < until_s:
                 continue
             start_s = life.moments[begun].at_s if begun >= 0 else one.at_s
             if min(end_s, until_s) > start_s:
@@ -256,8 +258,10 @@ class Paths:
                 yield Part(start_s, end_s, node, "failed attempt" if has_failed else "own work")
             case _, k.CALL if (child := life.child_at(i)) is not None:
                 yield from self.of(child, end_s)
-            case _, k.WAIT:
+            case _, k.WAIT | k.MAP:
                 yield from self._strands(life, start_s, end_s)
+            case _, k.AWAIT:
+                yield from self._token(life, start_s, end_s)
             case _, k.RETRY:
                 yield Part(start_s, end_s, *self._again(life, i))
             case _, k.DELAY:
@@ -297,10 +301,22 @@ class Paths:
         for strand, until_s in reversed(legs):
             yield from self.of(strand, until_s)
 
+    def _token(self, life: Life, start_s: float, end_s: float) -> Iterator[Part]:
+        """Yield how a token came back: by the branch that the awaited message went, and that ended then."""
+        given = [child for _, child in life.children if child.born_s == start_s and not self._is_strand(child)]
+        ways = [way for child in given for way in _ways(child)]
+        ended = [way for way in ways if way[-1].end_s == end_s]
+        if not ended:  # the state gave up waiting
+            yield Part(start_s, end_s, self.node(life), "callback")
+            return
+        way = ended[-1]
+        for each, until_s in zip(way, [*(child.born_s for child in way[1:]), end_s], strict=True):
+            yield from self.of(each, until_s)
+
     def _is_strand(self, life: Life) -> bool:
         """Tell whether a life is a branch that its parent waits for."""
         op, *operands = self._code[life.born_pc]
-        return op != k.CALL and not (op == k.SPAWN and operands[3] == 0)
+        return op in (k.MAP, k.JOIN_MAP) or (op == k.SPAWN and operands[3] in (1, 2))
 
     def _shared(self, life: Life, i: int, start_s: float, end_s: float) -> Iterator[Part]:
         """Yield a message's part in a batch that makes no calls."""
@@ -335,14 +351,24 @@ class Paths:
                 yield from _cut(from_s, to_s, self.node(batch), ends)
             elif unit is life:
                 yield from self._gap(batch, i, from_s, to_s)
+            elif begins.kind == m.NOTE_ROW and begins.op == k.RETRY:
+                yield Part(from_s, to_s, self.node(batch), _AGAIN[begins.status == m.THROTTLED])
             else:
                 yield Part(from_s, to_s, self.node(batch), "batch companions")
         if at_s < end_s:
             yield Part(at_s, end_s, self.node(batch) or self.node(life), "batch companions")
 
 
+def _ways(life: Life) -> Iterator[list[Life]]:
+    """Yield the ways from a life to each of those that follow from it, itself included."""
+    yield [life]
+    for _, child in life.children:
+        for way in _ways(child):
+            yield [life, *way]
+
+
 _AGAIN = {True: "throttle", False: "retry wait"}
-_WAITS = {k.ENQUEUE: "queue wait"}
+_WAITS = {k.ENQUEUE: "queue wait", k.PACE: "quota"}
 _DELAYS = {"hop": "hop", "wait": "wait state", "delay": "delivery delay"}
 
 

@@ -41,6 +41,9 @@ from chainkit.simulation.lower_links import (
 from chainkit.simulation.lower_states import States
 from chainkit.wiring import Delivery, Destination, EventSourceMapping, Task
 
+MOST_COUNTED = 255
+"""Retries of one kind that a frame counts."""
+
 
 def lower(
     chain: Chain,
@@ -258,6 +261,8 @@ class _Lowering(States):
         a, rules = self.a, data.quotas()["lambda"]
         first_s, second_s = rules["async_retry_delays"]["value"]
         a.label(f"{name}.event")
+        if most := self._most_turns(name):
+            a.emit(k.RECUR, most, 0, f"{name}.event.over")
         if pool.limit == 0:
             a.emit(k.END_FLOW, k.DROPPED)
             return
@@ -315,6 +320,8 @@ class _Lowering(States):
             a.emit(k.END_FLOW, k.COMPLETED, 1)
             return
         key, link = found
+        if most := self._most_turns(link.target):
+            a.emit(k.RECUR, most, 0, f"{name}.recursive")
         if buffer.delay_s > 0:
             a.emit(k.DELAY, 0, a.law(f"{name}.delay", Constant(buffer.delay_s)))
         a.emit(k.DESCEND, self._place(key))
@@ -334,6 +341,8 @@ class _Lowering(States):
             a.emit(k.SPAWN, f"{redrive.target}.message", -1, self._place(redrive_key), OWN, -1)
             a.mark(redrive_key)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)
+        a.label(f"{name}.recursive")
+        a.emit(k.JUMP, ALWAYS, 0, f"{name}.dead") if redrive is not None else a.emit(k.END_FLOW, k.DROPPED)
         a.label(f"{name}.tick")
         a.emit(k.TICK, self.queue_of[name])
         a.label(f"{name}.ramp")
@@ -429,8 +438,13 @@ class _Lowering(States):
         a.emit(k.JUMP, ALWAYS, 0, self._start(link.target))
         a.label(f"{key}.refused")
         a.emit(k.METER, a.counter("failed_deliveries", link.source), 1)
-        age = int(min(link.delivery_age_s, 1e9)) + 1
+        age, waited_s = int(min(link.delivery_age_s, 1e9)) + 1, 0.0
         for i, phase in enumerate(link.phases):
+            if phase.max_attempts > MOST_COUNTED:
+                # A frame counts no further: a long phase of equal waits ends by the clock, half a wait after its last.
+                age = min(age, int(waited_s + (phase.max_attempts + 0.5) * phase.interval_s) + 1)
+            for attempt in range(min(phase.max_attempts, MOST_COUNTED)):
+                waited_s += min(phase.interval_s * phase.backoff_rate**attempt, phase.max_delay_s)
             a.label(f"{key}.phase{i}")
             word = 1 << m.SERVICE | i << 16 | phase.max_attempts << 24
             over = f"{key}.phase{i + 1}" if i + 1 < len(link.phases) else f"{key}.lost"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from chainkit import data
+from chainkit.asl import reached
 from chainkit.chain import Chain
 from chainkit.distributions import Constant
 from chainkit.errors import SimulationError
@@ -66,6 +67,7 @@ class Links:
         self.longest_s: dict[tuple[str, int], float] = {}
         self.behaviours = {name: service.behaviour() for name, service in chain.services.items()}
         self.links = dict(chain.links)
+        self.knots = self._knots()
         self.pools: list[IntArray] = []
         self.queues: list[IntArray] = []
         self.pool_of: dict[str, int] = {}
@@ -157,6 +159,28 @@ class Links:
         if least_s <= buffer.visibility_timeout_s:
             return buffer.visibility_timeout_s
         return float(least_s + data.quotas()["sqs_mapping"]["visibility_margin"]["value"])
+
+    def _most_turns(self, name: str) -> int:
+        """Return how many events of a circle may lead to a function before Lambda stops the next; 0 for no limit.
+
+        Lambda follows chains of events through Lambda, SQS and SNS [invocation-recursion] and stops a function's 16th
+        run in one. Here the runs of all functions of a circle are counted together.
+        """
+        pool = self.behaviours[name]
+        knot = next((knot for knot in self.knots if name in knot), set())
+        if not knot or not isinstance(pool, Pool) or not pool.stops_recursion:
+            return 0
+        functions = sum(isinstance(self.behaviours[other], Pool) for other in knot)
+        return int(data.quotas()["lambda"]["recursion_limit"]["value"] - 1) * functions
+
+    def _knots(self) -> list[set[str]]:
+        """Return the circles of services that hand over to each other."""
+        ways: dict[str, list[str]] = {}
+        for link in self.links.values():
+            ways.setdefault(link.source, []).append(link.target)
+        ahead = {name: reached(name, ways) for name in self.behaviours}
+        hands = [(v.source, v.target) for v in self.links.values() if v.kind not in ("sync", "task", "redrive")]
+        return [{b for b in ahead[a] if a in ahead[b]} for a, b in hands if a in ahead[b]]
 
     def _error_codes(self) -> dict[str, int]:
         """Return a status for each error name that some Retry or Catch tells apart."""

@@ -161,6 +161,7 @@ class Memory:
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], BREATH
         g[m.G_GONE_PC], g[m.G_ARRIVE_PC] = program.labels["gone"], program.labels["arrive"]
         g[m.G_MOST_IN_FLIGHT] = program.most_in_flight
+        g[m.G_COUNTS_TURNS] = int((program.code[::8] == k.RECUR).any())
         g[m.G_TOKENS], g[m.G_FRAMES] = int((program.code[::8] == k.AWAIT).any()), frames
         floats = g.view(np.float64)
         floats[m.G_STEP_F] = 1 / program.request_quota
@@ -383,14 +384,17 @@ class Memory:
     def _close_open(self) -> int:
         """Count requests in flight that have lost a branch already as lost; return how many flows are in flight."""
         frames = self.frames.reshape(-1, 8)
+        own_root = (frames[:, m.ROOT] & m.SLOT) == np.arange(len(frames))
+        live = frames[:, m.ROOT] >> 32
+        roots = np.flatnonzero(own_root & (live > 0))
+        if not roots.size:
+            return 0
         free = np.zeros(len(frames), bool)
         at = int(self.g[m.G_FREE])
         for _ in range(int(self.g[m.G_FREE_COUNT])):
             free[at] = True
             at = int(frames[at, m.LINK])
-        own_root = (frames[:, m.ROOT] & m.SLOT) == np.arange(len(frames))
-        live = frames[:, m.ROOT] >> 32
-        roots = np.flatnonzero(~free & own_root & (live > 0))
+        roots = roots[~free[roots]]
         for root in roots:
             worst = int(frames[root, m.ROOT] >> 24) & 15
             if worst >= k.DEAD_LETTERED:

@@ -19,7 +19,7 @@ U = np.uint64
 
 # --- a frame: one activity, 8 words ---
 PC, PARENT, REQUEST, ROOT, SALT, START, LINK, STATE = range(8)
-# PARENT  handle of the caller (generation << 24 | slot); -1: a flow of its own; a root: its arrival time;
+# PARENT  handle of the caller (generation << 24 | slot); -1 - turns in a circle: a flow; a root: its arrival time;
 #         a batch: BATCH | messages << 48 | current message << 24 | first message
 # ROOT    slot of the request's root; in the root itself + worst outcome << 24 + live flows << 32
 # LINK    deadline of an invocation; next frame of a list; eight retry counters of 8 bits
@@ -75,7 +75,8 @@ CLOSED, OPEN, ON_TRIAL = 0, 1, 2
 (G_HEAP, G_FREE, G_FREE_COUNT, G_TAKEN, G_ACCOUNT, G_ACCOUNT_LIMIT, G_READY, G_READY_LAST, G_FINAL, G_FIRST_REQUEST,
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
  G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
- G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES, G_EFFECTS, G_EFFECT_ROOM) = range(39)  # fmt: skip
+ G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES, G_EFFECTS, G_EFFECT_ROOM,
+ G_COUNTS_TURNS) = range(40)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -326,9 +327,10 @@ TRACE_WORDS = 10
 TRACE_SPARE = 1 << 15
 """Rows that must be free before anything runs: more than one frame, or one batch, can write at once."""
 NOTE_ROW, NOTE_BORN, NOTE_BATCHED, NOTE_SETTLED, NOTE_TOOK, NOTE_UNIT, NOTE_SHARE = range(7)
-"""Kinds of trace rows: a frame runs a row; a frame is born of another; a message is taken by a batch, is settled by it
-(number: the batch's start); an invocation's init, init and overhead; a batch turns to a message (the frame); without
-calls, from when to when a message is worked on, seconds after the batch's start."""
+"""Kinds of trace rows: a frame runs a row; a frame is born of another (number: how long a rate limiter holds it before
+it travels); a message is taken by a batch, is settled by it (number: the batch's start); an invocation's init, init and
+overhead; a batch turns to a message (the frame); without calls, from when to when a message is worked on, seconds after
+the batch's start."""
 
 
 @njit(**OPTIONS)
@@ -387,6 +389,24 @@ def item(frames, g, f, i, pc):
     frames[e + SALT] = descended(frames[b + SALT], 65_536 * (i + 1))
     frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | STRAND | handed_down(frames[b + STATE])
     return k
+
+
+@njit(**OPTIONS)
+def turns(frames, f):
+    """Return how many events of a circle have led to the flow that a frame belongs to."""
+    k = f
+    while True:
+        parent = frames[(k << 3) + PARENT]
+        if k == frames[(k << 3) + ROOT] & SLOT:
+            return 0
+        if parent < -(1 << 62):  # a batch: of its current message
+            k = (parent >> 24) & SLOT
+        elif parent < 0:
+            return -1 - parent
+        elif frames[((parent & SLOT) << 3) + STATE] >> 40 != parent >> 24:
+            return 0
+        else:
+            k = parent & SLOT
 
 
 @njit(**OPTIONS)

@@ -1,5 +1,6 @@
 """`simulate`, and what it gives back: figures with intervals, ledger, nodes, usage, and any request's trace."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law
+from chainkit.loading import undisturbed
 from chainkit.records import Pool, Trace, Usage
 from chainkit.simulation import intervals, tables
 from chainkit.simulation.assembler import Program
@@ -341,6 +343,7 @@ def simulate(
     >>> float(run.summary().loc["response_p50_s", "value"].round(3)), int(run.ledger["completed"])
     (0.25, 100)
     """
+    _load()
     from chainkit.simulation import lower, machine
 
     chain = as_chain(chain, "simulate")
@@ -371,6 +374,18 @@ def simulate(
         options={**kept, "keep": keep, "lowering": lowering},
         asked=(requests, replications),
     )  # fmt: skip
+
+
+@functools.cache
+def _load() -> None:
+    """Load the compiled machine, and pandas, without which no figure of a run is seen."""
+    with undisturbed():
+        import pandas  # noqa: F401, ICN001
+
+        from chainkit.simulation import machine, primitives  # noqa: F401
+
+        # Compiled code loads at its first call. This one does nothing: there is no arrival to fill in.
+        primitives.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
 
 
 def _check(

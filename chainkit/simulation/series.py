@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import Program
+from chainkit.simulation.assembler import POOL_WORDS, Program
 from chainkit.simulation.progress import Crew
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Sampler:
         self.memory = memory
         if len(self.totals) == MOST_BINS:
             self.double()
-        pools = memory.pools.reshape(-1, 32)[: len(self.program.pool_nodes)]
+        pools = memory.pools.reshape(-1, POOL_WORDS)[: len(self.program.pool_nodes)]
         queues = memory.queues.reshape(-1, 32)[: len(self.program.queue_nodes)]
         areas = memory.areas_at(now_s)
         totals = [_pool_totals(row, areas[name]) for name, row in zip(self.program.pool_nodes, pools, strict=True)]

@@ -51,7 +51,7 @@ def many_servers(effort: Effort) -> Iterator[Row]:
 def _waits(load: float, servers: int, seed: int) -> np.ndarray:
     """Return how long each message of one run waited after the warm-up; the mean service is 1 s."""
     # Waits resemble those before them for as long as the queue takes to forget, which grows with the load.
-    requests = round(1_600 * max(servers, 60) / (1 - load / servers))
+    requests = round(3_000 * max(servers, 60) / (1 - load / servers))
     times_s = []
     for is_queued in (True, False):
         chain = Chain("servers")

@@ -80,7 +80,7 @@ def prediction(log: str, block: int, requests: int, *, has_overhead: bool = True
 def logged(log: str, block: int, name: str) -> Empirical:
     """Return the law of a function's duration by one block of a log."""
     table = data.validation("durations")[log]["functions"][name]["duration_ms"][block]
-    return Empirical(quantiles={p: ms / 1000 for p, ms in zip(_FRACTIONS, table, strict=True)})
+    return Empirical(quantiles={p: ms / 1000 for p, ms in zip(FRACTIONS, table, strict=True)})
 
 
 def workflow_chain(log: str, block: int, *, has_overhead: bool = True) -> Chain:
@@ -99,7 +99,7 @@ def workflow_chain(log: str, block: int, *, has_overhead: bool = True) -> Chain:
     return chain
 
 
-_FRACTIONS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999, 1)
+FRACTIONS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999, 1)
 """Probabilities of the tables' quantiles."""
 
 

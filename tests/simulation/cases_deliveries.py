@@ -183,3 +183,31 @@ def large_requests_behind_an_api() -> Case:
     chain = chain_of(ck.HttpApi("api", integration_timeout_s=0.5), function("f"))
     chain.connect("api", "f", message_bytes=3 * 2**20, retry=ck.Retry(max_attempts=2, interval_s=0.1))
     return Case(chain, requests=100, per_mb_s=0.1)
+
+
+# --- circles ---
+
+
+@case
+def event_that_calls_itself() -> Case:
+    """Lambda stops a chain of events that comes back to a function, at its 16th run."""
+    chain = chain_of(function("f", error_rate=0.02, timeout_s=3), ck.SqsQueue("lost"))
+    chain.connect("f", "f", link="async")
+    chain.connect("f", "lost", link="on_failure")
+    return Case(chain, requests=60, at="f")
+
+
+@case
+def circle_of_a_queue_and_a_topic() -> Case:
+    """The circle may lead through queues and topics, and be left by chance; of three functions one allows it."""
+    chain = chain_of(ck.SqsQueue("q"), function("f", error_rate=0.05), ck.SnsTopic("t"), function("g", **QUICK))
+    chain.add(function("h", recursive_loop="Allow", **QUICK))
+    chain.add(ck.SqsQueue("dead"))
+    chain.connect("q", "f", batch_size=3)
+    chain.connect("q", "dead", link="redrive", max_receive_count=3)
+    chain.connect("f", "t")
+    chain.connect("t", "g")
+    chain.connect("t", "h")
+    chain.connect("g", "q", probability=0.9)
+    chain.connect("h", "q", probability=0.2)
+    return Case(chain, requests=40, at="q")

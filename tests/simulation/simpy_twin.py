@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import simpy
 
@@ -130,6 +131,7 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         self.does = {name: service.behaviour() for name, service in chain.services.items()}
         self.order = {name: i for i, name in enumerate(self.does)}
         self.places = self._places()
+        self.circles = self._circles()
         self.pool_records = {name: does for name, does in self.does.items() if isinstance(does, Pool)}
         self.account = Account(chain.region, concurrency, self.pool_records.values())
         self.pools = {n: Environments(n, pool, self.account, dice) for n, pool in self.pool_records.items()}
@@ -142,6 +144,18 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         self.to_come = 0
         self.last_s = math.inf
         """When the last request arrived."""
+
+    def _circles(self) -> dict[str, int]:
+        """Return for functions in a circle of services that hand over how many functions it has."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_edges_from((link.source, link.target) for link in self.links.values())
+        hands = [(v.source, v.target) for v in self.links.values() if v.kind not in ("sync", "task", "redrive")]
+        found = {}
+        for knot in nx.strongly_connected_components(graph):
+            functions = [name for name in knot if isinstance(self.does[name], Pool)]
+            if any({a, b} <= knot for a, b in hands):
+                found |= dict.fromkeys(functions, len(functions))
+        return found
 
     def _places(self) -> dict[str, int]:
         """Return each link's position among the links into its target; where requests enter, they are the first."""
@@ -230,7 +244,7 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
 
     def _enter(self, i: int) -> Story:
         """Let a request in, and take its answer if somebody waits for one."""
-        visit = Visit(i)
+        visit = Visit(i, is_entry=True)
         if not self._somebody_waits():
             self._open(visit, self.entry)
             yield from self._accept(self.entry, visit, self.clock.now)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainkit as ck
-from chainkit.simulation import blame, machine
+from chainkit.simulation import blame, memory
 from tests.simulation.case import chain_of, function
 from tests.simulation.cases import CASES
 
@@ -66,8 +66,8 @@ def test_a_single_replication_has_intervals_by_batches():
 
 
 def test_what_writes_too_much_is_sampled_less(monkeypatch):
-    monkeypatch.setattr(machine, "TRACE_ROWS", 1 << 15)
-    monkeypatch.setattr(machine, "MOST_TRACE_ROWS", 1 << 16)
+    monkeypatch.setattr(memory, "TRACE_ROWS", 1 << 15)
+    monkeypatch.setattr(memory, "MOST_TRACE_ROWS", 1 << 16)
     case = CASES["loop_of_states"]()
     run = ck.simulate(case.chain, case.load, seed=1, replications=1, **{**case.options, "requests": 20_000})
     frame = run.blame()

@@ -13,17 +13,9 @@ import chainkit as ck
 from tests.simulation.case import Case
 from tests.simulation.cases import CASES
 from tests.simulation.counterexamples import COUNTEREXAMPLES
+from tests.simulation.engines import counter_of
 from tests.simulation.simpy_twin import TwinRun, twin
 from tests.simulation.strategies import cases
-
-
-def counter_of(run: ck.Run, node: str, name: str) -> float:
-    """Return what the run says of one of the twin's counters."""
-    if name == "express_100ms":
-        return sum(x.quantity / x.meter.factor for x in run.usage.lines if (x.node, x.meter.counter) == (node, name))
-    if name == "billed_ms":
-        return float(run.nodes.loc[node, "billed_s"]) * 1000
-    return float(run.nodes.loc[node, name])
 
 
 def assert_same(case: Case, *, seed: int = 1, replications: int = 2) -> tuple[ck.Run, TwinRun]:

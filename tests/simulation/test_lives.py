@@ -75,7 +75,7 @@ def reasons(case):
 
 
 def test_init_overhead_and_work_are_told_apart():
-    f = function("f", duration=1.0, init=0.5, overhead=0.25, keep_alive_s=0)
+    f = function("f", duration=1.0, init=0.5, overhead=0.25, keep_alive=0)
     found = reasons(Case(chain_of(f), ck.Steady(rate_per_s=0.1), requests=10))
 
     both = 2  # response and completion

@@ -120,6 +120,6 @@ def test_a_long_run_shows_a_bar_of_requests_and_none_under_ci(monkeypatch, capsy
 def test_an_error_of_one_replication_ends_the_others(monkeypatch, chain):
     chain.add(ck.SqsQueue("jobs"))
     chain.connect("jobs", "f", maximum_concurrency=2)
-    monkeypatch.setattr("chainkit.simulation.machine.MOST_FRAMES", 1 << 12)
+    monkeypatch.setattr("chainkit.simulation.memory.MOST_FRAMES", 1 << 12)
     with pytest.raises(ck.SimulationError, match="more than 4,096 things are in flight"):
         ck.simulate(chain, ck.Poisson(rate_per_s=40), requests=400_000, seed=1)

@@ -86,7 +86,7 @@ def test_cold_starts_come_at_the_beginning():
 
 
 def test_means_until_the_last_arrival_obey_littles_law():
-    chain = chain_of(function("f", init=0, duration=ck.Exponential(mean_s=0.5), timeout_s=60, keep_alive_s=10))
+    chain = chain_of(function("f", init=0, duration=ck.Exponential(mean_s=0.5), timeout_s=60, keep_alive=10))
     run = ck.simulate(chain, ck.Poisson(rate_per_s=20), requests=50_000, seed=1, latency=ck.no_latency)
     f = run.nodes.loc["f"]
 

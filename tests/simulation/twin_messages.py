@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import simpy
@@ -37,6 +38,10 @@ def subscription_waits_s() -> Iterator[float]:
 def rule_waits_s(rule: Rule) -> Iterator[float]:
     """Yield EventBridge's waits; they end with the rule's attempts."""
     yield from itertools.islice(doubling_s(RULE_WAIT_MOST_S), rule.maximum_retry_attempts)
+
+
+RECURSION = 16
+"""The run of a function in one chain of events that Lambda stops."""
 
 
 class Messages:
@@ -127,6 +132,11 @@ class Messages:
     def _event(self, name: str, visit: Visit, sent_s: float) -> Story:
         """Run a function with an event until it succeeds or its retries or its time are used up."""
         pool: Any = self.does[name]
+        visit, is_stopped = self._turned(name, visit)
+        if is_stopped:
+            sent = self._destinations(name, "OnFailure", visit)
+            self._close(visit, "dead-lettered" if sent else "dropped")
+            return
         if pool.limit == 0:
             self._close(visit, "dropped")
             return
@@ -147,6 +157,14 @@ class Messages:
         is_refused = answer.status in ("throttled", "service")
         lost = "dead-lettered" if sent else "expired" if is_refused else "dropped"
         self._close(visit, "completed" if answer.is_ok else lost)
+
+    def _turned(self, name: str, visit: Visit) -> tuple[Visit, bool]:
+        """Count an event that comes to a function of a circle; return whether Lambda stops it."""
+        circle, pool = self.circles.get(name), self.does[name]
+        if circle is None or not pool.stops_recursion or visit.is_entry or visit.token is not None:
+            return visit, False
+        visit = replace(visit, turns=visit.turns + 1)
+        return visit, visit.turns >= (RECURSION - 1) * circle
 
     def _destinations(self, name: str, condition: str, visit: Visit) -> int:
         """Send a record to each destination; return how many."""

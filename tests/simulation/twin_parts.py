@@ -49,12 +49,17 @@ class Visit:
     salt: int = 0
     is_repeat: bool = False
     """Whether it, or something above it, is a further attempt or a duplicate."""
+    turns: int = 0
+    """How many events of a circle of services have led here."""
+    is_entry: bool = False
+    """Whether a request enters here."""
     token: simpy.Event | None = None
     """What a state that waits for a callback has sent along: it happens when this branch completes."""
 
     def by(self, place: int, *, is_repeat: bool = False, token: simpy.Event | None = None) -> "Visit":
         """Return the visit that comes from here by a place."""
-        return Visit(self.request, draws.descend(self.salt, place), self.is_repeat or is_repeat, token)
+        salt = draws.descend(self.salt, place)
+        return Visit(self.request, salt, self.is_repeat or is_repeat, self.turns, token=token)
 
     def again(self) -> "Visit":
         """Return the visit of the next attempt."""

@@ -95,6 +95,10 @@ class Queues:
         if queue.mapping is None:
             self._close(Visit(visit.request), "completed")
             return
+        visit, is_stopped = self._turned(queue.mapping.target, visit)
+        if is_stopped:
+            self._stop_message(name, visit)
+            return
         yield from self._pause(queue.buffer.delay_s, visit, name)
         visit = visit.by(self.places[queue.mapping_id], token=visit.token)
         yield from self._pause(self._hop_s(queue.mapping_id, queue.mapping, visit), visit, name)
@@ -194,6 +198,16 @@ class Queues:
             queue.counts["returned"] += 1
             self._open(message.visit, queue.mapping.source)
             self._seen_again(queue, Message(message.visit, message.receives))
+
+    def _stop_message(self, name: str, visit: Visit) -> None:
+        """End a message that goes in a circle."""
+        for key, link in self._out(name):
+            if isinstance(link, Redrive):
+                if self.queues[link.target].mapping is not None:
+                    self._hand_over(key, visit)
+                self._close(visit, "dead-lettered")
+                return
+        self._close(visit, "dropped")
 
     def _seen_again(self, queue: Queue, message: Message) -> None:
         """Make a message visible again, or move it to the dead-letter queue if it was received too often."""
