@@ -51,7 +51,8 @@ class Sampler:
         """Read a border."""
         self.memory = memory
         if len(self.totals) == MOST_BINS:
-            self.double()
+            self.double()  # now this border is the middle of a bin
+            return
         pools = memory.pools.reshape(-1, POOL_WORDS)[: len(self.program.pool_nodes)]
         queues = memory.queues.reshape(-1, 32)[: len(self.program.queue_nodes)]
         areas = memory.areas_at(now_s)
@@ -69,6 +70,8 @@ class Sampler:
     def finish(self) -> None:
         """Read the last border, after which nothing happened."""
         if self.memory is not None:
+            if len(self.totals) == MOST_BINS:
+                self.double()
             self.act(self.memory, self.next_s)
 
     def double(self) -> None:
@@ -80,6 +83,7 @@ class Sampler:
         self.totals, self.ages_s = self.totals[1::2], self.ages_s[1::2]
         self.peaks = [np.maximum(a, b) for a, b in zip(self.peaks[::2], self.peaks[1::2], strict=True)]
         self.width_s *= 2
+        self.next_s = (len(self.totals) + 1) * self.width_s
 
 
 def _pool_totals(row: npt.NDArray[np.int64], areas: tuple[float, float]) -> tuple[float, ...]:
