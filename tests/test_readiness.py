@@ -63,6 +63,17 @@ def test_provisioned_environments_are_paid_for_all_the_time_and_less_while_they_
 
 
 @pytest.mark.parametrize(
+    "settings", [{"provisioned_concurrency": 1}, {"snap_start": True}, {"warmer": ck.Warmer()}], ids=str
+)
+def test_what_is_not_deployed_is_refused_by_the_template(settings: dict[str, Any]) -> None:
+    chain = ck.Chain("ready")
+    chain.add(ck.LambdaFunction("f", **settings))
+
+    with pytest.raises(ck.TemplateError, match="simulated and priced, and not deployed"):
+        ck.template(chain)
+
+
+@pytest.mark.parametrize(
     ("settings", "problem"),
     [
         ({"snap_start": True, "provisioned_concurrency": 1}, "excludes provisioned concurrency"),

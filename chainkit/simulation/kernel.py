@@ -220,15 +220,18 @@ def run(
             if op == ENTER or op == ENTER_BATCH:  # noqa: SIM109 - a pool, b site, c leave, d first site, e refused, g fraction
                 p = (code[c + 1] & PAGE) << POOL_SHIFT
                 refused = pools[p + RUNNING] >= pools[p + LIMIT]
+                limit = BY_RESERVATION
                 v = (pools[p + READY_ROW] & PAGE) << POOL_SHIFT  # its provisioned environments, if one is idle
                 if v > 0 and pools[v + TAIL] == pools[v + HEAD]:
                     v = 0
                 if v == 0 and pools[p + IN_ACCOUNT] == 1 and account >= account_limit:
+                    limit = limit if refused else BY_ACCOUNT
                     refused = True
                 if not refused:  # the account's request quota
                     x = max(quota, t)
                     if x - t > quota_slack:
                         refused = True
+                        limit = BY_QUOTA
                     else:
                         quota = x + quota_step
                 number = -1
@@ -261,11 +264,13 @@ def run(
                     pools_f[p + TOKENS_AT_F] = t
                     if tokens < 1.0:
                         refused = True
+                        limit = BY_SCALING
                     else:
                         tokens -= 1.0
                     pools_f[p + TOKENS_F] = tokens
                 if refused:
                     pools[p + THROTTLES] += 1
+                    pools[p + limit] += 1
                     frames[b + STATE] |= THROTTLED
                     pc = code[c + 5]
                     continue

@@ -251,6 +251,23 @@ class Memory:
             areas[name] = (float(floats[m.WAITED_F] + row[m.WAITING_NOW] * now_s - floats[m.SINCE_Q_F]), 0.0)
         return areas
 
+    def reading(self, now_s: float) -> dict[tuple[str, str], float]:
+        """Return what has been counted until now, by (node, figure); of the whole chain the node is empty."""
+        found: dict[tuple[str, str], float] = {}
+        for name, row in zip(self.pool_nodes, self.pools.reshape(-1, POOL_WORDS), strict=False):
+            found |= {(name, figure): value for figure, value in _pool(row).items()}
+        starts = self.frames.view(np.float64).reshape(-1, 8)[:, m.START]
+        for name, row in zip(self.queue_nodes, self.queues.reshape(-1, 32), strict=False):
+            waiting = int(row[m.WAITING_NOW])
+            oldest_s = now_s - starts[row[m.FIRST] & m.SLOT] if waiting else 0.0
+            found |= {(name, "waiting"): waiting, (name, "arrived"): row[m.RECEIVED] + waiting}
+            found[name, "oldest_s"] = float(oldest_s)
+        ledger = self.out[k.OUT_LEDGER : k.OUT_LEDGER + 6]
+        arrived = float(self.g[m.G_ISSUED] or self.g[m.G_FIRST_REQUEST] - self.g[m.G_NUMBERED])
+        found |= {("", "completed"): float(ledger[k.COMPLETED]), ("", "ended"): float(ledger.sum())}
+        found |= {("", "arrived"): arrived, ("", "in_flight"): arrived - float(ledger.sum())}
+        return found
+
     def _idle_s(self, row: IntArray, now_s: float) -> float:
         """Return for how long environments of one row of the pools have been idle until now, together."""
         floats, x = row.view(np.float64), np.arange(row[m.HEAD], row[m.TAIL]) & (self.g[m.G_RING] - 1)
@@ -378,7 +395,7 @@ class Memory:
                 figures[name]["run_ms"] -= ready["billed_ms"]
                 figures[name] |= {"ready_runs": ready["invocations"], "provisioned_run_ms": ready["billed_ms"]}
         for keeper in self.keepers:
-            figures[keeper.name]["provisioned_s"] = keeper.allocated_s(self.last_arrival_s)
+            figures[keeper.name] |= keeper.figures(self)
         return figures
 
     def _close_open(self) -> int:
@@ -414,6 +431,10 @@ def _pool(row: IntArray) -> dict[str, float]:
         "invocations": int(row[m.INVOCATIONS]),
         "cold_starts": int(row[m.COLD_STARTS]),
         "throttles": int(row[m.THROTTLES]),
+        "throttles_reserved": int(row[m.BY_RESERVATION]),
+        "throttles_account": int(row[m.BY_ACCOUNT]),
+        "throttles_quota": int(row[m.BY_QUOTA]),
+        "throttles_scaling": int(row[m.BY_SCALING]),
         "errors": int(row[m.ERRORS]),
         "timeouts": int(row[m.TIMEOUTS]),
         "peak": int(row[m.PEAK]),

@@ -50,13 +50,14 @@ POOL_SHIFT = 6
 (RUNNING, LIMIT, HEAD, TAIL, COLD_STARTS, INVOCATIONS, THROTTLES, PEAK, IN_ACCOUNT, ERRORS, TIMEOUTS, RING, KEEP_F,
  TIMEOUT_F, BUSY_F, IDLE_F, INIT_SITE, BILLED_MS, OVERHEAD_SITE, TOKENS_F, TOKENS_AT_F, INIT_MS_F, BURST_F,
  REFILL_F, SINCE_F, INIT_LIMIT_F, IS_SPECIAL, KEEP_SITE, REUSE, REUSE_SITE, SPEED_SITE, NUMBER, READY_ROW,
- EXCESS) = range(34)  # fmt: skip
+ EXCESS, BY_RESERVATION, BY_ACCOUNT, BY_QUOTA, BY_SCALING) = range(38)  # fmt: skip
 # SINCE_F    sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
 # RING       its idle environments: when each became idle, oldest first. Of a special pool (law of keep-alive, reuse
 #            order, speed factor, provisioned ones) two words each: when it will be gone, its number
 # IDLE_F     of a special pool: sum of the ends less the sum of the beginnings of idle times
 # READY_ROW  row of the provisioned environments, 0 for none; NUMBER the next environment's; EXCESS: provisioned
 #            environments that go as soon as they are free
+# BY_...     throttles by what refused: its reservation, the account's concurrency or request quota, the scaling rate
 MOST_RECENT, LEAST_RECENT, RANDOM = 0, 1, 2
 
 # --- a buffer, 32 words ---
@@ -468,7 +469,7 @@ def concerns(frames, marks, f, numbered, count):
     b = (f & SLOT) << 3
     found = is_marked(marks, frames[b + REQUEST] - numbered, count)
     parent = frames[b + PARENT]
-    if not found and parent < -1:
+    if not found and parent < -(1 << 62):
         m = parent & SLOT
         for _ in range((parent >> 48) & BATCH_COUNT):
             found = found or is_marked(marks, frames[(m << 3) + REQUEST] - numbered, count)

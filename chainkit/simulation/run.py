@@ -123,8 +123,8 @@ class Run:
         """One row per service: what it did and how busy it was; NaN where a figure means nothing.
 
         ``runs_per_request``: tries to run a function, refused ones included, per request: retries multiplied.
-        ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last arrival;
-        ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
+        ``busy_mean``, ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last
+        arrival; ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
         """
         return tables.nodes(self.chain, self.program, self.tallies, self.requests)
 

@@ -1,0 +1,118 @@
+"""Chains of the fuzz that run into one of the limits: what a few requests of a random chain would never fill."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import chainkit as ck
+from chainkit.distributions import Constant, Exponential, Uniform
+from chainkit.simulation.loads import Load
+from tests.simulation.case import KINDS, scope, task
+from tests.simulation.cases_machines import mapped, started, wait
+
+if TYPE_CHECKING:
+    from tests.simulation.fuzz_chains import Maker
+
+Flood = tuple[str, Load, int | None, int | None]
+"""Where requests enter, the load, the account's concurrency and the number of requests, where they are not any."""
+PASS = {"Type": "Pass", "End": True}
+SMALL = "ap-northeast-3"
+"""A region with small quotas."""
+
+
+def starts(m: "Maker") -> Flood:
+    """More executions than the bucket of StartExecution holds: 800 in a small region."""
+    d = m.dice
+    m.chain = ck.Chain("any", region=SMALL)
+    m.chain.add(ck.StateMachine("inner", definition=scope({"P": PASS}), workflow="STANDARD"))
+    each = mapped({"S": started("inner", d.one("", ".sync"))}, **d.one({}, {"Catch": _caught("Z"), "Next": "Z"}))
+    states = {"Each": each} | ({"Z": PASS} if "Next" in each else {})
+    m.chain.add(ck.StateMachine("m", definition=scope(states), workflow="STANDARD", items={"Each": 40}))
+    if d.hits(0.5):
+        m.function("f", 0.1, timeout_s=10)
+        m.chain.connect("f", "m", link="async")
+        return "f", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(25, 40)
+    return "m", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(25, 40)
+
+
+def transitions(m: "Maker") -> Flood:
+    """More transitions at once than their bucket holds."""
+    d = m.dice
+    m.chain = ck.Chain("any", region=SMALL)
+    states: dict[str, Any] = {f"P{i}": {"Type": "Pass", "Next": f"P{i + 1}"} for i in range(29)}
+    states["P29"] = task(m.function("g", 0.1), Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": d.whole(0, 2)}])
+    m.chain.add(ck.StateMachine("m", definition=scope(states), workflow="STANDARD"))
+    return "m", d.one(ck.Poisson, ck.Steady)(rate_per_s=100, attributes=KINDS), None, d.whole(40, 80)
+
+
+def events(m: "Maker") -> Flood:
+    """More events than PutEvents takes, and than a bus hands on, each second."""
+    d = m.dice
+    m.chain = ck.Chain("any", region="af-south-1")
+    m.function("f", 0.1, duration=Constant(0.01), timeout_s=10)
+    m.chain.add(ck.EventBus("b"))
+    m.chain.connect("f", "b", count=d.whole(20, 30), **d.one({}, {"duplicate_rate": 0.1}))
+    for i in range(d.whole(2, 3)):
+        m.chain.add(ck.SqsQueue(f"q{i}"))
+        m.chain.connect("b", f"q{i}", **m.link_settings("rule", m.chain.service("b")))
+    m.function("g", 0.1)
+    m.chain.connect("b", "g", **m.link_settings("rule", m.chain.service("b")))
+    m.chain.connect("q0", m.function("h", 0.1), **m.link_settings("mapping", m.chain.service("q0")))
+    return "f", d.one(ck.Poisson, ck.Steady)(rate_per_s=500, attributes=KINDS), None, d.whole(40, 80)
+
+
+def invocations(m: "Maker") -> Flood:
+    """More invocations in a second than ten times the account's concurrency, none of them long."""
+    d, short = m.dice, {"duration": Constant(0.001), "init": Constant(0.0)}
+    m.function("f", 0.06, **short)
+    for i in range(d.whole(1, 2)):
+        m.function(f"g{i}", 0.06, **short)
+        word = d.one("sync", "async")
+        m.chain.connect("f", f"g{i}", link=word, **m.link_settings(word, m.chain.service("f")))
+    return "f", ck.Steady(rate_per_s=300, attributes=KINDS), d.one(8, 12), d.whole(150, 250)
+
+
+def environments(m: "Maker") -> Flood:
+    """More new environments than a function is given in ten seconds: 1,000."""
+    d = m.dice
+    work = {"duration": Uniform(3.0, 6.0), "timeout_s": 10, "reserved_concurrency": None, "keep_alive": Constant(600.0)}
+    m.function("g", 0.05, **{**work, "provisioned_scaling": None})
+    state = mapped({"A": task("g", Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": d.whole(0, 2)}])})
+    m.chain.add(ck.StateMachine("m", definition=scope({"Each": state}), workflow="STANDARD", items={"Each": 40}))
+    return "m", ck.Poisson(rate_per_s=100, attributes=KINDS), 3_000, d.whole(28, 34)
+
+
+def histories(m: "Maker") -> Flood:
+    """Executions with more than 25,000 events."""
+    d = m.dice
+    states = {**{f"P{i}": {"Type": "Pass", "Next": f"P{i + 1}"} for i in range(3)}, "P3": PASS}
+    each = mapped(states, **d.one({}, {"Catch": _caught("Z"), "Next": "Z"}))
+    whole = {"Each": each} | ({"Z": PASS} if "Next" in each else {})
+    items = d.whole(2_400, 2_700)  # 2 events of its own, and 2 for each of four states
+    m.chain.add(ck.StateMachine("m", definition=scope(whole), workflow="STANDARD", items={"Each": items}))
+    return "m", ck.Poisson(rate_per_s=0.05, attributes=KINDS), None, d.whole(2, 3)
+
+
+def minutes(m: "Maker") -> Flood:
+    """Long enough for what acts by the minute: warmers, target tracking, Express workflows of five minutes."""
+    d = m.dice
+    fast = Exponential(mean_s=0.3)
+    scaling = ck.ProvisionedScaling(minimum=1, maximum=4, target=d.one(0.01, 0.2), schedule=d.one([], [(70, 2, 3)]))
+    m.function(
+        "f", 0.1, duration=fast, timeout_s=10, provisioned_scaling=scaling, provisioned_concurrency=1,
+        snap_start=False, reserved_concurrency=None,
+    )  # fmt: skip
+    m.function("g", 0.1, duration=fast, warmer=ck.Warmer(every_s=60.0, environments=d.whole(1, 3)))
+    states = {"W": wait(d.one(297, 299, 301), Next="A"), "A": task("g")}
+    m.chain.add(ck.StateMachine("m", definition=scope(states), workflow="EXPRESS"))
+    m.chain.connect("f", "m", link="async", **m.link_settings("async", m.chain.service("f")))
+    return "f", ck.Poisson(rate_per_s=0.2, attributes=KINDS), None, d.whole(60, 120)
+
+
+def _caught(target: str) -> list[dict[str, Any]]:
+    """Return a Catch of everything."""
+    return [{"ErrorEquals": ["States.ALL"], "Next": target}]
+
+
+FLOODS: dict[str, Callable[["Maker"], Flood]] = {
+    each.__name__: each for each in (starts, transitions, events, invocations, environments, histories, minutes)
+}
