@@ -189,9 +189,9 @@ def breaking_point(
     * a function's timeouts, or requests that are not completed, are more by `tolerance` than at the lowest rate tried.
 
     A rate that neither breaks nor holds for certain is run up to 16 times as long (to 500,000 requests). Near
-    saturation it may stay unsure: then the two rates of the answer lie further apart than `precision`. Every run begins
-    with no environment at all: above some 3,000 requests/s it is shorter than `duration_s`, and shows how far functions scale
-    within that time rather than what they do in the long run.
+    saturation it may stay unsure: then the two rates of the answer lie further apart than `precision`. Every run
+    begins with no environment at all: above some 3,000 requests/s it is shorter than `duration_s`, and shows how far
+    functions scale within that time rather than what they do in the long run.
 
     Parameters
     ----------
