@@ -204,7 +204,7 @@ def breaking_point(
     ----------
     load : traffic whose rate can be changed; of one that varies, the mean rate is changed
     seed : any integer
-    duration_s : seconds, above 0
+    duration_s : seconds, above 0; as long as the chain takes to settle (the pollers of a queue grow for four minutes)
     replications : 2 or more
     tolerance, precision : shares, above 0 to below 1
     most_age_s : seconds; infinite: no matter
