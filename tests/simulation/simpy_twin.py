@@ -259,7 +259,7 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         self.requests[visit.request].open += 1
 
     def _close(self, visit: Visit, outcome: str | None, *, is_left_behind: bool = False) -> None:
-        """End a branch: without outcome if others go on in its place; left behind it leaves the request's as it is."""
+        """End a branch, without an outcome if others go on in its place; left behind it is not the request's."""
         request = self.requests[visit.request]
         request.open -= 1
         request.over_s = self.clock.now
