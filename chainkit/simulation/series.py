@@ -22,6 +22,8 @@ MOST_BINS = 200
 """What takes longer than expected is cut into bins of twice the width."""
 USUAL_BINS = 100
 """Of the time until the last arrival, at most."""
+FIRST_WIDTH_S = 0.01
+"""Width of the bins at first, where all requests arrive at once."""
 TOTALS = ("arrivals", "throttles", "begun", "cold", "running_s", "idle_s", "waiting_s")
 """Read at borders, counted from the start."""
 PEAKS = ("concurrency_peak", "backlog_peak")
@@ -137,7 +139,8 @@ def series(run: "Run") -> "pd.DataFrame":
 
 def _samplers(run: "Run") -> list[Sampler]:
     """Run every replication again and return what was read."""
-    width_s = _round(max(tally.span_s for tally in run.tallies) / USUAL_BINS)
+    last_s = max(tally.span_s for tally in run.tallies)
+    width_s = _round(last_s / USUAL_BINS) if last_s > 0 else FIRST_WIDTH_S
     samplers = [Sampler(run.program, width_s) for _ in run.tallies]
 
     def one(r: int, told: "Told") -> "Tally":

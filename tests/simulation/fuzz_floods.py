@@ -45,19 +45,35 @@ def transitions(m: "Maker") -> Flood:
 
 
 def events(m: "Maker") -> Flood:
-    """More events than PutEvents takes, and than a bus hands on, each second."""
+    """More events in a second than PutEvents takes."""
     d = m.dice
-    m.chain = ck.Chain("any", region="af-south-1")
-    m.function("f", 0.1, duration=Constant(0.01), timeout_s=10)
+    m.chain = ck.Chain("any", region=SMALL)
+    m.function("f", 0.06, duration=Constant(0.01), init=Constant(0.1), timeout_s=10, reserved_concurrency=None)
     m.chain.add(ck.EventBus("b"))
     m.chain.connect("f", "b", count=d.whole(20, 30), **d.one({}, {"duplicate_rate": 0.1}))
-    for i in range(d.whole(2, 3)):
+    _listeners(m, d.whole(1, 2))
+    return "f", d.one(ck.Poisson, ck.Steady)(rate_per_s=500, attributes=KINDS), None, d.whole(50, 80)
+
+
+def deliveries(m: "Maker") -> Flood:
+    """More events on their way than a bus hands on in a second."""
+    m.chain = ck.Chain("any", region="af-south-1")
+    m.chain.add(ck.EventBus("b"))
+    m.chain.add(ck.SqsQueue("all"))
+    for _ in range(3):
+        m.chain.connect("b", "all")
+    _listeners(m, m.dice.whole(1, 2))
+    return "b", m.dice.one(ck.Poisson, ck.Steady)(rate_per_s=2_000, attributes=KINDS), None, m.dice.whole(350, 450)
+
+
+def _listeners(m: "Maker", queues: int) -> None:
+    """Add what hears of a bus: queues, of which one is polled, and a function."""
+    for i in range(queues):
         m.chain.add(ck.SqsQueue(f"q{i}"))
         m.chain.connect("b", f"q{i}", **m.link_settings("rule", m.chain.service("b")))
     m.function("g", 0.1)
     m.chain.connect("b", "g", **m.link_settings("rule", m.chain.service("b")))
     m.chain.connect("q0", m.function("h", 0.1), **m.link_settings("mapping", m.chain.service("q0")))
-    return "f", d.one(ck.Poisson, ck.Steady)(rate_per_s=500, attributes=KINDS), None, d.whole(40, 80)
 
 
 def invocations(m: "Maker") -> Flood:
@@ -87,7 +103,7 @@ def histories(m: "Maker") -> Flood:
     states = {**{f"P{i}": {"Type": "Pass", "Next": f"P{i + 1}"} for i in range(3)}, "P3": PASS}
     each = mapped(states, **d.one({}, {"Catch": _caught("Z"), "Next": "Z"}))
     whole = {"Each": each} | ({"Z": PASS} if "Next" in each else {})
-    items = d.whole(2_400, 2_700)  # 2 events of its own, and 2 for each of four states
+    items = d.whole(2_495, 2_600)  # 2 events of its own, and 2 for each of four states
     m.chain.add(ck.StateMachine("m", definition=scope(whole), workflow="STANDARD", items={"Each": items}))
     return "m", ck.Poisson(rate_per_s=0.05, attributes=KINDS), None, d.whole(2, 3)
 
@@ -102,7 +118,7 @@ def minutes(m: "Maker") -> Flood:
         snap_start=False, reserved_concurrency=None,
     )  # fmt: skip
     m.function("g", 0.1, duration=fast, warmer=ck.Warmer(every_s=60.0, environments=d.whole(1, 3)))
-    states = {"W": wait(d.one(297, 299, 301), Next="A"), "A": task("g")}
+    states = {"W": wait(301 if d.hits(0.95) else 299, Next="A"), "A": task("g")}
     m.chain.add(ck.StateMachine("m", definition=scope(states), workflow="EXPRESS"))
     m.chain.connect("f", "m", link="async", **m.link_settings("async", m.chain.service("f")))
     return "f", ck.Poisson(rate_per_s=0.2, attributes=KINDS), None, d.whole(60, 120)
@@ -114,5 +130,5 @@ def _caught(target: str) -> list[dict[str, Any]]:
 
 
 FLOODS: dict[str, Callable[["Maker"], Flood]] = {
-    each.__name__: each for each in (starts, transitions, events, invocations, environments, histories, minutes)
+    each.__name__: each for each in (starts, transitions, events, deliveries, invocations, environments, histories, minutes)
 }
