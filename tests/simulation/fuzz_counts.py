@@ -70,7 +70,7 @@ def traces_tell_the_same(x: Ran) -> Iterator[str]:
 def _function(traced: Traced, name: str) -> Iterator[str]:
     """Count what a function did, from the spans of its invocations; a batch's are told by each message."""
     x, row = traced.x, traced.x.nodes[name]
-    if any(isinstance(link, EventSourceMapping) for link in x.into(name)) or row.get("pings"):
+    if any(isinstance(link, EventSourceMapping) for link in x.into(name)) or x.functions[name].warmer:
         return
     spans = [span for span in traced.of(name, "invocation") if span.status != "throttled"]
     refused = len(traced.of(name, "invocation")) - len(spans)

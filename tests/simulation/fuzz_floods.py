@@ -78,8 +78,8 @@ def _listeners(m: "Maker", queues: int) -> None:
 
 def invocations(m: "Maker") -> Flood:
     """More invocations in a second than ten times the account's concurrency, none of them long."""
-    d, short = m.dice, {"duration": Constant(0.001), "init": Constant(0.0)}
-    m.function("f", 0.06, **short)
+    d, short = m.dice, {"duration": Constant(0.001), "init": Constant(0.0), "reserved_concurrency": None}
+    m.function("f", 0.04, **short)
     for i in range(d.whole(1, 2)):
         m.function(f"g{i}", 0.06, **short)
         word = d.one("sync", "async")
@@ -124,11 +124,71 @@ def minutes(m: "Maker") -> Flood:
     return "f", ck.Poisson(rate_per_s=0.2, attributes=KINDS), None, d.whole(60, 120)
 
 
+def callers(m: "Maker") -> Flood:
+    """Callers that try again, lose patience, or stop calling what fails."""
+    d = m.dice
+    m.function("f", timeout_s=10, reserved_concurrency=None)
+    for i in range(d.whole(1, 3)):
+        name = m.function(f"g{i}", error_rate=d.one(0.1, 0.5), reserved_concurrency=d.one(None, None, 0, 1))
+        settings = m.link_settings("sync", m.chain.service("f"))
+        more = d.some(0.55, {"retry": m.retry, "breaker": m.breaker, "client_timeout_s": lambda: d.one(0.1, 0.5)})
+        m.chain.connect("f", name, **{**settings, **more, **d.one({}, {"on_error": "continue"})})
+    return "f", m.load(), d.one(None, None, 6, 12), None
+
+
+def polled(m: "Maker") -> Flood:
+    """Messages that come back until they are dead letters; a queue of those may be polled, too."""
+    d = m.dice
+    queues = ["q", "dead", *["late"] * d.hits(0.5)]
+    for queue in queues:
+        m.chain.add(ck.SqsQueue(queue, visibility_timeout_s=d.one(10, 20), delay_s=d.one(0, 0, 2)))
+    for queue, dead in zip(queues, queues[1:], strict=False):
+        m.chain.connect(queue, dead, link="redrive", max_receive_count=d.whole(1, 3))
+    m.function("f", error_rate=d.one(0.2, 0.6), reserved_concurrency=d.one(None, 0, 1, 1))
+    m.chain.connect("q", "f", **m.link_settings("mapping", m.chain.service("q")))
+    if d.hits(0.6):
+        m.chain.connect("dead", m.function("g"), **m.link_settings("mapping", m.chain.service("dead")))
+    if d.hits(0.5):
+        m.chain.connect("f", m.function("h"), link="sync", **m.link_settings("sync", m.chain.service("f")))
+    return "q", m.load(), d.one(None, None, 6), None
+
+
+def machines(m: "Maker") -> Flood:
+    """A Standard workflow with an inner one, callbacks, maps."""
+    return m.machine("m", 0.0), m.load(), m.dice.one(None, None, 6, 12), None
+
+
+def publishers(m: "Maker") -> Flood:
+    """Messages through topics and buses with filters; events that fail, are too old, and are kept."""
+    d = m.dice
+    m.function("f", timeout_s=10, reserved_concurrency=None)
+    for queue in ("kept", "q"):
+        m.chain.add(ck.SqsQueue(queue, visibility_timeout_s=20))
+    for hub, word, way in (("t", "publish", "subscription"), ("b", "put_events", "rule")):
+        m.chain.add(ck.SnsTopic(hub) if hub == "t" else ck.EventBus(hub))
+        kinds = d.one({}, {"filter_policy": {"kind": ["digital"]}})
+        m.chain.connect("f", hub, link=word, **{**m.link_settings(word, m.chain.service("f")), **kinds})
+        target = m.function(f"{hub}f", error_rate=d.one(0, 0.6), reserved_concurrency=d.one(None, 0, 1))
+        settings = m.link_settings(way, m.chain.service(hub))
+        lost = {"delivery_error_rate": 0.8, "dead_letter_queue": "kept"} if d.hits(0.7) else {}
+        m.chain.connect(hub, target, **{**settings, **lost})
+        m.chain.connect(hub, "q", **m.link_settings(way, m.chain.service(hub)))
+        if d.hits(0.6):
+            m.chain.connect(target, "kept", link="on_failure")
+    kinds = d.one({}, {"filter_policy": {"kind": ["digital"]}})
+    m.chain.connect("f", "q", link="send", **{**m.link_settings("send", m.chain.service("f")), **kinds})
+    return "f", m.load(), d.one(None, 4), None
+
+
 def _caught(target: str) -> list[dict[str, Any]]:
     """Return a Catch of everything."""
     return [{"ErrorEquals": ["States.ALL"], "Next": target}]
 
 
 FLOODS: dict[str, Callable[["Maker"], Flood]] = {
-    each.__name__: each for each in (starts, transitions, events, deliveries, invocations, environments, histories, minutes)
-}
+    each.__name__: each
+    for each in (
+        starts, transitions, events, deliveries, invocations, environments, histories, minutes, callers, polled,
+        machines, publishers,
+    )
+}  # fmt: skip
