@@ -28,10 +28,10 @@ def starts(m: "Maker") -> Flood:
     states = {"Each": each} | ({"Z": PASS} if "Next" in each else {})
     m.chain.add(ck.StateMachine("m", definition=scope(states), workflow="STANDARD", items={"Each": 40}))
     if d.hits(0.5):
-        m.function("f", 0.1, timeout_s=10)
+        m.function("f", 0.05, timeout_s=10, reserved_concurrency=None)
         m.chain.connect("f", "m", link="async")
-        return "f", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(25, 40)
-    return "m", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(25, 40)
+        return "f", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(32, 45)
+    return "m", ck.Poisson(rate_per_s=50, attributes=KINDS), None, d.whole(32, 45)
 
 
 def transitions(m: "Maker") -> Flood:
@@ -63,7 +63,7 @@ def deliveries(m: "Maker") -> Flood:
     for _ in range(3):
         m.chain.connect("b", "all")
     _listeners(m, m.dice.whole(1, 2))
-    return "b", m.dice.one(ck.Poisson, ck.Steady)(rate_per_s=2_000, attributes=KINDS), None, m.dice.whole(350, 450)
+    return "b", m.dice.one(ck.Poisson, ck.Steady)(rate_per_s=2_000, attributes=KINDS), None, m.dice.whole(450, 550)
 
 
 def _listeners(m: "Maker", queues: int) -> None:
@@ -84,7 +84,7 @@ def invocations(m: "Maker") -> Flood:
         m.function(f"g{i}", 0.06, **short)
         word = d.one("sync", "async")
         m.chain.connect("f", f"g{i}", link=word, **m.link_settings(word, m.chain.service("f")))
-    return "f", ck.Steady(rate_per_s=300, attributes=KINDS), d.one(8, 12), d.whole(150, 250)
+    return "f", ck.Steady(rate_per_s=1_000, attributes=KINDS), d.one(30, 40), d.whole(450, 600)
 
 
 def environments(m: "Maker") -> Flood:
@@ -131,9 +131,22 @@ def callers(m: "Maker") -> Flood:
     for i in range(d.whole(1, 3)):
         name = m.function(f"g{i}", error_rate=d.one(0.1, 0.5), reserved_concurrency=d.one(None, None, 0, 1))
         settings = m.link_settings("sync", m.chain.service("f"))
-        more = d.some(0.55, {"retry": m.retry, "breaker": m.breaker, "client_timeout_s": lambda: d.one(0.1, 0.5)})
+        more = d.some(0.75, {"retry": m.retry, "breaker": m.breaker, "client_timeout_s": lambda: d.one(0.1, 0.5)})
         m.chain.connect("f", name, **{**settings, **more, **d.one({}, {"on_error": "continue"})})
-    return "f", m.load(), d.one(None, None, 6, 12), None
+    if d.hits(0.5):
+        late = m.function("late", service_error_rate=1.0)  # an event that is too old in the end
+        kinds = d.one({}, {"filter_policy": {"kind": ["digital"]}})
+        m.chain.connect("f", late, link="async", **{**m.link_settings("async", m.chain.service("f")), **kinds})
+    return _by_api(m, "f"), m.load(), d.one(None, None, 6, 12), None
+
+
+def _by_api(m: "Maker", entry: str) -> str:
+    """Put an API before a service, sometimes; return where requests enter."""
+    if m.dice.hits(0.7):
+        return entry
+    m.chain.add(ck.HttpApi("api", integration_timeout_s=m.dice.one(0.3, 2.5, 30.0)))
+    m.chain.connect("api", entry)
+    return "api"
 
 
 def polled(m: "Maker") -> Flood:
@@ -150,12 +163,12 @@ def polled(m: "Maker") -> Flood:
         m.chain.connect("dead", m.function("g"), **m.link_settings("mapping", m.chain.service("dead")))
     if d.hits(0.5):
         m.chain.connect("f", m.function("h"), link="sync", **m.link_settings("sync", m.chain.service("f")))
-    return "q", m.load(), d.one(None, None, 6), None
+    return _by_api(m, "q"), m.load(), d.one(None, None, 6), None
 
 
 def machines(m: "Maker") -> Flood:
     """A Standard workflow with an inner one, callbacks, maps."""
-    return m.machine("m", 0.0), m.load(), m.dice.one(None, None, 6, 12), None
+    return _by_api(m, m.machine("m", 0.0)), m.load(), m.dice.one(None, None, 6, 12), None
 
 
 def publishers(m: "Maker") -> Flood:
@@ -166,18 +179,19 @@ def publishers(m: "Maker") -> Flood:
         m.chain.add(ck.SqsQueue(queue, visibility_timeout_s=20))
     for hub, word, way in (("t", "publish", "subscription"), ("b", "put_events", "rule")):
         m.chain.add(ck.SnsTopic(hub) if hub == "t" else ck.EventBus(hub))
-        kinds = d.one({}, {"filter_policy": {"kind": ["digital"]}})
+        kinds = {"filter_policy": {"kind": ["digital"]}} if d.hits(0.75) else {}
         m.chain.connect("f", hub, link=word, **{**m.link_settings(word, m.chain.service("f")), **kinds})
-        target = m.function(f"{hub}f", error_rate=d.one(0, 0.6), reserved_concurrency=d.one(None, 0, 1))
+        fails = {"error_rate": d.one(0, 0.6), "service_error_rate": d.one(0, 0, 1.0)}
+        target = m.function(f"{hub}f", reserved_concurrency=d.one(None, 0, 1), **fails)
         settings = m.link_settings(way, m.chain.service(hub))
         lost = {"delivery_error_rate": 0.8, "dead_letter_queue": "kept"} if d.hits(0.7) else {}
         m.chain.connect(hub, target, **{**settings, **lost})
         m.chain.connect(hub, "q", **m.link_settings(way, m.chain.service(hub)))
         if d.hits(0.6):
             m.chain.connect(target, "kept", link="on_failure")
-    kinds = d.one({}, {"filter_policy": {"kind": ["digital"]}})
+    kinds = {"filter_policy": {"kind": ["digital"]}} if d.hits(0.75) else {}
     m.chain.connect("f", "q", link="send", **{**m.link_settings("send", m.chain.service("f")), **kinds})
-    return "f", m.load(), d.one(None, 4), None
+    return _by_api(m, "f"), m.load(), d.one(None, 4), None
 
 
 def _caught(target: str) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ class Around:
     @property
     def more(self) -> tuple[str, ...]:
         """Return the kinds of tasks besides a call."""
-        return ("token", "event", "start", "sync")
+        return ("token", "token", "event", "event", "start", "start", "sync")
 
     @property
     def is_standard(self) -> bool:
@@ -70,16 +70,17 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
 def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     """Return a few states in a row."""
     dice, prefix = around.dice, f"s{depth}" if depth else "s"
-    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3))]
+    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3 if depth else 4))]
     states: dict[str, Any] = {}
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}
-        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map"] * (depth == 0)):
+        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)):
             case "wait":
                 states[label] = {"Type": "Wait", "Seconds": dice.whole(0, 2), **way}
             case "choice":
                 states[label] = {"Type": "Choice", "Choices": rules(labels[0]), "Default": f"{label}_"}
-                states[f"{label}_"] = dice.one({"Type": "Pass", **way}, {"Type": "Fail", "Error": "Trouble"})
+                is_fail = dice.hits(0.6)
+                states[f"{label}_"] = {"Type": "Fail", "Error": "Trouble"} if is_fail else {"Type": "Pass", **way}
             case "parallel":
                 branches = [_scope(around, 10 * (i + 1) + k) for k in range(dice.whole(1, 3))]
                 states[label] = {"Type": "Parallel", "Branches": branches, **way, **_failures(around, f"{prefix}z")}
