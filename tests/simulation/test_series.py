@@ -13,7 +13,9 @@ from tests.simulation.cases import CASES
 
 def burst(requests=600, replications=1, duration=1.0, **settings):
     """Simulate a queue that is sent twice what its function can do: 2 at a time, 1 s each (or more)."""
-    chain = chain_of(ck.SqsQueue("jobs", visibility_timeout_s=100), function("f", init=0, duration=duration, **settings))
+    chain = chain_of(
+        ck.SqsQueue("jobs", visibility_timeout_s=100), function("f", init=0, duration=duration, **settings)
+    )
     chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
     options = {"seed": 1, "latency": ck.no_latency, "replications": replications, "warmup_fraction": 0}
     return ck.simulate(chain, ck.Steady(rate_per_s=4), requests=requests, keep="requests", **options)
