@@ -40,7 +40,7 @@ _CAUSES = {
     "throttles_quota": "the account's quota of {quota:.0f} requests/s is used up",
     "throttles_scaling": "it may not scale faster",
 }
-LEAST, MOST, LONGEST = 2_000, 1_000_000, 4_000_000
+LEAST, MOST, LONGEST = 2_000, 1_000_000, 500_000
 """Requests of a replication: few say nothing, many take long; at most, where it is hard to tell."""
 STEP, EFFORT = 20, (1, 4, 16)
 """Readings of a replication; how much longer it is made where it cannot tell."""
@@ -170,7 +170,7 @@ def breaking_point(
     *,
     seed: int,
     duration_s: float = 300.0,
-    replications: int = 8,
+    replications: int = 6,
     tolerance: float = 0.01,
     precision: float = 0.02,
     most_age_s: float = math.inf,
@@ -188,8 +188,10 @@ def breaking_point(
     * work in flight, of whatever kind, grows so;
     * a function's timeouts, or requests that are not completed, are more by `tolerance` than at the lowest rate tried.
 
-    A rate that neither breaks nor holds for certain is run up to 16 times as long. Near saturation it may stay unsure:
-    then the two rates of the answer lie further apart than `precision`.
+    A rate that neither breaks nor holds for certain is run up to 16 times as long (to 500,000 requests). Near
+    saturation it may stay unsure: then the two rates of the answer lie further apart than `precision`. Every run
+    begins with no environment at all: above some 3,000 requests/s it is shorter than `duration_s`, and shows how far
+    functions scale within that time rather than what they do in the long run.
 
     Parameters
     ----------
@@ -282,8 +284,8 @@ class _Judge:
 
     def trial(self, rate_per_s: float) -> Trial:
         """Return how a rate does; where it is not clear, after a longer run."""
-        for effort in EFFORT:
-            requests = min(int(min(max(rate_per_s * self.duration_s, LEAST), MOST)) * effort, LONGEST)
+        first = int(min(max(rate_per_s * self.duration_s, LEAST), MOST))
+        for requests in dict.fromkeys(min(first * effort, max(first, LONGEST)) for effort in EFFORT):
             symptoms = self._symptoms(self._readings(rate_per_s, requests), rate_per_s)
             trial = Trial(rate_per_s, requests * self.run.replications, symptoms)
             if trial.verdict != "unsure":

@@ -93,7 +93,7 @@ def test_messages_can_be_too_old_before_the_backlog_grows():
     point = found(chain, ck.Poisson(rate_per_s=1), most_age_s=2.0, precision=0.1)
 
     assert "messages get too old in `jobs`" in str(point)
-    assert point.high_per_s < 2
+    assert point.high_per_s <= 2
 
 
 def test_what_never_breaks_says_so(monkeypatch):

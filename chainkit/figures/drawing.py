@@ -54,13 +54,16 @@ class Drawing(Figure):
     """A figure that shows itself as PNG, without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as a notebook shows it: in 64 colours, a third of the size that the repository keeps."""
+        """Return the figure as a notebook shows it: in 64 colours, a third of the size that the repository keeps.
+
+        The colours are those farthest from each other: the most frequent ones would be greys, of the letters' edges.
+        """
         from PIL import Image  # matplotlib brings it
 
         drawn, png = BytesIO(), BytesIO()
         self.savefig(drawn, format="png")
         drawn.seek(0)
-        Image.open(drawn).convert("RGB").quantize(64).save(png, format="png", optimize=True)
+        Image.open(drawn).convert("RGB").quantize(64, Image.Quantize.MAXCOVERAGE).save(png, format="png", optimize=True)
         return png.getvalue()
 
 
@@ -311,7 +314,7 @@ def _draw_load(ax: Axes, load: Load) -> None:
     unit_s, unit = next((each for each in TIME_UNITS if seen.edges_s[-1] >= 3 * each[0]), TIME_UNITS[-1])
     ax.stairs(seen.sample_per_s, seen.edges_s / unit_s, fill=True, color=PALE, label="a sample")
     ax.stairs(seen.expected_per_s, seen.edges_s / unit_s, color=BLUE, linewidth=1.8, label="expected")
-    dress(ax, f"{type(load).__name__}: {load.rate_per_s:.4g} requests per second in the long run", unit)
+    dress(ax, f"{type(load).__name__}: requests per second ({load.rate_per_s:.4g} in the long run)", unit)
     legend(ax)
 
 
@@ -339,7 +342,7 @@ def _rows(count: Callable[[Any], int], each: float = 0.42, fixed: float = 1.5) -
 _FIGURES: Mapping[type, _Figure] = {
     Chain: _Figure(_draw_chain, _chain_size),
     Variant: _Figure(_draw_chain, _chain_size),
-    Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)))),
+    Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)), 0.42, 2.1)),
     Run: _Figure(draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
     Calibration: _Figure(_draw_calibration, lambda _: (WIDTH, 5.0)),

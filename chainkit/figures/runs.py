@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from chainkit.breaking import BreakingPoint
 from chainkit.figures.style import ORANGE, PALE, SMALL, dress, legend, note_never, scale_times
@@ -137,8 +137,9 @@ def draw_breaking_point(ax: Axes, point: BreakingPoint) -> None:
     if point.low_per_s > 0 and math.isfinite(point.high_per_s):
         ax.axvspan(point.low_per_s, point.high_per_s, color=PALE, zorder=0, label="between these it breaks")
     ax.set_xscale("log")
-    for axis_format in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
-        axis_format(FuncFormatter(lambda rate_per_s, _: f"{rate_per_s:g}"))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda rate_per_s, _: f"{rate_per_s:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     limits = frame["limit"][frame["limit"] < math.inf]
     if len(limits):
         ax.axhline(limits.iloc[-1], color=INK, linestyle=(0, (5, 3)), linewidth=1.2, label="too much")

@@ -1,5 +1,8 @@
 """What all figures share: colours, sizes, axes that can be read from afar."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
@@ -25,9 +28,9 @@ def dress(ax: Axes, title: str, below: str) -> None:
     ax.spines[["top", "right", "left"]].set_visible(False)
 
 
-def legend(ax: Axes) -> None:
-    """Put the legend below the axes and their label, where no point can be."""
-    handles, labels = ax.get_legend_handles_labels()
+def legend(ax: Axes, shown: Mapping[str, Any] | None = None) -> None:
+    """Put the legend below the axes and their label, where no point can be; of `shown`, or of what has a label."""
+    handles, labels = ax.get_legend_handles_labels() if shown is None else (list(shown.values()), list(shown))
     inch = ax.figure.get_figure(root=True).dpi_scale_trans
     below = ax.transAxes + ScaledTranslation(0, -0.55, inch)
     if handles:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from chainkit.figures.style import NORMAL, ORANGE, PURPLE, SKY, SMALL, dress, say
-from chainkit.pictures import BLUE, GREEN, GREY, INK, VERMILION
+from chainkit.pictures import BLUE, GREEN, GREY, INK, PAPER, VERMILION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +55,9 @@ def _panel(name: str, *, is_last: bool) -> Callable[[Axes, "pd.DataFrame"], None
         if last_s is not None and last_s < 0.97 * frame["end_s"].max():
             ax.axvline(last_s / unit_s, color=GREY, linewidth=1.0, linestyle=(0, (1, 2)))
             ax.annotate(
-                "last arrival", (last_s / unit_s, 1.02), xycoords=("data", "axes fraction"), ha="center", va="bottom",
-                fontsize=SMALL, color=GREY,
+                "last arrival", (last_s / unit_s, 0.84), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                textcoords="offset points", va="top", fontsize=SMALL, color=GREY,
+                path_effects=[withStroke(linewidth=3, foreground=PAPER)],
             )  # fmt: skip
         more = f" ({len(most) - MOST_LINES} services more have less)" if len(most) > MOST_LINES else ""
         dress(ax, f"{_PANELS[name]}{more}", f"{unit} since the start" if is_last else "")

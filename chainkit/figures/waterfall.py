@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from chainkit.figures.style import ORANGE, PALE, SMALL, YELLOW, dress
+from chainkit.figures.style import ORANGE, PALE, SMALL, YELLOW, dress, legend
 from chainkit.pictures import BLUE, GREEN, GREY, INK, VERMILION
 from chainkit.records import Span, Trace
 from chainkit.units import seconds
@@ -91,8 +91,7 @@ def draw_trace(ax: Axes, trace: Trace) -> None:
     left_out = sum(map(_is_shown, trace.spans)) - len(bars) - sum(init is not None for _, init in bars)
     rest = f" ({left_out} shorter spans are not drawn)" if left_out else ""
     dress(ax, f"{trace.request}: {trace.outcome}", f"seconds since the request entered{rest}")
-    if shown:
-        ax.legend(shown.values(), shown.keys(), loc="best", fontsize=SMALL, framealpha=0.9)
+    legend(ax, shown)
 
 
 def _words(span: Span) -> str:

@@ -22,6 +22,8 @@ MOST_BINS = 200
 """What takes longer than expected is cut into bins of twice the width."""
 USUAL_BINS = 100
 """Of the time until the last arrival, at most."""
+LEAST_S = 1e-3
+"""Width of a bin at first, where all requests come at once."""
 TOTALS = ("arrivals", "throttles", "begun", "cold", "running_s", "idle_s", "waiting_s")
 """Read at borders, counted from the start."""
 PEAKS = ("concurrency_peak", "backlog_peak")
@@ -141,7 +143,8 @@ def series(run: "Run") -> "pd.DataFrame":
 
 def _samplers(run: "Run") -> list[Sampler]:
     """Run every replication again and return what was read."""
-    width_s = _round(max(tally.span_s for tally in run.tallies) / USUAL_BINS)
+    span_s = max(tally.span_s for tally in run.tallies)
+    width_s = _round(max(span_s / USUAL_BINS, LEAST_S))
     samplers = [Sampler(run.program, width_s) for _ in run.tallies]
 
     def one(r: int, told: "Told") -> "Tally":

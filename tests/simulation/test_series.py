@@ -86,6 +86,19 @@ def test_bins_get_wider_where_the_drain_is_long():
     assert run.series.attrs["last_arrival_s"] < 25
 
 
+def test_users_who_never_think_all_come_at_once():
+    chain = chain_of(ck.SqsQueue("jobs"), function("f", init=0, duration=1.0))
+    chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
+    run = ck.simulate(
+        chain, ck.ClosedLoop(users=8, think=0), requests=8, replications=1, seed=1, latency=ck.no_latency
+    )  # fmt: skip
+    jobs = run.series[run.series["node"] == "jobs"]
+
+    assert run.series.attrs["last_arrival_s"] == 0
+    assert jobs["backlog_peak"].max() == 6
+    assert 4 <= jobs["end_s"].max() < 5
+
+
 def test_cold_starts_come_at_the_beginning():
     chain = chain_of(function("f", duration=0.5))
     run = ck.simulate(chain, ck.Poisson(rate_per_s=20), requests=4_000, seed=1, replications=2)
