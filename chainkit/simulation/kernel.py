@@ -31,7 +31,7 @@ OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_SLOWEST = 0, 8, 16, 24, 
 """Places in the integers that a run gives back: requests and branches by outcome, answers by status, a request of each
 outcome (+ 1), the slowest to be answered and to complete; then counters."""
 SUM_SLOWEST = 4
-"""Place of their times among the sums."""
+"""Place of their times among the sums; behind them the sums of each batch, by request number."""
 RESPONSES, COMPLETIONS = 0, 1
 
 
@@ -56,6 +56,9 @@ def run(
     frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
     size, account = g[G_HEAP], g[G_ACCOUNT]
     form = g[G_FORM]
+    batches, counted = g[G_BATCHES], g[G_COUNTED]
+    batch = 0
+    batch_low = batch_high = np.int64(-1)
     most_in_flight, counts_turns = g[G_MOST_IN_FLIGHT], g[G_COUNTS_TURNS] == 1
     is_final, first_request, entry, room = g[G_FINAL] == 1, g[G_FIRST_REQUEST], g[G_ENTRY], g[G_RING]
     reserve, is_kept, traced, warm, stop = g[G_RESERVE], g[G_KEEP] == 1, g[G_TRACED], g[G_WARM], g_f[G_STOP_F]
@@ -475,8 +478,16 @@ def run(
                     out[OUT_LEDGER + worst] += 1
                     if out[OUT_SAMPLES + worst] == 0:
                         out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
+                    if frames[e + REQUEST] >= warm:
+                        if batches > 1 and (frames[e + REQUEST] < batch_low or frames[e + REQUEST] >= batch_high):
+                            batch = (frames[e + REQUEST] - warm + 1) * batches - 1
+                            batch = batch // counted
+                            batch_low = warm + batch * counted // batches
+                            batch_high = warm + (batch + 1) * counted // batches
+                        if worst >= DEAD_LETTERED:
+                            sums[SUM_BATCHES + SUM_WORDS * batch + SUM_LOST] += 1.0
                     if frames[e + REQUEST] >= warm and worst < DEAD_LETTERED:
-                        tally(histograms, sums, COMPLETIONS, x)
+                        tally(histograms, sums, batch, COMPLETIONS, x)
                         if x > sums[SUM_SLOWEST + COMPLETIONS]:
                             sums[SUM_SLOWEST + COMPLETIONS] = x
                             out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
@@ -524,7 +535,12 @@ def run(
                 x = t - frames_f[((frames[b + ROOT] & SLOT) << 3) + PARENT]
                 out[OUT_ANSWERS + min(frames[b + STATE] & STATUS, 4)] += 1
                 if frames[b + REQUEST] >= warm:
-                    tally(histograms, sums, RESPONSES, x)
+                    if batches > 1 and (frames[b + REQUEST] < batch_low or frames[b + REQUEST] >= batch_high):
+                        batch = (frames[b + REQUEST] - warm + 1) * batches - 1
+                        batch = batch // counted
+                        batch_low = warm + batch * counted // batches
+                        batch_high = warm + (batch + 1) * counted // batches
+                    tally(histograms, sums, batch, RESPONSES, x)
                     if x > sums[SUM_SLOWEST + RESPONSES]:
                         sums[SUM_SLOWEST + RESPONSES] = x
                         out[OUT_SLOWEST + RESPONSES] = frames[b + REQUEST]

@@ -119,9 +119,10 @@ def usage(chain: Chain, program: Program, tallies: Sequence["Tally"], requests: 
     hours = sum(tally.span_s for tally in tallies) / 3600
     rules = data.quotas()["sqs_mapping"]
     lines = []
-    for name, service in chain.services.items():
-        for meter in service.meters():
-            quantity = counted(program, tallies, name, meter.counter)
+    billed = [(name, service.meters()) for name, service in chain.services.items()]
+    for name, meters in [*billed, *((link.source, link.meters()) for link in chain.links.values())]:
+        for meter in meters:
+            quantity = hours if meter.counter == "hours" else counted(program, tallies, name, meter.counter)
             if meter.counter == "empty_receives" and name in program.queue_nodes:
                 quantity = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
             lines.append(UsageLine(name, meter, quantity * meter.factor))

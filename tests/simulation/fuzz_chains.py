@@ -20,6 +20,10 @@ from tests.simulation.fuzz_floods import FLOODS
 from tests.simulation.fuzz_machines import Around, machine_of
 
 
+SHARES = {name: 5.7 for name in FLOODS} | {"callers": 11, "polled": 10, "machines": 12, "publishers": 9}
+"""Percent of the chains of each kind; the rest grows as it may."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One random chain with all that a run of it takes."""
@@ -135,8 +139,8 @@ class Maker:
         self.chain.add(ck.LambdaFunction(name, **{**timing, **settings, **fixed}))
         return name
 
-    def machine(self, name: str) -> str:
-        """Add a state machine with what it calls."""
+    def machine(self, name: str, plain: float = 0.5) -> str:
+        """Add a state machine with what it calls; `plain` is the chance of an Express one that calls functions."""
         d = self.dice
         has_own = d.hits(0.6)  # a function for each task, so that its transitions can be counted a second time
         shared = [] if has_own else [self.function(f"{name}x"), self.function(f"{name}y")]
@@ -144,7 +148,7 @@ class Maker:
         def around(prefix: str, queue: str | None = None, inner: str | None = None) -> Around:
             return Around(d, self._workers(prefix, shared), queue, inner)
 
-        if d.hits(0.5):
+        if d.hits(plain):
             self.chain.add(machine_of(name, around(name)))
             return name
         inner = machine_of(f"{name}i", around(f"{name}j", f"{name}q" if d.hits(0.4) else None))
@@ -185,7 +189,7 @@ class Maker:
         """Return a caller's retries."""
         d = self.dice
         return ck.Retry(
-            max_attempts=d.whole(1, 4),
+            max_attempts=d.whole(2, 4),
             interval_s=d.one(0.1, 1.0),
             max_delay_s=d.one(0.15, 20.0),
             jitter=d.one("none", "full", "decorrelated"),
@@ -216,14 +220,14 @@ class Maker:
             "delivery_error_rate": lambda: d.one(0.3, 0.8),
             "duplicate_rate": lambda: d.one(0.1, 0.4),
         }
-        if queues:
+        if queues and d.hits(0.6):
             delivers["dead_letter_queue"] = lambda: d.one(*queues)
         match word:
             case "sync":
                 patience = {"client_timeout_s": lambda: d.one(0.1, 0.5), "on_error": lambda: "continue"}
-                return self._callers({**calls, "retry": self.retry, "breaker": self.breaker, **patience}, 0.18)
+                return self._callers({**calls, "retry": self.retry, "breaker": self.breaker, **patience}, 0.25)
             case "async" | "send" | "publish" | "put_events":
-                return self._callers(sends, 0.15)
+                return self._callers(sends, 0.2)
             case "mapping":
                 return self._mapping()
             case "subscription":
@@ -302,7 +306,7 @@ class Maker:
         """Return traffic of any kind."""
         d, kinds = self.dice, KINDS
         rate = d.one(0.3, 3.0, 30.0)
-        match d.one("poisson", "poisson", "steady", "users", "ramp", "spike", "calendar", "bursts", "times", "minutes"):
+        match d.one("poisson", "users", "ramp", "spike", "calendar", "bursts", d.one("times", "minutes", "steady")):
             case "steady":
                 return ck.Steady(rate_per_s=4, attributes=kinds)
             case "users":
@@ -333,7 +337,7 @@ def trial(seed: int, number: int) -> Trial:
 def _drawn(seed: int, number: int, dice: Dice) -> Trial:
     """Return a random chain."""
     kinds = ["any", *FLOODS]
-    kind = dice.rng.choices(kinds, weights=[100 - 7 * len(FLOODS), *[7] * len(FLOODS)])[0]
+    kind = dice.rng.choices(kinds, weights=[100 - sum(SHARES.values()), *(SHARES[each] for each in FLOODS)])[0]
     maker = Maker(dice)
     options: dict[str, Any] = {"requests": dice.whole(20, 100), "drain_s": 30_000.0 if dice.hits(0.85) else 5.0}
     if kind == "any":
@@ -348,6 +352,6 @@ def _drawn(seed: int, number: int, dice: Dice) -> Trial:
     hops: dict[str, Any] = dict(WAYS) if dice.hits(0.7) else {}
     if dice.hits(0.2):
         hops["per_mb"] = 1.0
-    replications = min(dice.one(1, 1, 2, 3), options["requests"])
+    replications = min(dice.one(1, 1, 2, 3), options["requests"]) if kind in ("any", "minutes") else 1
     options |= {"latency": hops, "replications": replications, "warmup_fraction": dice.one(0.0, 0.1), "seed": number}
     return Trial(seed, number, kind, maker.chain, load, options)

@@ -406,5 +406,5 @@ LAWS: tuple[Callable[[Ran], Iterator[str]], ...] = (
     invocations_are_cold_or_warm, billed_is_busy_rounded_up, no_run_is_longer_than_allowed, limits_hold,
     retries_end_with_their_attempts, messages_go_in_and_out, receives_end_with_dead_letters,
     queues_are_empty_or_explained, batches_are_runs, publishes_are_delivered, executions_are_metered,
-    meters_equal_the_table, a_replication_stands_alone,
+    meters_equal_the_table,
 )  # fmt: skip

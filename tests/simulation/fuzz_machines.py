@@ -41,6 +41,11 @@ class Around:
     """Another machine, which only Standard workflows wait for."""
 
     @property
+    def more(self) -> tuple[str, ...]:
+        """Return the kinds of tasks besides a call."""
+        return ("token", "token", "event", "event", "start", "start", "sync")
+
+    @property
     def is_standard(self) -> bool:
         """Whether the machine is a Standard workflow."""
         return self.queue is not None
@@ -50,7 +55,7 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
     """Return a machine over these services."""
     dice = around.dice
     definition = _scope(around)
-    if dice.hits(0.15):
+    if dice.hits(0.3):
         definition["TimeoutSeconds"] = dice.whole(1, 5)
     return ck.StateMachine(
         name,
@@ -58,23 +63,24 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
         workflow="STANDARD" if around.is_standard else "EXPRESS",
         choices={choice: [0.4, 0.6] for choice in named(definition, "Choice")},
         items={each: dice.whole(0, 5) for each in named(definition, "Map")},
-        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.05)},
+        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.1)},
     )
 
 
 def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     """Return a few states in a row."""
     dice, prefix = around.dice, f"s{depth}" if depth else "s"
-    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3))]
+    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3 if depth else 4))]
     states: dict[str, Any] = {}
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}
-        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map"] * (depth == 0)):
+        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)):
             case "wait":
                 states[label] = {"Type": "Wait", "Seconds": dice.whole(0, 2), **way}
             case "choice":
                 states[label] = {"Type": "Choice", "Choices": rules(labels[0]), "Default": f"{label}_"}
-                states[f"{label}_"] = dice.one({"Type": "Pass", **way}, {"Type": "Fail", "Error": "Trouble"})
+                is_fail = dice.hits(0.6)
+                states[f"{label}_"] = {"Type": "Fail", "Error": "Trouble"} if is_fail else {"Type": "Pass", **way}
             case "parallel":
                 branches = [_scope(around, 10 * (i + 1) + k) for k in range(dice.whole(1, 3))]
                 states[label] = {"Type": "Parallel", "Branches": branches, **way, **_failures(around, f"{prefix}z")}
@@ -92,7 +98,7 @@ def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
 def _task(around: Around) -> dict[str, Any]:
     """Return a call of a function, a message with a token, an execution of another machine."""
     dice = around.dice
-    kind = dice.one(*["call"] * 5, "token", "event", "start", "sync") if around.inner is not None else "call"
+    kind = dice.one(*["call"] * 4, *around.more) if around.inner is not None else "call"
     match kind:
         case "token":
             state = calls("sqs:sendMessage.waitForTaskToken", Parameters={"QueueUrl": f"${{{around.queue}}}"})
@@ -107,20 +113,20 @@ def _task(around: Around) -> dict[str, Any]:
     del state["End"]
     if kind in ("token", "event"):
         state["TimeoutSeconds"] = dice.one(1, 5, 100)
-        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.3) else {})
+        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.6) else {})
     return state | ({"TimeoutSeconds": dice.whole(1, 3)} if dice.hits(0.2) else {})
 
 
 def _map(around: Around, each: dict[str, Any]) -> dict[str, Any]:
     """Return a map over a scope; distributed ones only in Standard workflows."""
     dice = around.dice
-    is_distributed = around.is_standard and dice.hits(0.6)
+    is_distributed = around.is_standard and dice.hits(0.75)
     more: dict[str, Any] = {"MaxConcurrency": dice.whole(0, 3)} if dice.hits(0.5) else {}
     if is_distributed and dice.hits(0.5):
         more["ToleratedFailureCount"] = dice.whole(0, 2)
     elif is_distributed and dice.hits(0.5):
         more["ToleratedFailurePercentage"] = dice.one(0, 30, 50)
-    if is_distributed and dice.hits(0.4):
+    if is_distributed and dice.hits(0.6):
         more["ItemBatcher"] = {"MaxItemsPerBatch": 2}
     state = mapped(each["States"], "DISTRIBUTED" if is_distributed else "INLINE", **more)
     state["ItemProcessor"]["StartAt"] = each["StartAt"]

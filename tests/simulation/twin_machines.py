@@ -11,7 +11,19 @@ import simpy
 import chainkit as ck
 from chainkit.records import Buffer, Flow, Pool, Step
 from chainkit.wiring import Task
-from tests.simulation.twin_parts import IMPATIENT, ITEM, OK, STATE_LIMIT, THROTTLED, Answer, Rank, Story, Visit, matches
+from tests.simulation.twin_parts import (
+    EXECUTION_LIMIT,
+    IMPATIENT,
+    ITEM,
+    OK,
+    STATE_LIMIT,
+    THROTTLED,
+    Answer,
+    Rank,
+    Story,
+    Visit,
+    matches,
+)
 
 LONG_HISTORY = Answer("error", "States.Runtime", is_fatal=True)
 TOO_LARGE = Answer("error", "States.DataLimitExceeded", is_fatal=True)
@@ -80,7 +92,7 @@ class Machines:
             return THROTTLED
         machine.counts["executions"] += 1
         body = self._start(self._body(name, visit))
-        late = self.clock.at(began_s + machine.flow.timeout_s, Rank.TIMER, visit, STATE_LIMIT)
+        late = self.clock.at(began_s + machine.flow.timeout_s, Rank.TIMER, visit, EXECUTION_LIMIT)
         happened = yield simpy.AnyOf(self.clock, [body, late])
         if body not in happened:
             body.interrupt()
@@ -218,8 +230,7 @@ class Machines:
     def _waited_for(self, key: str, step: Step, visit: Visit) -> Story:
         """Wait for what a task calls; it runs on if the task is stopped or its time is over."""
         target, sent = self.links[key].target, visit.by(self.places[key])
-        serve = self._serve if step.timeout_s is None else self._served_in_turn
-        call = self._start(serve(target, sent))
+        call = self._start(self._serve(target, sent))
         try:
             happened = yield simpy.AnyOf(self.clock, [call, self._late(step, visit)])
         except simpy.Interrupt:
@@ -231,11 +242,6 @@ class Machines:
         answer: Answer = call.value
         is_failure = step.wait_for == "end" and not answer.is_ok and not answer.ran_nothing
         return TASK_FAILED if is_failure else answer
-
-    def _served_in_turn(self, target: str, visit: Visit) -> Story:
-        """Make a call that has a time limit in its turn."""
-        yield self.clock.at(self.clock.now, Rank.HANDED)
-        return (yield from self._serve(target, visit))
 
     def _callback(self, key: str, step: Step, visit: Visit) -> Story:
         """Hand a token over and wait until it comes back: when the branch that took it has completed."""
