@@ -1,5 +1,6 @@
 """Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from chainkit.errors import SimulationError
 from chainkit.simulation import kernel as k
+from chainkit.simulation import levels
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import FIRST_COUNTER, Assembler, Program
 from chainkit.simulation.loads import Load
@@ -20,6 +22,10 @@ BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
 MOST_FRAMES = 1 << 23
 TRACE_ROWS = 200_000
+LEVELS_FROM = 1_000
+"""Requests of a replication from which on the run by levels is tried first."""
+ENGINE = "CHAINKIT_ENGINE"
+"""Environment variable with which tests and benchmarks choose "loop" or "levels"; results are the same."""
 
 
 class Control(Protocol):
@@ -62,6 +68,8 @@ class Tally:
     areas: dict[str, tuple[float, float]]
     """Until the last arrival, by node: environments running and idle, or messages waiting and 0; times seconds."""
     events: int
+    engine: str
+    """Which way it was run: "loop", or "levels" where that was proven to give the same."""
     trace: IntArray
 
     def mean_s(self, which: int) -> float:
@@ -108,6 +116,10 @@ def replicate(
     memory.g[m.G_NUMBERED] = low
     memory.last_request = high
     memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
+    if traced < 0 and not controls and _may_use_levels(high - low):
+        found_s = levels.fill(program, memory, lambda: _Gaps(load, seed, replication), bounds, drain_s, BLOCK)
+        if found_s is not None:
+            return memory.tally(program, found_s, "levels")
     gaps = _Gaps(load, seed, replication)
     waiting = np.empty(0)
     drawn, last_s = low, 0.0
@@ -125,7 +137,13 @@ def replicate(
             memory.controls = [*controls, _Areas(next_s=last_s)]
         waiting = memory.go(arrivals)
         if drawn == high:
-            return memory.tally(program, last_s)
+            return memory.tally(program, last_s, "loop")
+
+
+def _may_use_levels(requests: int) -> bool:
+    """Tell whether to try the run by levels: not for so few requests that loading its code takes longer."""
+    wanted = os.environ.get(ENGINE, "")
+    return wanted != "loop" and (wanted == "levels" or requests >= LEVELS_FROM)
 
 
 @dataclass
@@ -280,7 +298,7 @@ class Memory:
             row[m.RING] *= 2
         self.ring, self.g[m.G_RING] = ring, 2 * room
 
-    def tally(self, program: Program, last_s: float) -> Tally:
+    def tally(self, program: Program, last_s: float, engine: str) -> Tally:
         """Return what was counted."""
         out, sums = self.out, self.sums
         live_branches = self._close_open()
@@ -304,6 +322,7 @@ class Memory:
             span_s=last_s,
             areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
+            engine=engine,
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
         )
 

@@ -1,0 +1,251 @@
+"""A second way to run a program, without an event queue, for chains whose limits never bind: see levels_kernel.py.
+
+It is chosen by proof. `is_uncoupled` looks at the program; then the run itself proves that no limit binds, no timeout
+cuts and no tie is left open, or gives up, and the event loop runs from the same seed. Draws are keyed by request, so
+both give the same results, and the choice shows in time only.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from chainkit.simulation import kernel as k
+from chainkit.simulation import levels_memory as lm
+from chainkit.simulation import primitives as m
+from chainkit.simulation.assembler import FloatArray, IntArray, Program
+from chainkit.simulation.levels_plan import NotStraightError, Plan, plan_of, steps_of
+
+SLOTS, BUCKETS, LEVELS, EVENTS = 1 << 12, 1 << 13, 1 << 10, 1 << 10
+"""Room to begin with: requests in flight, time buckets, busy environments of a pool, events of a pool in a bucket."""
+MOST_BYTES = 1 << 28
+TIMEOUT_MARGIN_S = 1e-6
+
+
+
+class Gaps(Protocol):
+    """Draws the arrivals of one replication."""
+
+    def fill(self, first: int, start_s: float, out: FloatArray) -> float:
+        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
+
+
+class Replication(Protocol):
+    """What a replication gives to be filled: arrays as the event loop fills them, and where they begin."""
+
+    g: IntArray
+    sites: IntArray
+    table: FloatArray
+    pools: IntArray
+    histograms: IntArray
+    sums: FloatArray
+    out: IntArray
+    kept: FloatArray
+    frames: IntArray
+    areas: dict[str, tuple[float, float]]
+
+
+def is_uncoupled(program: Program) -> bool:
+    """Tell whether all that requests of a program share is which environments are warm, as far as its rows tell."""
+    return uncoupled_plan(program) is not None
+
+
+def uncoupled_plan(program: Program) -> Plan | None:
+    """Return the plan of an uncoupled program, else None."""
+    if program.queues.size > 32:  # a buffer, or what else stands among them
+        return None
+    try:
+        return plan_of(program)
+    except NotStraightError:
+        return None
+
+
+def fill(
+    program: Program, memory: Replication, gaps: Callable[[], Gaps], bounds: tuple[int, int], drain_s: float, block: int
+) -> float | None:
+    """Fill a replication's memory and return its last arrival; where that is not proven leave it and return None.
+
+    Parameters
+    ----------
+    memory : as it is before the first arrival
+    gaps : begins the arrivals anew: an attempt that runs out of room starts again with more
+    bounds : requests of the replication, from and to
+    block : arrivals to draw at a time
+    """
+    plan = uncoupled_plan(program)
+    grown = 0
+    while plan is not None and _words(program, plan, grown) * 8 <= MOST_BYTES:
+        attempt = _Attempt(program, plan, memory, grown)
+        why = attempt.run(_blocks(gaps(), *bounds, block))
+        if why == lm.PROVEN:
+            return attempt.finish(drain_s)
+        if why not in (lm.MORE_ROOM, lm.MORE_LEVELS):
+            return None
+        grown += 2
+    return None
+
+
+def _blocks(gaps: Gaps, low: int, high: int, most: int) -> Iterator[tuple[FloatArray, bool]]:
+    """Yield the arrivals of a replication block by block, and whether it is the last."""
+    last_s = 0.0
+    for first in range(low, high, most):
+        block = np.empty(min(most, high - first))
+        last_s = gaps.fill(first, last_s, block)
+        yield block, first + block.size == high
+
+
+def _sizes(program: Program, plan: Plan, grown: int) -> dict[int, int]:
+    """Return how many words each part of the memory takes, by the word of the head that says where it stands."""
+    pools, visits = len(program.pool_nodes), len(plan.visits)
+    slots, buckets, levels, events = SLOTS << grown, BUCKETS << grown, LEVELS << grown, EVENTS << grown
+    groups = -(-pools // 3)
+    return {
+        lm.PLAN: len(plan.steps) * lm.STEP_WORDS,
+        lm.VISIT: visits * lm.VISIT_WORDS,
+        lm.PLACES: 2 * visits,
+        lm.ORIGIN: len(plan.origins) * lm.ORIGIN_WORDS,
+        lm.TIMES: len(plan.origins) * slots,
+        lm.COUNTS: 2 * groups * buckets,
+        lm.HEADS: pools * buckets,
+        lm.NEXTS: 2 * visits * slots,
+        lm.COLD_AT: -(-visits // 32) * slots,
+        lm.POOL: pools * lm.POOL_ROW,
+        lm.FELL: pools * levels,
+        lm.STALE: pools * levels,
+        lm.HITS: pools * levels,
+        lm.FOUND: events,
+        lm.UNDO: 2 * pools * (2 * events + 1) + 1,
+        lm.COLDS: 2 * pools * events + 1,
+        lm.LANES: groups,
+        lm.NEEDS: groups,
+    }
+
+
+def _words(program: Program, plan: Plan, grown: int) -> int:
+    """Return how many words an attempt takes."""
+    return lm.HEAD_WORDS + sum(_sizes(program, plan, grown).values())
+
+
+class _Attempt:
+    """One try of a replication, `grown` doublings beyond the first room."""
+
+    def __init__(self, program: Program, plan: Plan, memory: Replication, grown: int) -> None:
+        self.program, self.plan, self.memory = program, plan, memory
+        self.histograms, self.sums = np.zeros_like(memory.histograms), np.zeros_like(memory.sums)
+        self.out, self.kept = memory.out.copy(), memory.kept.copy()
+        self.mem = np.zeros(_words(program, plan, grown), np.int64)
+        self.floats = self.mem.view(np.float64)
+        self.requests, self.last_s = 0, 0.0
+        head, at = self.mem, lm.HEAD_WORDS
+        for word, size in _sizes(program, plan, grown).items():
+            head[word] = at
+            at += size
+        head[lm.SLOTS], head[lm.BUCKETS] = SLOTS << grown, BUCKETS << grown
+        head[lm.LEVELS], head[lm.ROOM] = LEVELS << grown, EVENTS << grown
+        head[lm.POOLS], head[lm.VISITS], head[lm.STEPS] = len(program.pool_nodes), len(plan.visits), len(plan.steps)
+        head[lm.GROUPS], head[lm.COLD_WORDS] = -(-len(program.pool_nodes) // 3), -(-len(plan.visits) // 32)
+        head[lm.FIRST], head[lm.WARM] = memory.g[m.G_NUMBERED], memory.g[m.G_WARM]
+        head[lm.ANSWER], head[lm.END_COLUMN] = plan.answer, plan.end
+        for word in (lm.LAST_ARRIVAL_F, lm.FIRST_END_F):
+            self.floats[word] = np.inf
+        self.floats[lm.DUE_F] = -1.0
+        self._write_plan()
+        self.rows = self._part(lm.POOL, len(program.pool_nodes) * lm.POOL_ROW).reshape(-1, lm.POOL_ROW)
+        self._write_pools()
+
+    def _part(self, word: int, size: int) -> IntArray:
+        """Return a part of the memory."""
+        return self.mem[self.mem[word] : self.mem[word] + size]
+
+    def _write_plan(self) -> None:
+        """Write the steps, the visits, and where the columns come from."""
+        plan = self.plan
+        self._part(lm.PLAN, len(plan.steps) * lm.STEP_WORDS)[:] = steps_of(plan).ravel()
+        visits = self._part(lm.VISIT, len(plan.visits) * lm.VISIT_WORDS).reshape(-1, lm.VISIT_WORDS)
+        for row, visit in zip(visits, plan.visits, strict=True):
+            row[:5] = visit.pool, visit.salt, visit.rank, visit.end_rank, visit.flow
+        self._part(lm.PLACES, 2 * len(plan.visits))[:] = [c for v in plan.visits for c in (v.start, v.end)]
+        self._part(lm.ORIGIN, len(plan.origins) * lm.ORIGIN_WORDS)[:] = np.array(plan.origins).ravel()
+
+    def _write_pools(self) -> None:
+        """Write the pools: nothing has run, and the first level is needed."""
+        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1]
+        given_f = given.view(np.float64)
+        rows, rows_f = self.rows, self.rows.view(np.float64)
+        rows[:, lm.NEEDED], rows[:, lm.INIT] = 1, given[:, m.INIT_SITE]
+        rows[:, lm.MOST_LEVEL] = np.minimum(given[:, m.LIMIT], (1 << 20) - 1)
+        for word, source in (
+            (lm.KEEP, m.KEEP_F), (lm.TOKENS, m.TOKENS_F), (lm.TOKENS_AT, m.TOKENS_AT_F), (lm.BURST, m.BURST_F),
+            (lm.REFILL, m.REFILL_F),
+        ):  # fmt: skip
+            rows_f[:, word] = given_f[:, source]
+        rows_f[:, lm.INIT_LIMIT] = np.inf
+        needs = self._part(lm.NEEDS, int(self.mem[lm.GROUPS]))
+        for p in range(len(rows)):
+            needs[p // 3] |= (lm.HALF - 1) << (lm.LANE_BITS * (p % 3))
+        fell = self._part(lm.FELL, len(rows) * int(self.mem[lm.LEVELS]))
+        fell.view(np.float64)[:] = lm.NEVER_F
+
+    def run(self, blocks: Iterator[tuple[FloatArray, bool]]) -> int:
+        """Run all blocks; return whether all is proven, or why not."""
+        from chainkit.simulation.levels_kernel import advance
+
+        memory, is_kept = self.memory, bool(self.memory.g[m.G_KEEP])
+        for block, is_final in blocks:
+            if self.requests == 0:
+                self.floats[lm.WIDTH_F] = max(float(block[-1]) / block.size, 1e-9)
+                self.floats[lm.PER_S_F] = 1.0 / self.floats[lm.WIDTH_F]
+            self.requests += block.size
+            self.last_s = float(block[-1])
+            why = advance(
+                self.mem, memory.sites, memory.table, block, self.histograms.ravel(), self.sums, self.out,
+                self.kept.ravel(), is_kept, is_final,
+            )  # fmt: skip
+            if why != lm.PROVEN:
+                return int(why)
+            if not self._within_account():
+                return lm.LIMITED
+        return lm.PROVEN
+
+    def _within_account(self) -> bool:
+        """Tell whether no invocation can have met a timeout or the account's limits."""
+        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1]
+        longest = self.rows.view(np.float64)[:, lm.LONGEST]
+        is_cut = longest >= given.view(np.float64)[:, m.TIMEOUT_F] - TIMEOUT_MARGIN_S
+        shared = self.rows[:, lm.TOP][given[:, m.IN_ACCOUNT] == 1]
+        return not is_cut.any() and int(shared.sum()) <= self.program.account_limit
+
+    def finish(self, drain_s: float) -> float | None:
+        """Write what was counted into the replication's memory and return the last arrival; None if the end cuts any."""
+        memory, plan, n = self.memory, self.plan, self.requests
+        if self.floats[lm.LAST_F] > self.last_s + drain_s:
+            return None
+        for place, amount in plan.counters.items():
+            self.out[place] += amount * n
+        self.out[k.OUT_LEDGER + k.COMPLETED] = n
+        self.out[k.OUT_SAMPLES + k.COMPLETED] = self.mem[lm.FIRST_END] + 1
+        memory.histograms[:], memory.sums[:], memory.out[:] = self.histograms, self.sums, self.out
+        memory.kept[:] = self.kept
+        memory.g[m.G_EVENTS] = plan.events * n
+        memory.frames, memory.g[m.G_FREE_COUNT] = memory.frames[:0], 0  # nothing is in flight
+        self._finish_pools()
+        return self.last_s
+
+    def _finish_pools(self) -> None:
+        """Write what the pools did, and for how long their environments ran and were idle."""
+        given = self.memory.pools.reshape(len(self.rows) + 1, -1)
+        given_f, rows_f = given.view(np.float64), self.rows.view(np.float64)
+        levels = int(self.mem[lm.LEVELS])
+        fell = self._part(lm.FELL, len(self.rows) * levels).view(np.float64).reshape(-1, levels)
+        for p, name in enumerate(self.program.pool_nodes):
+            row, row_f, last_s = self.rows[p], rows_f[p], fell[p][fell[p] > lm.NEVER_F]
+            keep_s = row_f[lm.KEEP]
+            gone = int(row[lm.REPLACED]) + int((last_s + keep_s <= row_f[lm.LAST_START]).sum())
+            idle_s = row_f[lm.LIVES] + last_s.sum() + gone * keep_s - row_f[lm.BUSY]
+            given[p, m.COLD_STARTS], given[p, m.INVOCATIONS] = row[lm.COLD_RUNS], row[lm.RUNS]
+            given[p, m.PEAK], given[p, m.BILLED_MS] = row[lm.TOP], row[lm.BILLED]
+            given_f[p, m.BUSY_F], given_f[p, m.IDLE_F] = row_f[lm.BUSY], idle_s
+            given_f[p, m.INIT_MS_F] = row_f[lm.INIT_MS]
+            self.memory.areas[name] = (
+                float(row_f[lm.BUSY_AREA]), float(row_f[lm.LIVES_AREA] - row_f[lm.BUSY_AREA]),
+            )  # fmt: skip

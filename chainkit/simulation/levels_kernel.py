@@ -1,0 +1,160 @@
+# ruff: noqa: F403, F405 - the memory layout is what all of this works on
+"""Requests laid out one after the other, without an event queue, where all they share is which environments are warm.
+
+With most recently used reuse and one constant keep-alive, a pool is a stack: position j was last used when the pool's
+busy level last fell from j to j - 1. So an invocation is cold exactly if it lifts the level to a j of which that is
+longer ago than the keep-alive, and nothing else of one request reaches another while no limit binds.
+
+Requests are laid out as if all were warm, a column of times per step. Starts and ends are counted by pool and time
+bucket. A walk over the buckets adds the counts up; a bucket in which a level can reach the pool's *needed* level, which
+is reached often enough to be warm for certain, is settled exactly, event by event. The earliest invocation found cold
+there is laid out again; everything before it is final. Levels of 21 bits lie three to a word.
+"""
+
+import numpy as np
+from numba import njit
+
+from chainkit.simulation.kernel import COMPLETIONS, OUT_SLOWEST, RESPONSES, SUM_SLOWEST
+from chainkit.simulation.levels_memory import *
+from chainkit.simulation.levels_walk import recall, tune, walk
+
+@njit(**OPTIONS)
+def meter(mem, mem_f, slot, n):
+    """Add up what the visits of n requests cost."""
+    slots, times = mem[SLOTS], mem[TIMES] + slot
+    for v in range(mem[VISITS]):
+        row = mem[POOL] + POOL_ROW * mem[mem[VISIT] + VISIT_WORDS * v + V_POOL]
+        start, end = times + mem[mem[PLACES] + 2 * v] * slots, times + mem[mem[PLACES] + 2 * v + 1] * slots
+        busy, longest, last, billed, until = 0.0, 0.0, 0.0, np.int64(0), mem_f[LAST_ARRIVAL_F]
+        if until < np.inf:
+            area = 0.0
+            for i in range(n):
+                area += min(mem_f[end + i], until) - min(mem_f[start + i], until)
+            mem_f[row + BUSY_AREA] += area
+        for i in range(n):
+            d = mem_f[end + i] - mem_f[start + i]
+            busy += d
+            billed += np.int64(np.ceil(d * 1000.0 - 1e-6))
+            longest = max(longest, d)
+            last = max(last, mem_f[start + i])
+        mem_f[row + BUSY] += busy
+        if until == np.inf:
+            mem_f[row + BUSY_AREA] += busy
+        mem[row + BILLED] += billed
+        mem[row + RUNS] += n
+        mem_f[row + LONGEST] = max(mem_f[row + LONGEST], longest)
+        mem_f[row + LAST_START] = max(mem_f[row + LAST_START], last)
+
+
+@njit(**OPTIONS)
+def slower(mem, mem_f, out, sums, which, x, t, kind, request):
+    """Keep the slowest request; of equals the first to get there."""
+    if x == sums[SUM_SLOWEST + which]:
+        before, other = mem_f[SLOW_F + which], mem[SLOW_KIND + which]
+        if x == 0.0 or t > before or (t == before and (kind, request) > (other, out[OUT_SLOWEST + which])):
+            return
+    sums[SUM_SLOWEST + which], out[OUT_SLOWEST + which] = x, request
+    mem_f[SLOW_F + which], mem[SLOW_KIND + which] = t, kind
+
+
+@njit(**OPTIONS)
+def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number):
+    """Count the response or completion of n requests."""
+    slots, times = mem[SLOTS], mem[TIMES] + slot
+    at = times + column * slots
+    first = min(max(mem[WARM] - request, 0), n)
+    total, squares = 0.0, 0.0
+    slowest = sums[SUM_SLOWEST + which]
+    for i in range(first, n):
+        x = mem_f[at + i] - mem_f[times + i]
+        histograms[which * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
+        total += x
+        squares += x * x
+        if x >= slowest:
+            slower(mem, mem_f, out, sums, which, x, mem_f[at + i], kind_of(mem, mem_f, column, slot + i), request + i)
+            slowest = sums[SUM_SLOWEST + which]
+    sums[2 * which] += total
+    sums[2 * which + 1] += squares
+    if is_kept:
+        for i in range(n):
+            kept[2 * (number + i) + which] = mem_f[at + i] - mem_f[times + i]
+
+
+@njit(**OPTIONS)
+def first_over(mem, mem_f, slot, n, request):
+    """Keep the first request to complete."""
+    column = mem[END_COLUMN]
+    ends = mem[TIMES] + column * mem[SLOTS]
+    for i in range(slot, slot + n):
+        if mem_f[ends + i] <= mem_f[FIRST_END_F]:
+            kind = kind_of(mem, mem_f, column, i)
+            if mem_f[ends + i] < mem_f[FIRST_END_F] or kind < mem[FIRST_END_KIND]:
+                mem_f[FIRST_END_F], mem[FIRST_END_KIND] = mem_f[ends + i], kind
+                mem[FIRST_END] = request + (i - slot)
+
+
+@njit(**OPTIONS)
+def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
+    """Count the requests that are over, oldest first."""
+    ends, per_s, front = mem[TIMES] + mem[END_COLUMN] * mem[SLOTS], mem_f[PER_S_F], mem[FRONT]
+    while mem[OLDEST] < mem[LAID]:
+        slot = mem[OLDEST] & (mem[SLOTS] - 1)
+        most = min(mem[LAID] - mem[OLDEST], mem[SLOTS] - slot)
+        n = 0
+        while n < most and np.int64(mem_f[ends + slot + n] * per_s) < front:
+            n += 1
+        if n == 0:
+            return
+        request, number = mem[FIRST] + mem[OLDEST], mem[OLDEST]
+        meter(mem, mem_f, slot, n)
+        if mem[ANSWER] >= 0:
+            count(mem, mem_f, histograms, sums, out, kept, is_kept, RESPONSES, mem[ANSWER], slot, n, request, number)
+        count(mem, mem_f, histograms, sums, out, kept, is_kept, COMPLETIONS, mem[END_COLUMN], slot, n, request, number)
+        first_over(mem, mem_f, slot, n, request)
+        mem[OLDEST] += n
+        if n < most:
+            return
+
+
+@njit(**OPTIONS)
+def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is_kept, is_final):
+    """Lay out, walk and count the arrivals of one block; return whether all is proven so far."""
+    mem, mem_f, sites, sites_f, table = ints(mem_), floats(mem_), ints(sites_), floats(sites_), floats(table_)
+    arrivals, histograms, sums, out, kept = floats(arrivals_), ints(histograms_), floats(sums_), ints(out_), floats(kept_)
+    taken, total = 0, arrivals_.size
+    if is_final:
+        mem_f[LAST_ARRIVAL_F] = arrivals[total - 1]
+    slots, words = mem[SLOTS], mem[COLD_WORDS]
+    is_recalled = False
+    while taken < total or (is_final and mem[OLDEST] < mem[LAID]):
+        if taken < total:
+            slot = mem[LAID] & (slots - 1)
+            n = min(CHUNK, total - taken, slots - slot)
+            if mem[LAID] + n - mem[OLDEST] > slots:
+                return MORE_ROOM
+            for i in range(n):
+                mem_f[mem[TIMES] + slot + i] = arrivals[taken + i]
+            for k in range(mem[COLD_AT] + slot * words, mem[COLD_AT] + (slot + n) * words):
+                mem[k] = 0
+            lay(mem, mem_f, sites, sites_f, table, slot, n, mem[FIRST] + mem[LAID], False)
+            if not reaches(mem, mem_f, slot, n):
+                return MORE_ROOM
+            place(mem, mem_f, slot, n)
+            mem[LAID] += n
+            taken += n
+            stop = np.int64(arrivals[taken - 1] * mem_f[PER_S_F])
+        else:
+            stop = np.int64(mem_f[LAST_F] * mem_f[PER_S_F]) + 1
+        why = walk(mem, mem_f, sites, sites_f, table, stop)
+        if why != PROVEN:
+            return why
+        retire(mem, mem_f, histograms, sums, out, kept, is_kept)
+        if not is_final or taken < total:
+            tune(mem, mem_f)
+        elif not is_recalled:
+            is_recalled = True
+            for p in range(mem[POOLS]):  # from here on all is settled: how long environments are idle is told exactly
+                if not recall(mem, mem_f, p, 1):
+                    return UNSURE
+            mem_f[DUE_F] = -1.0
+    return PROVEN

@@ -1,0 +1,187 @@
+"""The memory of the run by levels (levels_kernel.py), and what writes requests into it.
+
+One array of words with a float view: a head of sizes and places, the plan, a column of times per step with a slot per
+request in flight, counts by pool and time bucket, lists of what happens in each, and a pool's levels.
+"""
+
+import numpy as np
+from numba import njit
+
+from chainkit.simulation.primitives import (
+    _J0, _SHIFT, _SIDE, BINS, CONSTANT, FIRST_BIN, OPTIONS, PAGE, SMOOTH, bits_of, draw, floats, ints, side, tail, word,
+)  # fmt: skip
+
+PROVEN, MORE_ROOM, UNSURE, LIMITED, TOO_COLD, MORE_LEVELS = range(6)
+"""Why `advance` or `close` stopped; everything but the first and the rooms ends the attempt."""
+
+DRAW, ADD, LATEST = range(3)
+"""Steps of a plan, each for a column:
+DRAW column, site, salt, first site, visit: draws of a site; ADD column, from, drawn, overhead, visit, -, fraction: a time
+after another one; LATEST column, a, b: the later of two."""
+STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 3, 32, 64
+(V_POOL, V_SALT, V_RANK, V_RANK_LEAVE, V_FLOW) = range(5)
+
+# --- the head of the memory, 64 words: sizes, places of what follows, and how far the walk is ---
+(FRONT, LAID, OLDEST, SLOTS, BUCKETS, GROUPS, POOLS, VISITS, STEPS, LEVELS, COLUMNS, PLAN, VISIT, PLACES, ORIGIN, TIMES,
+ COUNTS, HEADS, NEXTS, COLD_AT, COLD_WORDS, POOL, FELL, STALE, HITS, FOUND, UNDO, LANES, NEEDS, COLDS, FIRST, WARM,
+ ANSWER, END_COLUMN, TUNED, CLEARED, ROOM, WIDTH_F, PER_S_F, DUE_F, LAST_F, LAST_ARRIVAL_F, FIRST_END_F,
+ FIRST_END_KIND, FIRST_END, DOUBT, SLOW_F, SLOW_KIND) = (*range(47), 48)  # fmt: skip
+
+# --- a pool ---
+(NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
+ BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT) = range(23)  # fmt: skip
+# LIVES       sum of when environments were last used, of those that are gone and replaced, less when each began
+# LIVES_AREA  the same until the last arrival, with the keep-alive after it, and those that are there then
+# RELEASES    at the end: sum of when those that are not replaced were last used
+
+LANE_BITS, LANE, HALF = 21, (1 << 21) - 1, 1 << 20
+FULL = (HALF << 42) | (HALF << 21) | HALF
+EVENT_BITS, EVENT = 10, 1023
+NEVER_F = -1e300
+CHUNK = 512
+"""Requests laid out at a time: their columns stay in the cache."""
+
+
+@njit(**OPTIONS)
+def fill(times, at, n, sites, sites_f, table, site, request, salt):
+    """Write n draws of a site, for requests from `request` on: draw(), with what is the same for all taken out."""
+    b = (site & PAGE) << 3
+    mode, key, k, scale, shift = sites[b], sites[b + 1], sites[b + 2], sites_f[b + 6], sites_f[b + 7]
+    if mode == CONSTANT:
+        for i in range(n):
+            times[at + i] = shift
+    elif mode == SMOOTH:
+        for i in range(n):
+            h = word(key, request + i, salt)
+            x = tail(h)
+            j = k + side(h) * _SIDE + (max((bits_of(x) >> _SHIFT) - _J0, 0) << 1)
+            times[at + i] = (table[j] + table[j + 1] * x) * scale + shift
+    else:
+        for i in range(n):
+            times[at + i] = draw(sites, sites_f, table, site, request + i, salt)
+
+
+@njit(**OPTIONS)
+def is_cold(mem, slot, v):
+    """Tell whether a visit of a request has been found cold."""
+    return (mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] >> (v & 31)) & 1 == 1
+
+
+@njit(**OPTIONS)
+def lay(mem, mem_f, sites, sites_f, table, slot, n, request, again):
+    """Write the times of n requests; `again`: of one, some of whose visits are cold."""
+    slots, times = mem[SLOTS], mem[TIMES] + slot
+    for k in range(mem[STEPS]):
+        c = mem[PLAN] + STEP_WORDS * k
+        to, v = times + mem[c + 1] * slots, mem[c + 5]
+        has_init = again and v >= 0 and is_cold(mem, slot, v)
+        if mem[c] == DRAW:
+            fill(mem_f, to, n, sites, sites_f, table, mem[c + 4] if has_init else mem[c + 2], request, mem[c + 3])
+        elif mem[c] == ADD:
+            since, drawn, fraction = times + mem[c + 2] * slots, times + mem[c + 3] * slots, mem_f[c + 7]
+            extra = 0.0
+            if has_init:
+                w = mem[VISIT] + VISIT_WORDS * v
+                init = mem[mem[POOL] + POOL_ROW * mem[w + V_POOL] + INIT]
+                if init >= 0:
+                    extra = draw(sites, sites_f, table, init, request, mem[w + V_SALT])
+            if mem[c + 4] < 0:
+                for i in range(n):
+                    mem_f[to + i] = mem_f[since + i] + (extra + mem_f[drawn + i] * fraction)
+            else:
+                over = times + mem[c + 4] * slots
+                for i in range(n):
+                    mem_f[to + i] = mem_f[since + i] + ((extra + mem_f[over + i]) + mem_f[drawn + i] * fraction)
+        else:
+            a, b = times + mem[c + 2] * slots, times + mem[c + 3] * slots
+            for i in range(n):
+                mem_f[to + i] = max(mem_f[a + i], mem_f[b + i])
+
+
+@njit(**OPTIONS)
+def place(mem, mem_f, slot, n):
+    """Count the starts and ends of n requests in their buckets, where the walk has not been yet."""
+    slots, mask, groups, pools = mem[SLOTS], mem[BUCKETS] - 1, 2 * mem[GROUPS], mem[POOLS]
+    front, per_s = mem[FRONT], mem_f[PER_S_F]
+    for e in range(2 * mem[VISITS]):
+        p = mem[mem[VISIT] + VISIT_WORDS * (e >> 1) + V_POOL]
+        times, nexts = mem[TIMES] + mem[mem[PLACES] + e] * slots, mem[NEXTS] + e * slots
+        count, one, head = mem[COUNTS] + 2 * (p // 3) + (e & 1), 1 << (LANE_BITS * (p % 3)), mem[HEADS] + p
+        for i in range(slot, slot + n):
+            b = np.int64(mem_f[times + i] * per_s)
+            if b >= front:
+                b &= mask
+                mem[count + b * groups] += one
+                mem[nexts + i] = mem[head + b * pools]
+                mem[head + b * pools] = (i << EVENT_BITS) | e
+
+
+@njit(**OPTIONS)
+def lift(mem, mem_f, slot):
+    """Take the starts and ends of one request out of the buckets where the walk has not been yet."""
+    slots, mask, front, per_s = mem[SLOTS], mem[BUCKETS] - 1, mem[FRONT], mem_f[PER_S_F]
+    for e in range(2 * mem[VISITS]):
+        b = np.int64(mem_f[mem[TIMES] + mem[mem[PLACES] + e] * slots + slot] * per_s)
+        if b < front:
+            continue
+        b &= mask
+        p = mem[mem[VISIT] + VISIT_WORDS * (e >> 1) + V_POOL]
+        mem[mem[COUNTS] + 2 * (p // 3) + (e & 1) + b * 2 * mem[GROUPS]] -= 1 << (LANE_BITS * (p % 3))
+        this, at = (slot << EVENT_BITS) | e, mem[HEADS] + p + b * mem[POOLS]
+        while mem[at] != this:
+            at = mem[NEXTS] + (mem[at] & EVENT) * slots + (mem[at] >> EVENT_BITS)
+        mem[at] = mem[mem[NEXTS] + e * slots + slot]
+
+
+@njit(**OPTIONS)
+def time_of(mem, mem_f, x):
+    """Return when a start or end happens."""
+    return mem_f[mem[TIMES] + mem[mem[PLACES] + (x & EVENT)] * mem[SLOTS] + (x >> EVENT_BITS)]
+
+
+@njit(**OPTIONS)
+def kind_of(mem, mem_f, column, slot):
+    """Return the latest kind of event (0 end, 1 timer, 2 arrival) on a request's way to a time, within its instant."""
+    slots, times = mem[SLOTS], mem[TIMES] + slot
+    t = mem_f[times + column * slots]
+    kind, other = np.int64(0), column
+    while other >= 0:
+        at = mem[ORIGIN] + ORIGIN_WORDS * other  # the later of two: the way to the second, then on to the first
+        other = mem[at + 2]
+        if other >= 0:
+            column, other = other, mem[at]
+        while column >= 0 and mem_f[times + column * slots] == t:
+            at = mem[ORIGIN] + ORIGIN_WORDS * column
+            kind = max(kind, mem[at + 1])
+            column = mem[at]
+        column = other
+    return kind
+
+
+@njit(**OPTIONS)
+def request_of(mem, slot):
+    """Return the number of the request in a slot, from 0."""
+    return mem[OLDEST] + ((slot - mem[OLDEST]) & (mem[SLOTS] - 1))
+
+
+@njit(**OPTIONS)
+def reaches(mem, mem_f, slot, n):
+    """Tell whether the buckets reach as far as n requests do; what lies there from before is cleared."""
+    ends = mem[TIMES] + mem[END_COLUMN] * mem[SLOTS] + slot
+    last = 0.0
+    for i in range(n):
+        last = max(last, mem_f[ends + i])
+    mem_f[LAST_F] = max(mem_f[LAST_F], last)
+    high = np.int64(last * mem_f[PER_S_F]) + 1
+    if high - mem[FRONT] >= mem[BUCKETS]:
+        return False
+    mask, pools, groups = mem[BUCKETS] - 1, mem[POOLS], 2 * mem[GROUPS]
+    while mem[CLEARED] < high:
+        b = mem[CLEARED] & mask
+        m = min(high - mem[CLEARED], mask + 1 - b)
+        for k in range(mem[COUNTS] + b * groups, mem[COUNTS] + (b + m) * groups):
+            mem[k] = 0
+        for k in range(mem[HEADS] + b * pools, mem[HEADS] + (b + m) * pools):
+            mem[k] = -1
+        mem[CLEARED] += m
+    return True

@@ -1,0 +1,242 @@
+"""Program -> Plan: one request written as a fixed list of steps, where no request can take another way.
+
+A chain is *uncoupled* if all that one request learns of another is whether it finds a warm environment: calls, hops and
+hand-overs to functions, one constant keep-alive, no buffer, no deadline that cuts a wait. The plan holds while no limit
+binds and no invocation reaches its timeout; levels.py proves that as it goes.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainkit.simulation import draws
+from chainkit.simulation import kernel as k
+from chainkit.simulation import levels_memory as lm
+from chainkit.simulation import primitives as m
+from chainkit.simulation.assembler import IntArray, Program
+
+MOST_VISITS = 256
+"""Invocations of one request that a plan may have."""
+MOST_ROWS = 20_000
+END, TIMER, ARRIVAL = range(3)
+"""Kinds of events, in the order in which they go at one instant."""
+
+
+class NotStraightError(Exception):
+    """A request can take more than one way, or learn more of others; says which instruction."""
+
+
+@dataclass
+class Visit:
+    """One invocation of a request: its pool, its salt, and the columns of its start and end."""
+
+    pool: int
+    salt: int
+    start: int
+    flow: int
+    rank: int
+    end: int = -1
+    end_rank: int = -1
+
+
+@dataclass
+class Plan:
+    """A request as steps over columns of times; column 0 is its arrival."""
+
+    steps: list[tuple[int, int, int, int, int, int, int, float]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    origins: list[tuple[int, int, int]] = field(default_factory=lambda: [(-1, ARRIVAL, -1)])
+    """Of each column: the time before, the kind of event between, and of the later of two the second one."""
+    counters: dict[int, int] = field(default_factory=dict)
+    """Place among a run's integers -> what one request adds."""
+    answer: int = -1
+    end: int = -1
+    events: int = 1
+    pending: deque[tuple[int, int, int]] = field(default_factory=deque)
+    """Flows that are handed over: row, salt, column."""
+    _drawn: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
+
+    def column(self, origin: tuple[int, int, int]) -> int:
+        """Return a new column."""
+        self.origins.append(origin)
+        return len(self.origins) - 1
+
+    def drawn(self, site: int, salt: int, first: int = -1, visit: int = -1) -> int:
+        """Return the column of a site's draws; `first`: the site that a cold visit draws from."""
+        key = (site, salt, first if first != site else -1, visit if first not in (site, -1) else -1)
+        if key not in self._drawn:
+            self._drawn[key] = self.column((-1, END, -1))
+            self.steps.append((lm.DRAW, self._drawn[key], site, salt, first, key[3], 0, 0.0))
+        return self._drawn[key]
+
+    def later(self, since: int, drawn: int, kind: int, *, over: int = -1, visit: int = -1, part: float = 1.0) -> int:
+        """Return the column of a time that comes a draw after another."""
+        to = self.column((since, kind, -1))
+        self.steps.append((lm.ADD, to, since, drawn, over, visit, 0, part))
+        self.events += 1
+        return to
+
+    def over(self, column: int) -> None:
+        """Note that a flow ends: the last one completes the request."""
+        if self.end < 0:
+            self.end = column
+            return
+        to = self.column((self.end, END, column))
+        self.steps.append((lm.LATEST, to, self.end, column, 0, -1, 0, 0.0))
+        self.end = to
+
+    def count(self, place: int, amount: int = 1) -> None:
+        """Add to a counter."""
+        self.counters[place] = self.counters.get(place, 0) + amount
+
+
+def plan_of(program: Program) -> Plan:
+    """Return the one way that every request of a program takes.
+
+    Raises
+    ------
+    NotStraightError
+        If there is more than one, or requests meet elsewhere than in pools.
+    """
+    plan = Plan()
+    plan.pending.append((program.labels["entry"], 0, 0))
+    flows = 0
+    while plan.pending:
+        row, salt, column = plan.pending.popleft()
+        _Flow(program, plan, flows, column).run(row, salt)
+        flows += 1
+    if plan.end < 0 or not plan.visits or any(visit.end < 0 for visit in plan.visits):
+        raise NotStraightError("a request that never ends")
+    return plan
+
+
+class _Flow:
+    """Follows one flow of a request, instruction by instruction, as if everything succeeded."""
+
+    def __init__(self, program: Program, plan: Plan, number: int, column: int) -> None:
+        self.code = program.code.reshape(-1, 8)
+        self.parts = program.code.view(np.float64).reshape(-1, 8)
+        self.sites = program.site_rows
+        self.overheads = program.pools.reshape(len(program.pool_nodes) + 1, -1)[:, m.OVERHEAD_SITE]
+        self.plan, self.number, self.now = plan, number, column
+        self.callers: list[tuple[int, int, int]] = []
+        self.visit, self.salt, self.rank = -1, 0, 0
+
+    def run(self, row: int, salt: int) -> None:
+        """Write the flow's steps, up to its end."""
+        self.salt = salt
+        for _ in range(MOST_ROWS):
+            if len(self.plan.visits) > MOST_VISITS:
+                break
+            op = int(self.code[row, 0])
+            if op == k.END_FLOW:
+                self._end(row)
+                return
+            row = self._step(op, row)
+        raise NotStraightError("a request of very many steps")
+
+    def _step(self, op: int, row: int) -> int:
+        """Write one instruction; return the row of the next."""
+        code, plan = self.code[row], self.plan
+        self.rank += 1
+        match op:
+            case k.ENTER:
+                self._enter(row)
+            case k.WORK:
+                drawn = self._work(int(code[2]), int(code[1]))
+                self.now = plan.later(self.now, drawn, END, part=float(self.parts[row, 7]))
+            case k.LEAVE:
+                visit = plan.visits[self.visit]
+                visit.end, visit.end_rank = self.now, self.rank
+            case k.CALL if code[4] < 0:
+                self.callers.append((row + 1, self.visit, self.salt))
+                self._descend(int(code[3]))
+                self._hop(int(code[2]))
+                return int(code[1])
+            case k.RET if self.callers:
+                back, self.visit, self.salt = self.callers.pop()
+                return back
+            case k.SPAWN if code[4] == 0:
+                self._hand_over(row)
+            case k.DELAY:
+                self._hop(int(code[2]))
+            case k.DESCEND:
+                self._descend(int(code[1]))
+            case k.RESPOND:
+                plan.answer = self.now
+                plan.count(k.OUT_ANSWERS + m.OK)
+            case k.METER:
+                plan.count(int(code[1]), int(code[2]))
+            case k.JUMP:
+                return int(code[3]) if code[1] & 1 else row + 1
+            case k.STATUS_ if code[1] == m.OK:
+                return int(code[3])
+            case k.CHANCE if self._always(int(code[2])) is not None:
+                return int(code[3]) if self._always(int(code[2])) else row + 1
+            case k.FAIL if self._always(int(code[2])) is False:
+                pass
+            case k.RETRY | k.ALIVE | k.PATIENCE | k.RESET:
+                pass  # nothing fails, and nobody is cut: nothing to try again, to ask after or to forget
+            case _:
+                raise NotStraightError(f"instruction {op}")
+        return row + 1
+
+    def _always(self, site: int) -> bool | None:
+        """Return whether a chance always or never hits; None if neither."""
+        if site < 0:
+            return False
+        return True if self.sites[site, 3] == 1 else None
+
+    def _enter(self, row: int) -> None:
+        """Write that an invocation begins, and the first part of its work."""
+        code, plan = self.code[row], self.plan
+        pool = int(code[1])
+        self.visit = len(plan.visits)
+        plan.visits.append(Visit(pool, self.salt, self.now, self.number, self.rank))
+        overhead = int(self.overheads[pool])
+        over = plan.drawn(overhead, self.salt) if overhead >= 0 else -1
+        drawn = self._work(int(code[2]), int(code[4]))
+        part = float(self.parts[row, 7])
+        self.now = plan.later(self.now, drawn, END, over=over, visit=self.visit, part=part)
+
+    def _work(self, usual: int, first: int) -> int:
+        """Return the column of the running invocation's own work."""
+        return self.plan.drawn(usual, self.salt, first, self.visit)
+
+    def _descend(self, place: int) -> None:
+        """Travel a link by its place; -1 stays."""
+        if place >= 0:
+            salt = draws.descend(self.salt & draws.MASK, place)
+            self.salt = salt - (1 << 64) if salt >> 63 else salt
+
+    def _hop(self, site: int) -> None:
+        """Write a delay; site -1 is none."""
+        if site >= 0:
+            self.now = self.plan.later(self.now, self.plan.drawn(site, self.salt), TIMER)
+
+    def _hand_over(self, row: int) -> None:
+        """Write that a flow of its own begins, after its hop."""
+        code, plan, before = self.code[row], self.plan, (self.salt, self.now)
+        self._descend(int(code[3]))
+        self._hop(int(code[2]))
+        plan.pending.append((int(code[1]), self.salt, self.now))
+        self.salt, self.now = before
+
+    def _end(self, row: int) -> None:
+        """Write that the flow is over, with its outcome."""
+        outcome = int(self.code[row, 1])
+        outcome = k.COMPLETED if outcome < 0 else outcome
+        if outcome not in (k.COMPLETED, k.NO_OUTCOME):
+            raise NotStraightError("a branch that is always lost")
+        self.plan.count(k.OUT_BRANCHES + outcome)
+        self.plan.over(self.now)
+
+
+def steps_of(plan: Plan) -> IntArray:
+    """Return a plan's steps as rows of words."""
+    rows = np.zeros((len(plan.steps), lm.STEP_WORDS), np.int64)
+    for row, step in zip(rows, plan.steps, strict=True):
+        row[:7] = step[:7]
+        row.view(np.float64)[7] = step[7]
+    return rows
