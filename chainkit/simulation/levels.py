@@ -112,8 +112,7 @@ def _sizes(program: Program, plan: Plan, grown: int) -> dict[int, int]:
         lm.POOL: pools * lm.POOL_ROW,
         lm.FELL: pools * levels,
         lm.STALE: pools * levels,
-        lm.HITS: pools * levels,
-        lm.FOUND: events,
+        lm.FOUND: 2 * events,
         lm.UNDO: 2 * pools * (2 * events + 1) + 1,
         lm.COLDS: 2 * pools * events + 1,
         lm.LANES: groups,
@@ -195,6 +194,9 @@ class _Attempt:
             if self.requests == 0:
                 self.floats[lm.WIDTH_F] = max(float(block[-1]) / block.size, 1e-9)
                 self.floats[lm.PER_S_F] = 1.0 / self.floats[lm.WIDTH_F]
+                rows = self.rows.view(np.float64)
+                kept_s = self.mem[lm.BUCKETS] / 4 * self.floats[lm.WIDTH_F]
+                rows[:, lm.SPAN] = np.minimum(rows[:, lm.KEEP] / 2, kept_s)
             self.requests += block.size
             self.last_s = float(block[-1])
             why = advance(

@@ -23,13 +23,13 @@ STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 3, 32, 64
 
 # --- the head of the memory, 64 words: sizes, places of what follows, and how far the walk is ---
 (FRONT, LAID, OLDEST, SLOTS, BUCKETS, GROUPS, POOLS, VISITS, STEPS, LEVELS, COLUMNS, PLAN, VISIT, PLACES, ORIGIN, TIMES,
- COUNTS, HEADS, NEXTS, COLD_AT, COLD_WORDS, POOL, FELL, STALE, HITS, FOUND, UNDO, LANES, NEEDS, COLDS, FIRST, WARM,
- ANSWER, END_COLUMN, TUNED, CLEARED, ROOM, WIDTH_F, PER_S_F, DUE_F, LAST_F, LAST_ARRIVAL_F, FIRST_END_F,
- FIRST_END_KIND, FIRST_END, DOUBT, SLOW_F, SLOW_KIND) = (*range(47), 48)  # fmt: skip
+ COUNTS, HEADS, NEXTS, COLD_AT, COLD_WORDS, POOL, FELL, STALE, FOUND, UNDO, LANES, NEEDS, COLDS, FIRST, WARM,
+ ANSWER, END_COLUMN, CLEARED, ROOM, WIDTH_F, PER_S_F, DUE_F, LAST_F, LAST_ARRIVAL_F, FIRST_END_F,
+ FIRST_END_KIND, FIRST_END, DOUBT, SLOW_F, SLOW_KIND) = (*range(45), 46)  # fmt: skip
 
 # --- a pool ---
 (NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
- BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT) = range(23)  # fmt: skip
+ BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT, SPAN) = range(24)  # fmt: skip
 # LIVES       sum of when environments were last used, of those that are gone and replaced, less when each began
 # LIVES_AREA  the same until the last arrival, with the keep-alive after it, and those that are there then
 # RELEASES    at the end: sum of when those that are not replaced were last used

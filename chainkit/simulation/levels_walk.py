@@ -27,24 +27,29 @@ def is_before(mem, mem_f, x, y):
 
 @njit(**OPTIONS)
 def gather(mem, mem_f, p, b):
-    """Write the events of a pool in a bucket in their order; return how many, or -1 if there is no room."""
-    at, n = mem[FOUND], 0
+    """Write the events of a pool in a bucket in their order, each with its time; return how many, -1 for too many."""
+    at, slots, n = mem[FOUND], mem[SLOTS], 0
     x = mem[mem[HEADS] + p + (b & (mem[BUCKETS] - 1)) * mem[POOLS]]
     while x >= 0:
         if n == mem[ROOM]:
             return -1
-        mem[at + n] = x
+        mem[at + 2 * n], mem_f[at + 2 * n + 1] = x, time_of(mem, mem_f, x)
         n += 1
-        x = mem[mem[NEXTS] + (x & EVENT) * mem[SLOTS] + (x >> EVENT_BITS)]
+        x = mem[mem[NEXTS] + (x & EVENT) * slots + (x >> EVENT_BITS)]
     gap = 1 if n < 16 else n >> 1
     while gap > 0:
         for i in range(gap, n):
-            x = mem[at + i]
-            j = i
-            while j >= gap and is_before(mem, mem_f, x, mem[at + j - gap]):
-                mem[at + j] = mem[at + j - gap]
+            x, t = mem[at + 2 * i], mem_f[at + 2 * i + 1]
+            j = i - gap
+            while j >= 0:
+                u = mem_f[at + 2 * j + 1]
+                if u < t or (u == t and not is_before(mem, mem_f, x, mem[at + 2 * j])):
+                    break
+                k = at + 2 * (j + gap)
+                mem[k], mem_f[k + 1] = mem[at + 2 * j], u
                 j -= gap
-            mem[at + j] = x
+            k = at + 2 * (j + gap)
+            mem[k], mem_f[k + 1] = x, t
         gap >>= 1
     return n
 
@@ -80,11 +85,11 @@ def recall(mem, mem_f, p, wanted):
             now, top = level - starts, seen
             for i in range(n):
                 top = max(top, now)
-                if mem[mem[FOUND] + i] & 1 == 0:
+                if mem[mem[FOUND] + 2 * i] & 1 == 0:
                     now += 1
                 else:
                     if seen < now <= high:
-                        mem_f[fell + now] = time_of(mem, mem_f, mem[mem[FOUND] + i])
+                        mem_f[fell + now] = mem_f[mem[FOUND] + 2 * i + 1]
                     now -= 1
             seen = max(top, now)
         level -= starts
@@ -101,29 +106,39 @@ def recall(mem, mem_f, p, wanted):
 def is_kept_whole(mem, mem_f, n, b):
     """Tell whether what was gathered from an old bucket is all of it: no other request has come into a slot since."""
     for i in range(n):
-        if np.int64(time_of(mem, mem_f, mem[mem[FOUND] + i]) * mem_f[PER_S_F]) != b:
+        if np.int64(mem_f[mem[FOUND] + 2 * i + 1] * mem_f[PER_S_F]) != b:
             return False
     return True
 
 
 @njit(**OPTIONS)
+def reached(mem, mem_f, p, most):
+    """Return the highest level below `most` that a pool had at the start of one of the last buckets, at least 1."""
+    shift, level, high = LANE_BITS * (p % 3), (mem[mem[LANES] + p // 3] >> (LANE_BITS * (p % 3))) & LANE, np.int64(1)
+    buckets = min(mem[BUCKETS] >> 5, np.int64(0.25 * mem_f[mem[POOL] + POOL_ROW * p + SPAN] * mem_f[PER_S_F]))
+    for b in range(mem[FRONT] - 1, max(-1, mem[FRONT] - 1 - buckets), -1):
+        at = mem[COUNTS] + (b & (mem[BUCKETS] - 1)) * 2 * mem[GROUPS] + 2 * (p // 3)
+        high = max(high, level)
+        level += ((mem[at + 1] >> shift) & LANE) - ((mem[at] >> shift) & LANE)
+    return min(high, most - 1)
+
+
+@njit(**OPTIONS)
 def lower(mem, mem_f, t):
-    """Where the needed level was last left long ago, need a lower one; return nothing: `due` says when to look again."""
+    """Where the needed level was last left long ago, need one reached of late; `due` says when to look again."""
     due = np.inf
     for p in range(mem[POOLS]):
-        row = mem[POOL] + POOL_ROW * p
-        level, keep = mem[row + NEEDED], mem_f[row + KEEP]
+        row, fell = mem[POOL] + POOL_ROW * p, mem[FELL] + p * mem[LEVELS]
+        keep, span, level = mem_f[row + KEEP], mem_f[row + SPAN], mem[row + NEEDED]
         now = (mem[mem[LANES] + p // 3] >> (LANE_BITS * (p % 3))) & LANE
         if level > 1 and mem_f[row + DUE] <= t:
-            fell = mem_f[mem[FELL] + p * mem[LEVELS] + level]
-            if now >= level:
-                mem_f[row + DUE] = t + 0.5 * keep
-            elif fell + 0.5 * keep > t:
-                mem_f[row + DUE] = fell + 0.5 * keep
-            else:
-                level = 1 if fell + keep <= t + 4.0 * mem_f[WIDTH_F] + 0.0625 * keep else level - 1
-                recall(mem, mem_f, p, level)
-                mem_f[row + DUE] = t + 0.0625 * keep
+            if now < level and mem_f[fell + level] + span <= t:
+                recall(mem, mem_f, p, reached(mem, mem_f, p, level))
+                level = mem[row + NEEDED]
+                if now < level and mem_f[fell + level] + 0.5 * keep <= t:  # it is not known exactly
+                    recall(mem, mem_f, p, 1)
+                    level = 1
+            mem_f[row + DUE] = (t if now >= level else mem_f[fell + level]) + span
         if level > 1:
             due = min(due, mem_f[row + DUE])
     mem_f[DUE_F] = due
@@ -147,23 +162,27 @@ def sweep(mem, mem_f, p, n, level, best, is_last):
 
     What is written is undone if there is one: UNDO holds (place, bits before), COLDS the cold starts already known.
     """
-    row = mem[POOL] + POOL_ROW * p
+    row, found = mem[POOL] + POOL_ROW * p, mem[FOUND]
     keep, needed = mem_f[row + KEEP], mem[row + NEEDED]
-    fell, stale, undo = mem[FELL] + p * mem[LEVELS], mem[STALE] + p * mem[LEVELS], mem[UNDO]
-    top, last = level, mem_f[LAST_ARRIVAL_F]
-    is_seen = not is_last
+    now = top = level
     for i in range(n):
-        x = mem[mem[FOUND] + i]
-        t = time_of(mem, mem_f, x)
+        now += 1 - ((mem[found + 2 * i] & 1) << 1)
+        top = max(top, now)
+    if top < needed and not is_last:
+        return best  # all of it is warm
+    fell, stale, undo = mem[FELL] + p * mem[LEVELS], mem[STALE] + p * mem[LEVELS], mem[UNDO]
+    last = mem_f[LAST_ARRIVAL_F]
+    is_seen = not is_last
+    if top >= mem[LEVELS] - 1:
+        mem[DOUBT] = 2
+        return best
+    for i in range(n):
+        x, t = mem[found + 2 * i], mem_f[found + 2 * i + 1]
         if t > last and not is_seen:
             is_seen = True
             mem_f[row + RELEASES] = lives(mem, mem_f, p, level, last)
         if x & 1 == 0:
             level += 1
-            top = max(top, level)
-            if level >= mem[LEVELS] - 1:
-                mem[DOUBT] = 2
-                return best
             is_warm = mem_f[fell + level] + keep > t or (level < needed and mem_f[fell + needed] + keep > t)
             if is_warm:
                 continue
@@ -245,7 +264,6 @@ def commit(mem, mem_f, sites, sites_f, table, is_last):
         if p >= 0:
             row, top = mem[POOL] + POOL_ROW * p, mem[undo + 2 + 2 * k]
             mem[row + TOP] = max(mem[row + TOP], top)
-            mem[mem[HITS] + p * mem[LEVELS] + top] += 1
             if top > mem[row + MOST_LEVEL]:
                 return LIMITED
             if is_last:
@@ -299,28 +317,18 @@ def walk(mem, mem_f, sites, sites_f, table, stop):
 
 @njit(**OPTIONS)
 def tune(mem, mem_f):
-    """Need of each pool the highest level that is reached often: in 3 % of the buckets, and 16 times per keep-alive."""
-    buckets = mem[FRONT] - mem[TUNED]
-    if buckets < CHUNK // 2:
-        return
-    mem[TUNED] = mem[FRONT]
+    """Need of each pool the highest level that it has reached of late."""
+    t = mem[FRONT] * mem_f[WIDTH_F]
     for p in range(mem[POOLS]):
-        row, hits = mem[POOL] + POOL_ROW * p, mem[HITS] + p * mem[LEVELS]
-        often = max(0.03 * buckets, 16.0 * buckets * mem_f[WIDTH_F] / max(mem_f[row + KEEP], 1e-9))
-        needed, fell = mem[row + NEEDED], mem[FELL] + p * mem[LEVELS]
-        n, level, reached = 0, 0, 0
-        for k in range(mem[row + TOP], 0, -1):
-            n += mem[hits + k]
-            mem[hits + k] = 0
-            if level == 0 and n >= often:
-                level = k
-            if k >= needed:
-                reached = n
-        if level > needed and mem_f[fell + level] + 0.5 * mem_f[row + KEEP] > mem[FRONT] * mem_f[WIDTH_F]:
-            for k in range(needed, level):
-                mem[mem[STALE] + p * mem[LEVELS] + k] = 1
+        row, fell, stale = mem[POOL] + POOL_ROW * p, mem[FELL] + p * mem[LEVELS], mem[STALE] + p * mem[LEVELS]
+        if mem_f[row + KEEP] < 64.0 * mem_f[WIDTH_F]:
+            continue
+        now = (mem[mem[LANES] + p // 3] >> (LANE_BITS * (p % 3))) & LANE
+        level = mem[row + NEEDED]
+        while level < mem[row + TOP] and (now > level or mem_f[fell + level + 1] + 0.5 * mem_f[row + SPAN] > t):
+            mem[stale + level] = 1
+            level += 1
+        if level > mem[row + NEEDED]:
             need(mem, p, level)
-        elif needed > 1 and reached < 0.3 * often:
-            recall(mem, mem_f, p, needed - 1 if reached > 0 else (3 * needed) >> 2)
-        mem_f[row + DUE] = -1.0
-    mem_f[DUE_F] = -1.0
+            mem_f[row + DUE] = -1.0
+            mem_f[DUE_F] = -1.0
