@@ -7,9 +7,7 @@ request in flight, counts by pool and time bucket, lists of what happens in each
 import numpy as np
 from numba import njit
 
-from chainkit.simulation.primitives import (
-    _J0, _SHIFT, _SIDE, BINS, CONSTANT, FIRST_BIN, OPTIONS, PAGE, SMOOTH, bits_of, draw, floats, ints, side, tail, word,
-)  # fmt: skip
+from chainkit.simulation.primitives import BINS, FIRST_BIN, OPTIONS, bits_of, draw, draw_many, floats, ints
 
 PROVEN, MORE_ROOM, UNSURE, LIMITED, TOO_COLD, MORE_LEVELS = range(6)
 """Why `advance` or `close` stopped; everything but the first and the rooms ends the attempt."""
@@ -43,25 +41,6 @@ CHUNK = 512
 
 
 @njit(**OPTIONS)
-def fill(times, at, n, sites, sites_f, table, site, request, salt):
-    """Write n draws of a site, for requests from `request` on: draw(), with what is the same for all taken out."""
-    b = (site & PAGE) << 3
-    mode, key, k, scale, shift = sites[b], sites[b + 1], sites[b + 2], sites_f[b + 6], sites_f[b + 7]
-    if mode == CONSTANT:
-        for i in range(n):
-            times[at + i] = shift
-    elif mode == SMOOTH:
-        for i in range(n):
-            h = word(key, request + i, salt)
-            x = tail(h)
-            j = k + side(h) * _SIDE + (max((bits_of(x) >> _SHIFT) - _J0, 0) << 1)
-            times[at + i] = (table[j] + table[j + 1] * x) * scale + shift
-    else:
-        for i in range(n):
-            times[at + i] = draw(sites, sites_f, table, site, request + i, salt)
-
-
-@njit(**OPTIONS)
 def is_cold(mem, slot, v):
     """Tell whether a visit of a request has been found cold."""
     return (mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] >> (v & 31)) & 1 == 1
@@ -76,7 +55,7 @@ def lay(mem, mem_f, sites, sites_f, table, slot, n, request, again):
         to, v = times + mem[c + 1] * slots, mem[c + 5]
         has_init = again and v >= 0 and is_cold(mem, slot, v)
         if mem[c] == DRAW:
-            fill(mem_f, to, n, sites, sites_f, table, mem[c + 4] if has_init else mem[c + 2], request, mem[c + 3])
+            draw_many(mem_f, to, n, sites, sites_f, table, mem[c + 4] if has_init else mem[c + 2], request, mem[c + 3])
         elif mem[c] == ADD:
             since, drawn, fraction = times + mem[c + 2] * slots, times + mem[c + 3] * slots, mem_f[c + 7]
             extra = 0.0
