@@ -139,8 +139,8 @@ def kind_of(mem, mem_f, column, slot):
 
 @njit(**OPTIONS)
 def request_of(mem, slot):
-    """Return the number of the request in a slot, from 0."""
-    return mem[OLDEST] + ((slot - mem[OLDEST]) & (mem[SLOTS] - 1))
+    """Return the number, from 0, of the last request that was laid out in a slot."""
+    return mem[LAID] - 1 - ((mem[LAID] - 1 - slot) & (mem[SLOTS] - 1))
 
 
 @njit(**OPTIONS)
