@@ -13,11 +13,13 @@ import numpy as np
 from chainkit.simulation import kernel as k
 from chainkit.simulation import levels_memory as lm
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import FloatArray, IntArray, Program
-from chainkit.simulation.levels_plan import NotStraightError, Plan, plan_of, steps_of
+from chainkit.simulation.assembler import FIRST_COUNTER, FloatArray, IntArray, Program
+from chainkit.simulation.levels_plan import NotStraightError, Plan, has_ways, plan_of, steps_of
 
-SLOTS, BUCKETS, LEVELS, EVENTS = 1 << 12, 1 << 13, 1 << 10, 1 << 10
-"""Room to begin with: requests in flight, time buckets, busy environments of a pool, events of a pool in a bucket."""
+SLOTS, BUCKETS, LEVELS, EVENTS, VISITS = 1 << 12, 1 << 13, 1 << 10, 1 << 10, 1 << 4
+"""Room to begin with: requests in flight, time buckets, busy environments of a pool, events of a pool in a bucket, and
+visits of a request that can take several ways."""
+MOST_VISITS = 1 << 8
 MOST_BYTES = 1 << 28
 TIMEOUT_MARGIN_S = 1e-6
 
@@ -27,6 +29,46 @@ class Gaps(Protocol):
     """Draws the arrivals of one replication."""
 
     def fill(self, first: int, start_s: float, out: FloatArray) -> float:
+        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
+
+
+class Replication(Protocol):
+    """What a replication gives to be filled: arrays as the event loop fills them, and where they begin."""
+
+    g: IntArray
+    sites: IntArray
+    table: FloatArray
+    pools: IntArray
+    histograms: IntArray
+    sums: FloatArray
+    out: IntArray
+    kept: FloatArray
+    frames: IntArray
+    areas: dict[str, tuple[float, float]]
+
+
+def is_uncoupled(program: Program) -> bool:
+    """Tell whether all that requests of a program share is which environments are warm, as far as its rows tell."""
+    return _is_plain(program) and (_plan(program) is not None or has_ways(program))
+
+
+def _is_plain(program: Program) -> bool:
+    """Tell whether a program's pools reuse the most recent environment and keep it a constant time, and stand alone.
+
+    Every rule of a pool that is not asked after here and in `_Attempt` must make this false.
+    """
+    return bool(program.pool_nodes) and program.queues.size <= 32  # no buffer, nor what else stands among them
+
+
+def _plan(program: Program) -> Plan | None:
+    """Return the one way that requests take; None if there are several."""
+    try:
+        return plan_of(program)
+    except NotStraightError:
+        return None
+
+
+def fill(self, first: int, start_s: float, out: FloatArray) -> float:
         """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
 
 
@@ -72,16 +114,19 @@ def fill(
     bounds : requests of the replication, from and to
     block : arrivals to draw at a time
     """
-    plan = uncoupled_plan(program)
-    grown = 0
-    while plan is not None and _words(program, plan, grown) * 8 <= MOST_BYTES:
-        attempt = _Attempt(program, plan, memory, grown)
+    plan = _plan(program)
+    if not _is_plain(program) or (plan is None and not has_ways(program)):
+        return None
+    grown, visits = 0, len(plan.visits) if plan is not None else VISITS
+    while visits <= MOST_VISITS and _words(program, plan, grown, visits) * 8 <= MOST_BYTES:
+        attempt = _Attempt(program, plan, memory, grown, visits)
         why = attempt.run(_blocks(gaps(), *bounds, block))
         if why == lm.PROVEN:
             return attempt.finish(drain_s)
-        if why not in (lm.MORE_ROOM, lm.MORE_LEVELS):
+        if why < lm.MORE_ROOM:
             return None
-        grown += 2
+        grown += 2 * int(why != lm.MORE_VISITS)
+        visits *= 4 if why == lm.MORE_VISITS else 1
     return None
 
 
@@ -94,20 +139,18 @@ def _blocks(gaps: Gaps, low: int, high: int, most: int) -> Iterator[tuple[FloatA
         yield block, first + block.size == high
 
 
-def _sizes(program: Program, plan: Plan, grown: int) -> dict[int, int]:
+def _sizes(program: Program, plan: Plan | None, grown: int, visits: int) -> dict[int, int]:
     """Return how many words each part of the memory takes, by the word of the head that says where it stands."""
-    pools, visits = len(program.pool_nodes), len(plan.visits)
+    pools = len(program.pool_nodes)
     slots, buckets, levels, events = SLOTS << grown, BUCKETS << grown, LEVELS << grown, EVENTS << grown
-    groups = -(-pools // 3)
-    return {
-        lm.PLAN: len(plan.steps) * lm.STEP_WORDS,
-        lm.VISIT: visits * lm.VISIT_WORDS,
-        lm.PLACES: 2 * visits,
-        lm.ORIGIN: len(plan.origins) * lm.ORIGIN_WORDS,
-        lm.TIMES: len(plan.origins) * slots,
+    stride, groups, columns = slots + lm.PAD, -(-pools // 3), len(plan.origins) if plan is not None else 2 * visits + 3
+    sizes = {
+        lm.PLAN: len(plan.steps) * lm.STEP_WORDS if plan is not None else program.code.size,
+        lm.PLACES: 2 * visits + 2,
+        lm.TIMES: columns * stride,
         lm.COUNTS: 2 * groups * buckets,
         lm.HEADS: pools * buckets,
-        lm.NEXTS: 2 * visits * slots,
+        lm.NEXTS: 2 * visits * stride,
         lm.COLD_AT: -(-visits // 32) * slots,
         lm.POOL: pools * lm.POOL_ROW,
         lm.FELL: pools * levels,
@@ -117,54 +160,76 @@ def _sizes(program: Program, plan: Plan, grown: int) -> dict[int, int]:
         lm.COLDS: 2 * pools * events + 1,
         lm.LANES: groups,
         lm.NEEDS: groups,
+        lm.SHARED: groups,
+    }
+    if plan is not None:
+        return sizes | {lm.VISIT: visits * lm.VISIT_WORDS, lm.ORIGIN: columns * lm.ORIGIN_WORDS}
+    return sizes | {
+        lm.WAY: 2 * visits * stride,
+        lm.ORDER: columns * stride,
+        lm.COUNT_AT: slots,
+        lm.OUTCOME_AT: slots,
+        lm.STACK: lm.STACK_WORDS,
+        lm.TALLY: FIRST_COUNTER + len(program.counters) + 1,
     }
 
 
-def _words(program: Program, plan: Plan, grown: int) -> int:
+def _words(program: Program, plan: Plan | None, grown: int, visits: int) -> int:
     """Return how many words an attempt takes."""
-    return lm.HEAD_WORDS + sum(_sizes(program, plan, grown).values())
+    return lm.HEAD_WORDS + sum(_sizes(program, plan, grown, visits).values())
 
 
 class _Attempt:
-    """One try of a replication, `grown` doublings beyond the first room."""
+    """One try of a replication, `grown` doublings beyond the first room; without a plan requests take several ways."""
 
-    def __init__(self, program: Program, plan: Plan, memory: Replication, grown: int) -> None:
+    def __init__(self, program: Program, plan: Plan | None, memory: Replication, grown: int, visits: int) -> None:
         self.program, self.plan, self.memory = program, plan, memory
         self.histograms, self.sums = np.zeros_like(memory.histograms), np.zeros_like(memory.sums)
         self.out, self.kept = memory.out.copy(), memory.kept.copy()
-        self.mem = np.zeros(_words(program, plan, grown), np.int64)
+        self.sizes = _sizes(program, plan, grown, visits)
+        self.mem = np.zeros(lm.HEAD_WORDS + sum(self.sizes.values()), np.int64)
         self.floats = self.mem.view(np.float64)
-        self.requests, self.last_s = 0, 0.0
+        self.requests, self.last_s, pools = 0, 0.0, len(program.pool_nodes)
         head, at = self.mem, lm.HEAD_WORDS
-        for word, size in _sizes(program, plan, grown).items():
+        for word, size in self.sizes.items():
             head[word] = at
             at += size
-        head[lm.SLOTS], head[lm.BUCKETS] = SLOTS << grown, BUCKETS << grown
+        head[lm.SLOTS], head[lm.STRIDE], head[lm.BUCKETS] = SLOTS << grown, (SLOTS << grown) + lm.PAD, BUCKETS << grown
         head[lm.LEVELS], head[lm.ROOM] = LEVELS << grown, EVENTS << grown
-        head[lm.POOLS], head[lm.VISITS], head[lm.STEPS] = len(program.pool_nodes), len(plan.visits), len(plan.steps)
-        head[lm.GROUPS], head[lm.COLD_WORDS] = -(-len(program.pool_nodes) // 3), -(-len(plan.visits) // 32)
+        head[lm.POOLS], head[lm.GROUPS], head[lm.VISITS] = pools, -(-pools // 3), visits
+        head[lm.COLD_WORDS] = -(-visits // 32)
         head[lm.FIRST], head[lm.WARM] = memory.g[m.G_NUMBERED], memory.g[m.G_WARM]
-        head[lm.ANSWER], head[lm.END_COLUMN] = plan.answer, plan.end
-        for word in (lm.LAST_ARRIVAL_F, lm.FIRST_END_F):
-            self.floats[word] = np.inf
+        head[lm.ACCOUNT] = head[lm.ACCOUNT_LEFT] = program.account_limit
+        head[lm.CHECK_AT] = lm.CHECKED
+        self.floats[lm.LAST_ARRIVAL_F] = np.inf
+        self.floats[lm.FIRST_END_F : lm.FIRST_END_F + 6] = np.inf
         self.floats[lm.DUE_F] = -1.0
-        self._write_plan()
-        self.rows = self._part(lm.POOL, len(program.pool_nodes) * lm.POOL_ROW).reshape(-1, lm.POOL_ROW)
+        if plan is not None:
+            self._write_plan(plan)
+        else:
+            self._write_ways(visits)
+        self.rows = self._part(lm.POOL).reshape(-1, lm.POOL_ROW)
         self._write_pools()
 
-    def _part(self, word: int, size: int) -> IntArray:
+    def _part(self, word: int) -> IntArray:
         """Return a part of the memory."""
-        return self.mem[self.mem[word] : self.mem[word] + size]
+        return self.mem[self.mem[word] : self.mem[word] + self.sizes[word]]
 
-    def _write_plan(self) -> None:
+    def _write_plan(self, plan: Plan) -> None:
         """Write the steps, the visits, and where the columns come from."""
-        plan = self.plan
-        self._part(lm.PLAN, len(plan.steps) * lm.STEP_WORDS)[:] = steps_of(plan).ravel()
-        visits = self._part(lm.VISIT, len(plan.visits) * lm.VISIT_WORDS).reshape(-1, lm.VISIT_WORDS)
-        for row, visit in zip(visits, plan.visits, strict=True):
+        self.mem[lm.STEPS], self.mem[lm.ANSWER], self.mem[lm.END_COLUMN] = len(plan.steps), plan.answer, plan.end
+        self._part(lm.PLAN)[:] = steps_of(plan).ravel()
+        for row, visit in zip(self._part(lm.VISIT).reshape(-1, lm.VISIT_WORDS), plan.visits, strict=True):
             row[:5] = visit.pool, visit.salt, visit.rank, visit.end_rank, visit.flow
-        self._part(lm.PLACES, 2 * len(plan.visits))[:] = [c for v in plan.visits for c in (v.start, v.end)]
-        self._part(lm.ORIGIN, len(plan.origins) * lm.ORIGIN_WORDS)[:] = np.array(plan.origins).ravel()
+        self._part(lm.PLACES)[:-2] = [c for v in plan.visits for c in (v.start, v.end)]
+        self._part(lm.ORIGIN)[:] = np.array(plan.origins).ravel()
+
+    def _write_ways(self, visits: int) -> None:
+        """Write the program itself, and a column for the start and the end of each visit, the answer and the end."""
+        self.mem[lm.HAS_WAYS], self.mem[lm.ENTRY] = 1, self.program.labels["entry"]
+        self.mem[lm.ANSWER], self.mem[lm.END_COLUMN] = 2 * visits + 1, 2 * visits + 2
+        self._part(lm.PLAN)[:] = self.program.code
+        self._part(lm.PLACES)[:] = np.arange(1, 2 * visits + 3)
 
     def _write_pools(self) -> None:
         """Write the pools: nothing has run, and the first level is needed."""
@@ -179,11 +244,12 @@ class _Attempt:
         ):  # fmt: skip
             rows_f[:, word] = given_f[:, source]
         rows_f[:, lm.INIT_LIMIT] = np.inf
-        needs = self._part(lm.NEEDS, int(self.mem[lm.GROUPS]))
-        for p in range(len(rows)):
+        rows[:, lm.IS_SHARED], rows[:, lm.OVERHEAD] = given[:, m.IN_ACCOUNT], given[:, m.OVERHEAD_SITE]
+        needs, shared = self._part(lm.NEEDS), self._part(lm.SHARED)
+        for p, row in enumerate(rows):
             needs[p // 3] |= (lm.HALF - 1) << (lm.LANE_BITS * (p % 3))
-        fell = self._part(lm.FELL, len(rows) * int(self.mem[lm.LEVELS]))
-        fell.view(np.float64)[:] = lm.NEVER_F
+            shared[p // 3] |= int(row[lm.IS_SHARED] * lm.LANE) << (lm.LANE_BITS * (p % 3))
+        self._part(lm.FELL).view(np.float64)[:] = lm.NEVER_F
 
     def run(self, blocks: Iterator[tuple[FloatArray, bool]]) -> int:
         """Run all blocks; return whether all is proven, or why not."""
@@ -205,30 +271,32 @@ class _Attempt:
             )  # fmt: skip
             if why != lm.PROVEN:
                 return int(why)
-            if not self._within_account():
+            if self._is_cut():
                 return lm.LIMITED
         return lm.PROVEN
 
-    def _within_account(self) -> bool:
-        """Tell whether no invocation can have met a timeout or the account's limits."""
-        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1]
-        longest = self.rows.view(np.float64)[:, lm.LONGEST]
-        is_cut = longest >= given.view(np.float64)[:, m.TIMEOUT_F] - TIMEOUT_MARGIN_S
-        shared = self.rows[:, lm.TOP][given[:, m.IN_ACCOUNT] == 1]
-        return not is_cut.any() and int(shared.sum()) <= self.program.account_limit
+    def _is_cut(self) -> bool:
+        """Tell whether an invocation may have met its timeout."""
+        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1].view(np.float64)
+        longest_s = self.rows.view(np.float64)[:, lm.LONGEST]
+        return bool((longest_s >= given[:, m.TIMEOUT_F] - TIMEOUT_MARGIN_S).any())
 
     def finish(self, drain_s: float) -> float | None:
         """Write what was counted into the replication's memory and return the last arrival; None if the end cuts any."""
         memory, plan, n = self.memory, self.plan, self.requests
         if self.floats[lm.LAST_F] > self.last_s + drain_s:
             return None
-        for place, amount in plan.counters.items():
-            self.out[place] += amount * n
-        self.out[k.OUT_LEDGER + k.COMPLETED] = n
-        self.out[k.OUT_SAMPLES + k.COMPLETED] = self.mem[lm.FIRST_END] + 1
+        if plan is not None:
+            for place, amount in plan.counters.items():
+                self.out[place] += amount * n
+            self.out[k.OUT_LEDGER + k.COMPLETED] = n
+            memory.g[m.G_EVENTS] = plan.events * n
+        else:
+            self.out += self._part(lm.TALLY)
+            memory.g[m.G_EVENTS] = self.mem[lm.EVENTS_ALL]
+        self.out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6] = self.mem[lm.FIRST_END : lm.FIRST_END + 6]
         memory.histograms[:], memory.sums[:], memory.out[:] = self.histograms, self.sums, self.out
         memory.kept[:] = self.kept
-        memory.g[m.G_EVENTS] = plan.events * n
         memory.frames, memory.g[m.G_FREE_COUNT] = memory.frames[:0], 0  # nothing is in flight
         self._finish_pools()
         return self.last_s
@@ -237,8 +305,7 @@ class _Attempt:
         """Write what the pools did, and for how long their environments ran and were idle."""
         given = self.memory.pools.reshape(len(self.rows) + 1, -1)
         given_f, rows_f = given.view(np.float64), self.rows.view(np.float64)
-        levels = int(self.mem[lm.LEVELS])
-        fell = self._part(lm.FELL, len(self.rows) * levels).view(np.float64).reshape(-1, levels)
+        fell = self._part(lm.FELL).view(np.float64).reshape(len(self.rows), -1)
         for p, name in enumerate(self.program.pool_nodes):
             row, row_f, last_s = self.rows[p], rows_f[p], fell[p][fell[p] > lm.NEVER_F]
             keep_s = row_f[lm.KEEP]
@@ -247,7 +314,7 @@ class _Attempt:
             given[p, m.COLD_STARTS], given[p, m.INVOCATIONS] = row[lm.COLD_RUNS], row[lm.RUNS]
             given[p, m.PEAK], given[p, m.BILLED_MS] = row[lm.TOP], row[lm.BILLED]
             given_f[p, m.BUSY_F], given_f[p, m.IDLE_F] = row_f[lm.BUSY], idle_s
-            given_f[p, m.INIT_MS_F] = row_f[lm.INIT_MS]
+            given_f[p, m.INIT_MS_F], given[p, m.ERRORS] = row_f[lm.INIT_MS], row[lm.FAILURES]
             self.memory.areas[name] = (
                 float(row_f[lm.BUSY_AREA]), float(row_f[lm.LIVES_AREA] - row_f[lm.BUSY_AREA]),
             )  # fmt: skip

@@ -14,17 +14,19 @@ there is laid out again; everything before it is final. Levels of 21 bits lie th
 import numpy as np
 from numba import njit
 
-from chainkit.simulation.kernel import COMPLETIONS, OUT_SLOWEST, RESPONSES, SUM_SLOWEST
+from chainkit.simulation.kernel import COMPLETIONS, DEAD_LETTERED, OUT_SLOWEST, RESPONSES, SUM_SLOWEST
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.levels_walk import recall, tune, walk
+from chainkit.simulation.levels_ways import wander
+
 
 @njit(**OPTIONS)
 def meter(mem, mem_f, slot, n):
     """Add up what the visits of n requests cost."""
-    slots, times = mem[SLOTS], mem[TIMES] + slot
+    stride, times = mem[STRIDE], mem[TIMES] + slot
     for v in range(mem[VISITS]):
         row = mem[POOL] + POOL_ROW * mem[mem[VISIT] + VISIT_WORDS * v + V_POOL]
-        start, end = times + mem[mem[PLACES] + 2 * v] * slots, times + mem[mem[PLACES] + 2 * v + 1] * slots
+        start, end = times + mem[mem[PLACES] + 2 * v] * stride, times + mem[mem[PLACES] + 2 * v + 1] * stride
         busy, longest, last, billed, until = 0.0, 0.0, 0.0, np.int64(0), mem_f[LAST_ARRIVAL_F]
         if until < np.inf:
             area = 0.0
@@ -47,6 +49,30 @@ def meter(mem, mem_f, slot, n):
 
 
 @njit(**OPTIONS)
+def meter_ways(mem, mem_f, slot, n):
+    """Add up what the visits of n requests cost that took several ways."""
+    until = mem_f[LAST_ARRIVAL_F]
+    for i in range(slot, slot + n):
+        for v in range(visits_of(mem, i)):
+            row = mem[POOL] + POOL_ROW * pool_of(mem, v, i)
+            start, end = mem_f[time_at(mem, 2 * v, i)], mem_f[time_at(mem, 2 * v + 1, i)]
+            mem_f[row + BUSY] += end - start
+            mem_f[row + BUSY_AREA] += min(end, until) - min(start, until)
+            mem[row + BILLED] += np.int64(np.ceil((end - start) * 1000.0 - 1e-6))
+            mem[row + RUNS] += 1
+            mem_f[row + LONGEST] = max(mem_f[row + LONGEST], end - start)
+            mem_f[row + LAST_START] = max(mem_f[row + LAST_START], start)
+
+
+@njit(**OPTIONS)
+def is_missing(mem, mem_f, which, at, slot):
+    """Tell whether a request that took one of several ways was never answered, or is lost."""
+    if mem[HAS_WAYS] == 0:
+        return False
+    return mem_f[at] < 0.0 if which == RESPONSES else mem[mem[OUTCOME_AT] + slot] >= DEAD_LETTERED
+
+
+@njit(**OPTIONS)
 def slower(mem, mem_f, out, sums, which, x, t, kind, request):
     """Keep the slowest request; of equals the first to get there."""
     if x == sums[SUM_SLOWEST + which]:
@@ -60,12 +86,14 @@ def slower(mem, mem_f, out, sums, which, x, t, kind, request):
 @njit(**OPTIONS)
 def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number):
     """Count the response or completion of n requests."""
-    slots, times = mem[SLOTS], mem[TIMES] + slot
-    at = times + column * slots
+    times = mem[TIMES] + slot
+    at = times + column * mem[STRIDE]
     first = min(max(mem[WARM] - request, 0), n)
     total, squares = 0.0, 0.0
     slowest = sums[SUM_SLOWEST + which]
     for i in range(first, n):
+        if is_missing(mem, mem_f, which, at + i, slot + i):
+            continue
         x = mem_f[at + i] - mem_f[times + i]
         histograms[which * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
         total += x
@@ -77,26 +105,30 @@ def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot,
     sums[2 * which + 1] += squares
     if is_kept:
         for i in range(n):
-            kept[2 * (number + i) + which] = mem_f[at + i] - mem_f[times + i]
+            if not is_missing(mem, mem_f, which, at + i, slot + i):
+                kept[2 * (number + i) + which] = mem_f[at + i] - mem_f[times + i]
+            elif which == COMPLETIONS:
+                kept[2 * (number + i) + which] = np.inf
 
 
 @njit(**OPTIONS)
 def first_over(mem, mem_f, slot, n, request):
-    """Keep the first request to complete."""
+    """Keep the first request to complete with each outcome."""
     column = mem[END_COLUMN]
-    ends = mem[TIMES] + column * mem[SLOTS]
+    ends = mem[TIMES] + column * mem[STRIDE]
     for i in range(slot, slot + n):
-        if mem_f[ends + i] <= mem_f[FIRST_END_F]:
+        k = mem[mem[OUTCOME_AT] + i] if mem[HAS_WAYS] == 1 else np.int64(0)
+        if mem_f[ends + i] <= mem_f[FIRST_END_F + k]:
             kind = kind_of(mem, mem_f, column, i)
-            if mem_f[ends + i] < mem_f[FIRST_END_F] or kind < mem[FIRST_END_KIND]:
-                mem_f[FIRST_END_F], mem[FIRST_END_KIND] = mem_f[ends + i], kind
-                mem[FIRST_END] = request + (i - slot)
+            if mem_f[ends + i] < mem_f[FIRST_END_F + k] or kind < mem[FIRST_END_KIND + k]:
+                mem_f[FIRST_END_F + k], mem[FIRST_END_KIND + k] = mem_f[ends + i], kind
+                mem[FIRST_END + k] = request + (i - slot) + 1
 
 
 @njit(**OPTIONS)
 def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
     """Count the requests that are over, oldest first."""
-    ends, per_s, front = mem[TIMES] + mem[END_COLUMN] * mem[SLOTS], mem_f[PER_S_F], mem[FRONT]
+    ends, per_s, front = mem[TIMES] + mem[END_COLUMN] * mem[STRIDE], mem_f[PER_S_F], mem[FRONT]
     while mem[OLDEST] < mem[LAID]:
         slot = mem[OLDEST] & (mem[SLOTS] - 1)
         most = min(mem[LAID] - mem[OLDEST], mem[SLOTS] - slot)
@@ -106,7 +138,10 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
         if n == 0:
             return
         request, number = mem[FIRST] + mem[OLDEST], mem[OLDEST]
-        meter(mem, mem_f, slot, n)
+        if mem[HAS_WAYS] == 1:
+            meter_ways(mem, mem_f, slot, n)
+        else:
+            meter(mem, mem_f, slot, n)
         if mem[ANSWER] >= 0:
             count(mem, mem_f, histograms, sums, out, kept, is_kept, RESPONSES, mem[ANSWER], slot, n, request, number)
         count(mem, mem_f, histograms, sums, out, kept, is_kept, COMPLETIONS, mem[END_COLUMN], slot, n, request, number)
@@ -136,10 +171,20 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
                 mem_f[mem[TIMES] + slot + i] = arrivals[taken + i]
             for k in range(mem[COLD_AT] + slot * words, mem[COLD_AT] + (slot + n) * words):
                 mem[k] = 0
-            lay(mem, mem_f, sites, sites_f, table, slot, n, mem[FIRST] + mem[LAID], False)
+            if mem[HAS_WAYS] == 1:
+                for i in range(n):
+                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, False)
+                    if why != PROVEN:
+                        return why
+            else:
+                lay(mem, mem_f, sites, sites_f, table, slot, n, mem[FIRST] + mem[LAID], False)
             if not reaches(mem, mem_f, slot, n):
                 return MORE_ROOM
-            place(mem, mem_f, slot, n)
+            if mem[HAS_WAYS] == 1:
+                for i in range(n):
+                    place_one(mem, mem_f, slot + i)
+            else:
+                place(mem, mem_f, slot, n)
             mem[LAID] += n
             taken += n
             stop = np.int64(arrivals[taken - 1] * mem_f[PER_S_F])
@@ -149,6 +194,11 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
         if why != PROVEN:
             return why
         retire(mem, mem_f, histograms, sums, out, kept, is_kept)
+        if mem[LAID] >= mem[CHECK_AT]:
+            n = mem[EVENTS_ALL] + mem[STEPS] * mem[LAID]
+            if mem[CHECK_AT] > CHECKED and mem[COLD_RUNS_ALL] - mem[COLD_BEFORE] > COLD_SHARE * (n - mem[STEPS_BEFORE]):
+                return TOO_COLD
+            mem[CHECK_AT], mem[COLD_BEFORE], mem[STEPS_BEFORE] = mem[LAID] + CHECKED, mem[COLD_RUNS_ALL], n
         if not is_final or taken < total:
             tune(mem, mem_f)
         elif not is_recalled:

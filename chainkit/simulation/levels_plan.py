@@ -233,6 +233,42 @@ class _Flow:
         self.plan.over(self.now)
 
 
+def has_ways(program: Program) -> bool:
+    """Tell whether levels_ways.py can follow every way that a request of a program may take."""
+    code = program.code.reshape(-1, 8)
+    seen: set[int] = set()
+    open_rows = [program.labels["entry"]]
+    while open_rows:
+        row = open_rows.pop()
+        if row not in seen:
+            seen.add(row)
+            following = _following(code[row], row)
+            if following is None:
+                return False
+            open_rows += following
+    return bool((code[list(seen), 0] == k.ENTER).any())
+
+
+def _following(code: IntArray, row: int) -> list[int] | None:
+    """Return the rows that can come after one in any frame; None if it is more than levels_ways.py knows."""
+    match int(code[0]):
+        case k.ENTER | k.WORK | k.LEAVE | k.RESPOND | k.DELAY | k.METER | k.DESCEND | k.RESET | k.PATIENCE | k.ALIVE:
+            return [row + 1]
+        case k.CALL if code[4] < 0:
+            return [int(code[1]), row + 1]
+        case k.SPAWN if code[4] == 0:
+            return [int(code[1]), row + 1]
+        case k.CHANCE | k.MATCH | k.FAIL | k.JUMP:
+            return [int(code[3]), row + 1]
+        case k.STATUS_:
+            return [int(code[3])]
+        case k.RETRY if (code[1] >> 20) & 0xF == 0:
+            return [int(code[3]), int(code[4]), row + 1]
+        case k.RET | k.END_FLOW:
+            return []
+    return None
+
+
 def steps_of(plan: Plan) -> IntArray:
     """Return a plan's steps as rows of words."""
     rows = np.zeros((len(plan.steps), lm.STEP_WORDS), np.int64)

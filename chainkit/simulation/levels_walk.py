@@ -5,6 +5,7 @@ import numpy as np
 from numba import njit
 
 from chainkit.simulation.levels_memory import *
+from chainkit.simulation.levels_ways import wander
 
 @njit(**OPTIONS)
 def is_before(mem, mem_f, x, y):
@@ -19,23 +20,32 @@ def is_before(mem, mem_f, x, y):
         return a < b
     if i != j:
         return request_of(mem, i) < request_of(mem, j)
-    v, w = mem[VISIT] + VISIT_WORDS * ((x & EVENT) >> 1), mem[VISIT] + VISIT_WORDS * ((y & EVENT) >> 1)
-    if mem[v + V_FLOW] != mem[w + V_FLOW]:
+    a, b = rank_of(mem, x), rank_of(mem, y)
+    if a >> FLOW_BITS != b >> FLOW_BITS:
         mem[DOUBT] = 1
-    return mem[v + V_RANK + (x & 1)] < mem[w + V_RANK + (y & 1)]
+    return a < b
+
+
+@njit(**OPTIONS)
+def rank_of(mem, x):
+    """Return the flow of an event, and its place in the program's order within it."""
+    if mem[HAS_WAYS] == 1:
+        return mem[mem[ORDER] + mem[mem[PLACES] + (x & EVENT)] * mem[STRIDE] + (x >> EVENT_BITS)] >> KIND_BITS
+    v = mem[VISIT] + VISIT_WORDS * ((x & EVENT) >> 1)
+    return (mem[v + V_FLOW] << FLOW_BITS) | mem[v + V_RANK + (x & 1)]
 
 
 @njit(**OPTIONS)
 def gather(mem, mem_f, p, b):
     """Write the events of a pool in a bucket in their order, each with its time; return how many, -1 for too many."""
-    at, slots, n = mem[FOUND], mem[SLOTS], 0
+    at, stride, n = mem[FOUND], mem[STRIDE], 0
     x = mem[mem[HEADS] + p + (b & (mem[BUCKETS] - 1)) * mem[POOLS]]
     while x >= 0:
         if n == mem[ROOM]:
             return -1
         mem[at + 2 * n], mem_f[at + 2 * n + 1] = x, time_of(mem, mem_f, x)
         n += 1
-        x = mem[mem[NEXTS] + (x & EVENT) * slots + (x >> EVENT_BITS)]
+        x = mem[mem[NEXTS] + (x & EVENT) * stride + (x >> EVENT_BITS)]
     gap = 1 if n < 16 else n >> 1
     while gap > 0:
         for i in range(gap, n):
@@ -249,10 +259,16 @@ def settle(mem, mem_f, sites, sites_f, table, b):
         slot, v = best >> EVENT_BITS, (best & EVENT) >> 1
         lift(mem, mem_f, slot)
         mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] |= 1 << (v & 31)
-        lay(mem, mem_f, sites, sites_f, table, slot, 1, mem[FIRST] + request_of(mem, slot), True)
+        request = mem[FIRST] + request_of(mem, slot)
+        if mem[HAS_WAYS] == 1:
+            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True)
+            if why != PROVEN:
+                return why
+        else:
+            lay(mem, mem_f, sites, sites_f, table, slot, 1, request, True)
         if not reaches(mem, mem_f, slot, 1):
             return MORE_ROOM
-        place(mem, mem_f, slot, 1)
+        place_one(mem, mem_f, slot)
 
 
 @njit(**OPTIONS)
@@ -263,6 +279,8 @@ def commit(mem, mem_f, sites, sites_f, table, is_last):
         p = -1 - mem[undo + 1 + 2 * k]
         if p >= 0:
             row, top = mem[POOL] + POOL_ROW * p, mem[undo + 2 + 2 * k]
+            if mem[row + IS_SHARED] == 1:
+                mem[ACCOUNT_LEFT] -= max(top - mem[row + TOP], 0)
             mem[row + TOP] = max(mem[row + TOP], top)
             if top > mem[row + MOST_LEVEL]:
                 return LIMITED
@@ -272,13 +290,14 @@ def commit(mem, mem_f, sites, sites_f, table, is_last):
         x = mem[mem[COLDS] + 1 + 2 * k]
         before = mem_f[mem[COLDS] + 2 + 2 * k]
         t = time_of(mem, mem_f, x)
-        w = mem[VISIT] + VISIT_WORDS * ((x & EVENT) >> 1)
-        row = mem[POOL] + POOL_ROW * mem[w + V_POOL]
+        slot, v = x >> EVENT_BITS, (x & EVENT) >> 1
+        row = mem[POOL] + POOL_ROW * pool_of(mem, v, slot)
         tokens = min(mem_f[row + BURST], mem_f[row + TOKENS] + (t - mem_f[row + TOKENS_AT]) * mem_f[row + REFILL])
         if tokens < 1.0:
             return LIMITED
         mem_f[row + TOKENS], mem_f[row + TOKENS_AT] = tokens - 1.0, t
         mem[row + COLD_RUNS] += 1
+        mem[COLD_RUNS_ALL] += 1
         life = -t
         if before > NEVER_F:
             life += before
@@ -287,8 +306,8 @@ def commit(mem, mem_f, sites, sites_f, table, is_last):
         if t <= mem_f[LAST_ARRIVAL_F]:
             mem_f[row + LIVES_AREA] += life + (mem_f[row + KEEP] if before > NEVER_F else 0.0)
         if mem[row + INIT] >= 0:
-            request = mem[FIRST] + request_of(mem, x >> EVENT_BITS)
-            init = draw(sites, sites_f, table, mem[row + INIT], request, mem[w + V_SALT])
+            request = mem[FIRST] + request_of(mem, slot)
+            init = draw(sites, sites_f, table, mem[row + INIT], request, salt_of(mem, v, slot))
             if init > mem_f[row + INIT_LIMIT]:
                 return LIMITED
             mem_f[row + INIT_MS] += init * 1000.0
@@ -309,6 +328,12 @@ def walk(mem, mem_f, sites, sites_f, table, stop):
             why = settle(mem, mem_f, sites, sites_f, table, b)
             if why != PROVEN:
                 return why
+        if mem[ACCOUNT_LEFT] < 0:  # the pools' highest levels together are too many: were they at one time?
+            high = 0
+            for k in range(groups):
+                high += (mem[lanes + k] + mem[at + 2 * k]) & mem[mem[SHARED] + k]
+            if (high & LANE) + ((high >> LANE_BITS) & LANE) + (high >> 2 * LANE_BITS) > mem[ACCOUNT]:
+                return LIMITED
         for k in range(groups):
             mem[lanes + k] += mem[at + 2 * k] - mem[at + 2 * k + 1]
         mem[FRONT] = b + 1

@@ -1,0 +1,202 @@
+# ruff: noqa: F403, F405 - the memory layout belongs to this interpreter
+"""One request of the run by levels (levels_kernel.py), instruction by instruction, where it can take several ways.
+
+Which way it takes is decided by draws that belong to the request, not by times. So a request that is laid out again,
+because one of its visits is cold, takes the same way, later; where an age could change that, the attempt ends.
+"""
+
+import numpy as np
+from numba import njit
+
+from chainkit.simulation.kernel import (
+    ALIVE, CALL, CHANCE, COMPLETED, DELAY, DESCEND, END_FLOW, ENTER, FAIL, FAILED_, JUMP, LEAVE, MATCH, METER,
+    NO_OUTCOME, OUT_ANSWERS, OUT_BRANCHES, OUT_LEDGER, PATIENCE, RESET, RESPOND, RET, RETRY, SPAWN, STATUS_, THROTTLED_,
+    WORK,
+)  # fmt: skip
+from chainkit.simulation.levels_memory import *
+from chainkit.simulation.primitives import (
+    END, OK, PAGE, THROTTLED, TIMEOUT, TIMER, below, descended, hit, retried, unretried, word,
+)  # fmt: skip
+
+MOST_STEPS = 100_000
+"""Instructions of one request."""
+
+
+@njit(**OPTIONS)
+def mark(mem, mem_f, e, slot, t, flow, rank, kind):
+    """Write down when something of a request happens, and its place among others of the same instant."""
+    at = mem[mem[PLACES] + e] * mem[STRIDE] + slot
+    mem_f[mem[TIMES] + at] = t
+    mem[mem[ORDER] + at] = (((flow << FLOW_BITS) | rank) << KIND_BITS) | kind
+
+
+@njit(**OPTIONS)
+def wait_s(code, code_f, c, sites, request, salt, k):
+    """Return how long a RETRY waits before its attempt k (from 0)."""
+    x = code_f[c + 5]
+    for _ in range(k):
+        x *= code_f[c + 6]
+        if x > code_f[c + 7]:
+            break
+    x = min(x, code_f[c + 7])
+    if (code[c + 1] >> 19) & 1:
+        j = (((code[c + 2] >> 32) & PAGE) - 1) << 3
+        x *= np.float64(word(sites[j + 1], request, salt)) * 2.0**-64
+    return x
+
+
+@njit(**OPTIONS)
+def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
+    """Lay one request out; the first time, count which way it takes; return whether that is proven, or why not."""
+    stack, flows, one = mem[STACK], mem[STACK] + CALLER_WORDS * DEEPEST, 0 if again else 1
+    tally, answer = mem[TALLY], 2 * mem[VISITS]
+    mem[flows], mem[flows + 1], mem[flows + 2] = mem[ENTRY], 0, 2
+    mem_f[flows + 3] = mem_f[flows + 4] = mem_f[mem[TIMES] + slot]
+    flow, count, visits, rank, depth, steps = 0, 1, 0, 0, 0, 0
+    worst, last, last_kind = COMPLETED, -1.0, np.int64(0)
+    mem_f[time_at(mem, answer, slot)] = -1.0
+    mem[EVENTS_ALL] += one
+    while flow < count:
+        k = flows + FLOW_WORDS * flow
+        pc, salt, kind, t, since = mem[k], mem[k + 1], mem[k + 2], mem_f[k + 3], mem_f[k + 4]
+        status, visit, has_init, tries = np.int64(0), np.int64(-1), False, np.int64(0)
+        while True:
+            c = mem[PLAN] + (pc << 3)
+            op = mem[c]
+            rank += 1
+            steps += 1
+            if steps > MOST_STEPS:
+                return LIMITED
+            pc += 1
+            at = -1.0
+            klass = TIMER
+            if op == ENTER:
+                if visits == mem[VISITS]:
+                    return MORE_VISITS
+                row = mem[POOL] + POOL_ROW * mem[c + 1]
+                visit = visits
+                visits += 1
+                way = mem[WAY] + 2 * visit * mem[STRIDE] + slot
+                mem[way], mem[way + mem[STRIDE]] = mem[c + 1], salt
+                mark(mem, mem_f, 2 * visit, slot, t, flow, rank, kind)
+                has_init = again and is_cold(mem, slot, visit)
+                since, extra = t, 0.0
+                if has_init and mem[row + INIT] >= 0:
+                    extra = draw(sites, sites_f, table, mem[row + INIT], request, salt)
+                if mem[row + OVERHEAD] >= 0:
+                    extra += draw(sites, sites_f, table, mem[row + OVERHEAD], request, salt)
+                site = mem[c + 4] if has_init else mem[c + 2]
+                at = t + (extra + draw(sites, sites_f, table, site, request, salt) * mem_f[c + 7])
+                klass = END
+            elif op == WORK:
+                site = mem[c + 1] if has_init else mem[c + 2]
+                at = t + (0.0 + draw(sites, sites_f, table, site, request, salt) * mem_f[c + 7])
+                klass = END
+            elif op == LEAVE:
+                if status == TIMEOUT:
+                    return LIMITED
+                mark(mem, mem_f, 2 * visit + 1, slot, t, flow, rank, kind)
+                if status != OK:
+                    mem[mem[POOL] + POOL_ROW * mem[c + 1] + FAILURES] += one
+                has_init = False
+            elif op == CALL:
+                if depth == DEEPEST:
+                    return LIMITED
+                k = stack + CALLER_WORDS * depth
+                mem[k], mem[k + 1], mem[k + 2], mem[k + 3], mem[k + 4] = pc, salt, visit, 1 if has_init else 0, tries
+                mem_f[k + 5] = since
+                depth += 1
+                if mem[c + 3] >= 0:
+                    salt = descended(salt, mem[c + 3])
+                status, visit, has_init, tries, pc = np.int64(0), np.int64(-1), False, np.int64(0), mem[c + 1]
+                if mem[c + 2] >= 0:
+                    at = t + draw(sites, sites_f, table, mem[c + 2], request, salt)
+            elif op == RET:
+                if depth == 0:
+                    return LIMITED
+                depth -= 1
+                k = stack + CALLER_WORDS * depth
+                pc, salt, visit, has_init, tries = mem[k], mem[k + 1], mem[k + 2], mem[k + 3] == 1, mem[k + 4]
+                since = mem_f[k + 5]
+            elif op == RESPOND:
+                mark(mem, mem_f, answer, slot, t, flow, rank, kind)
+                mem[tally + OUT_ANSWERS + min(status, 4)] += one
+            elif op == END_FLOW:
+                k = mem[c + 1]
+                if k < 0:
+                    k = COMPLETED if status == OK else (THROTTLED_ if status == THROTTLED else FAILED_)
+                mem[tally + OUT_BRANCHES + k] += one
+                worst = max(worst, COMPLETED if k == NO_OUTCOME else k)
+                last_kind = max(last_kind, kind) if t == last else (kind if t > last else last_kind)
+                last = max(last, t)
+                break
+            elif op == SPAWN:
+                if count == MOST_FLOWS:
+                    return LIMITED
+                k = flows + FLOW_WORDS * count
+                count += 1
+                mem[k], mem[k + 1], mem[k + 2], mem_f[k + 3], mem_f[k + 4] = mem[c + 1], salt, kind, t, t
+                if mem[c + 3] >= 0:
+                    mem[k + 1] = descended(salt, mem[c + 3])
+                if mem[c + 2] >= 0:
+                    x = t + draw(sites, sites_f, table, mem[c + 2], request, mem[k + 1])
+                    mem[k + 2], mem_f[k + 3] = max(kind, TIMER) if x == t else TIMER, x
+                    mem[EVENTS_ALL] += one
+            elif op == DELAY:
+                at = t + draw(sites, sites_f, table, mem[c + 2], request, salt)
+            elif op == CHANCE:
+                if hit(sites, mem[c + 2], request, salt):
+                    pc = mem[c + 3]
+            elif op == MATCH:
+                k = 0
+                h = word(sites[((mem[c + 2] & PAGE) << 3) + 1], request, 0)
+                while k < mem[c + 5] - 1 and not below(h, sites[((mem[c + 4] + k & PAGE) << 3) + 2]):
+                    k += 1
+                if (mem[c + 1] >> k) & 1 == 0:
+                    pc = mem[c + 3]
+            elif op == FAIL:
+                if hit(sites, mem[c + 2], request, 0 if mem[c + 4] == 1 else salt):
+                    status |= mem[c + 1]
+                    pc = mem[c + 3]
+            elif op == RETRY:
+                shift = 8 * ((mem[c + 1] >> 16) & 7)
+                k = (tries >> shift) & 0xFF
+                if status != OK and (mem[c + 1] >> status) & 1:
+                    x = wait_s(mem, mem_f, c, sites, request, salt, k)
+                    age = (mem[c + 2] & 0xFFFFFFFF) - 1
+                    if k >= mem[c + 1] >> 24:
+                        pc = mem[c + 4]
+                    elif age >= 0 and t + x >= since + age:
+                        return LIMITED
+                    else:
+                        tries += 1 << shift if k < 255 else 0
+                        status = np.int64(0)
+                        salt = retried(salt)
+                        at = t + x
+                        pc = mem[c + 3]
+            elif op == STATUS_:
+                status = mem[c + 1]
+                pc = mem[c + 3]
+            elif op == JUMP:
+                if (mem[c + 1] >> status) & 1:
+                    pc = mem[c + 3]
+            elif op == METER:
+                mem[tally + mem[c + 1]] += mem[c + 2] * one
+            elif op == DESCEND:
+                salt = descended(salt, mem[c + 1])
+            elif op == RESET:
+                while tries > 0:
+                    salt = unretried(salt, tries & 0xFF)
+                    tries >>= 8
+            elif op != ALIVE and op != PATIENCE:
+                return LIMITED
+            if at >= 0.0:
+                kind = max(kind, klass) if at == t else klass
+                t = at
+                mem[EVENTS_ALL] += one
+        flow += 1
+    mark(mem, mem_f, answer + 1, slot, last, 0, rank, last_kind)
+    mem[mem[COUNT_AT] + slot] = visits
+    mem[mem[OUTCOME_AT] + slot] = worst
+    mem[tally + OUT_LEDGER + worst] += one
+    return PROVEN
