@@ -163,7 +163,8 @@ def _sizes(program: Program, plan: Plan | None, grown: int, visits: int) -> dict
         lm.SHARED: groups,
     }
     if plan is not None:
-        return sizes | {lm.VISIT: visits * lm.VISIT_WORDS, lm.ORIGIN: columns * lm.ORIGIN_WORDS}
+        spans = lm.SPAN_WORDS * len(plan.spans)
+        return sizes | {lm.VISIT: visits * lm.VISIT_WORDS, lm.ORIGIN: columns * lm.ORIGIN_WORDS, lm.SPANS: spans}
     return sizes | {
         lm.WAY: 2 * visits * stride,
         lm.ORDER: columns * stride,
@@ -223,6 +224,9 @@ class _Attempt:
             row[:5] = visit.pool, visit.salt, visit.rank, visit.end_rank, visit.flow
         self._part(lm.PLACES)[:-2] = [c for v in plan.visits for c in (v.start, v.end)]
         self._part(lm.ORIGIN)[:] = np.array(plan.origins).ravel()
+        self.mem[lm.SPAN_COUNT] = len(plan.spans)
+        for row, span in zip(self._part(lm.SPANS).reshape(-1, lm.SPAN_WORDS), plan.spans, strict=True):
+            row[:3], row.view(np.float64)[3] = span[:3], span[3]
 
     def _write_ways(self, visits: int) -> None:
         """Write the program itself, and a column for the start and the end of each visit, the answer and the end."""

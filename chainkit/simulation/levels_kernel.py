@@ -49,6 +49,17 @@ def meter(mem, mem_f, slot, n):
 
 
 @njit(**OPTIONS)
+def measure(mem, mem_f, out, slot, n):
+    """Add up the counters of elapsed time of n requests."""
+    stride, times = mem[STRIDE], mem[TIMES] + slot
+    for k in range(mem[SPAN_COUNT]):
+        row = mem[SPANS] + SPAN_WORDS * k
+        since, end = times + mem[row + 1] * stride, times + mem[row + 2] * stride
+        for i in range(n):
+            out[mem[row]] += np.int64(np.ceil((mem_f[end + i] - mem_f[since + i]) * mem_f[row + 3] - 1e-6))
+
+
+@njit(**OPTIONS)
 def meter_ways(mem, mem_f, slot, n):
     """Add up what the visits of n requests cost that took several ways."""
     until = mem_f[LAST_ARRIVAL_F]
@@ -142,6 +153,7 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
             meter_ways(mem, mem_f, slot, n)
         else:
             meter(mem, mem_f, slot, n)
+            measure(mem, mem_f, out, slot, n)
         if mem[ANSWER] >= 0:
             count(mem, mem_f, histograms, sums, out, kept, is_kept, RESPONSES, mem[ANSWER], slot, n, request, number)
         count(mem, mem_f, histograms, sums, out, kept, is_kept, COMPLETIONS, mem[END_COLUMN], slot, n, request, number)
@@ -173,7 +185,7 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
                 mem[k] = 0
             if mem[HAS_WAYS] == 1:
                 for i in range(n):
-                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, False)
+                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, False, 1)
                     if why != PROVEN:
                         return why
             else:

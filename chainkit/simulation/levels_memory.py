@@ -16,16 +16,16 @@ DRAW, ADD, LATEST = range(3)
 """Steps of a plan, each for a column:
 DRAW column, site, salt, first site, visit: draws of a site; ADD column, from, drawn, overhead, visit, -, fraction: a time
 after another one; LATEST column, a, b: the later of two."""
-STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 3, 32, 80
+STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, SPAN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 3, 4, 32, 96
 (V_POOL, V_SALT, V_RANK, V_RANK_LEAVE, V_FLOW) = range(5)
 
-# --- the head of the memory, 80 words: sizes, places of what follows, and how far the walk is ---
+# --- the head of the memory, 96 words: sizes, places of what follows, and how far the walk is ---
 (FRONT, LAID, OLDEST, SLOTS, STRIDE, BUCKETS, GROUPS, POOLS, VISITS, STEPS, LEVELS, PLAN, VISIT, PLACES, ORIGIN, TIMES,
  COUNTS, HEADS, NEXTS, COLD_AT, COLD_WORDS, POOL, FELL, STALE, FOUND, UNDO, LANES, NEEDS, SHARED, COLDS, FIRST, WARM,
  ANSWER, END_COLUMN, CLEARED, ROOM, WIDTH_F, PER_S_F, DUE_F, LAST_F, LAST_ARRIVAL_F, DOUBT, ACCOUNT_LEFT, COLD_RUNS_ALL,
- HAS_WAYS, COUNT_AT, WAY, ORDER, OUTCOME_AT, STACK, TALLY, ENTRY, ACCOUNT, EVENTS_ALL, CHECK_AT,
+ HAS_WAYS, COUNT_AT, WAY, ORDER, OUTCOME_AT, STACK, TALLY, SPANS, SPAN_COUNT, ENTRY, ACCOUNT, EVENTS_ALL, CHECK_AT,
  COLD_BEFORE, STEPS_BEFORE, SLOW_F, SLOW_KIND, FIRST_END_F, FIRST_END_KIND,
- FIRST_END) = (*range(58), 59, 61, 67, 73)  # fmt: skip
+ FIRST_END) = (*range(60), 61, 63, 69, 75)  # fmt: skip
 
 # --- a pool ---
 (NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
@@ -40,7 +40,7 @@ EVENT_BITS, EVENT = 10, 1023
 KIND_BITS, FLOW_BITS = 2, 24
 PAD = 8
 """Words between columns: were they a power of two apart, they would share a few lines of the cache."""
-CALLER_WORDS, DEEPEST, FLOW_WORDS, MOST_FLOWS = 8, 64, 8, 256
+CALLER_WORDS, DEEPEST, FLOW_WORDS, MOST_FLOWS = 16, 64, 8, 256
 """Of one request that takes one of several ways: a caller that waits, and how many may; a flow that is handed over."""
 STACK_WORDS = CALLER_WORDS * DEEPEST + FLOW_WORDS * MOST_FLOWS
 NEVER_F = -1e300
@@ -178,17 +178,15 @@ def kind_of(mem, mem_f, column, slot):
     if mem[HAS_WAYS] == 1:
         return mem[mem[ORDER] + column * stride + slot] & 3
     t = mem_f[times + column * stride]
-    kind, other = np.int64(0), column
-    while other >= 0:
-        at = mem[ORIGIN] + ORIGIN_WORDS * other  # the later of two: the way to the second, then on to the first
-        other = mem[at + 2]
-        if other >= 0:
-            column, other = other, mem[at]
-        while column >= 0 and mem_f[times + column * stride] == t:
-            at = mem[ORIGIN] + ORIGIN_WORDS * column
-            kind = max(kind, mem[at + 1])
-            column = mem[at]
-        column = other
+    kind = np.int64(0)
+    while column >= 0 and mem_f[times + column * stride] == t:
+        at = mem[ORIGIN] + ORIGIN_WORDS * column
+        kind = max(kind, mem[at + 1])
+        column, other = mem[at], mem[at + 2]
+        if other >= 0 and mem_f[times + other * stride] == t:  # the later of two
+            if mem_f[times + column * stride] == t:
+                mem[DOUBT] = 1
+            column = other
     return kind
 
 

@@ -50,8 +50,11 @@ class Plan:
     """Of each column: the time before, the kind of event between, and of the later of two the second one."""
     counters: dict[int, int] = field(default_factory=dict)
     """Place among a run's integers -> what one request adds."""
+    spans: list[tuple[int, int, int, float]] = field(default_factory=list)
+    """Counters of elapsed time: place, column of its start and end, units per second."""
     answer: int = -1
     end: int = -1
+    flows: int = 0
     events: int = 1
     pending: deque[tuple[int, int, int]] = field(default_factory=deque)
     """Flows that are handed over: row, salt, column."""
@@ -77,14 +80,18 @@ class Plan:
         self.events += 1
         return to
 
-    def over(self, column: int) -> None:
-        """Note that a flow ends: the last one completes the request."""
-        if self.end < 0:
-            self.end = column
-            return
-        to = self.column((self.end, END, column))
-        self.steps.append((lm.LATEST, to, self.end, column, 0, -1, 0, 0.0))
-        self.end = to
+    def latest(self, first: int, second: int) -> int:
+        """Return the column of the later of two times; of one time if the other is -1."""
+        if first < 0 or first == second:
+            return second
+        to = self.column((first, END, second))
+        self.steps.append((lm.LATEST, to, first, second, 0, -1, 0, 0.0))
+        return to
+
+    def flow(self) -> int:
+        """Return the number of a new flow or strand."""
+        self.flows += 1
+        return self.flows - 1
 
     def count(self, place: int, amount: int = 1) -> None:
         """Add to a counter."""
@@ -101,31 +108,44 @@ def plan_of(program: Program) -> Plan:
     """
     plan = Plan()
     plan.pending.append((program.labels["entry"], 0, 0))
-    flows = 0
     while plan.pending:
         row, salt, column = plan.pending.popleft()
-        _Flow(program, plan, flows, column).run(row, salt)
-        flows += 1
+        _Flow(program, plan, column).run(row, salt)
     if plan.end < 0 or not plan.visits or any(visit.end < 0 for visit in plan.visits):
         raise NotStraightError("a request that never ends")
     return plan
 
 
+@dataclass
+class _Frame:
+    """What a caller goes on with."""
+
+    row: int
+    salt: int
+    now: int
+    flow: int
+    visit: int = -1
+    since: int = 0
+    joined: int = -1
+    """Column of when the last of its strands came back."""
+    is_strand: bool = False
+
+
 class _Flow:
     """Follows one flow of a request, instruction by instruction, as if everything succeeded."""
 
-    def __init__(self, program: Program, plan: Plan, number: int, column: int) -> None:
+    def __init__(self, program: Program, plan: Plan, column: int) -> None:
         self.code = program.code.reshape(-1, 8)
         self.parts = program.code.view(np.float64).reshape(-1, 8)
         self.sites = program.site_rows
         self.overheads = program.pools.reshape(len(program.pool_nodes) + 1, -1)[:, m.OVERHEAD_SITE]
-        self.plan, self.number, self.now = plan, number, column
-        self.callers: list[tuple[int, int, int]] = []
-        self.visit, self.salt, self.rank = -1, 0, 0
+        self.plan, self.rank = plan, 0
+        self.frame = _Frame(0, 0, column, plan.flow(), since=column)
+        self.callers: list[_Frame] = []
 
     def run(self, row: int, salt: int) -> None:
         """Write the flow's steps, up to its end."""
-        self.salt = salt
+        self.frame.salt = salt
         for _ in range(MOST_ROWS):
             if len(self.plan.visits) > MOST_VISITS:
                 break
@@ -138,25 +158,27 @@ class _Flow:
 
     def _step(self, op: int, row: int) -> int:
         """Write one instruction; return the row of the next."""
-        code, plan = self.code[row], self.plan
+        code, plan, frame = self.code[row], self.plan, self.frame
         self.rank += 1
         match op:
             case k.ENTER:
                 self._enter(row)
             case k.WORK:
                 drawn = self._work(int(code[2]), int(code[1]))
-                self.now = plan.later(self.now, drawn, END, part=float(self.parts[row, 7]))
+                frame.now = plan.later(frame.now, drawn, END, part=float(self.parts[row, 7]))
             case k.LEAVE:
-                visit = plan.visits[self.visit]
-                visit.end, visit.end_rank = self.now, self.rank
+                visit = plan.visits[frame.visit]
+                visit.end, visit.end_rank = frame.now, self.rank
             case k.CALL if code[4] < 0:
-                self.callers.append((row + 1, self.visit, self.salt))
-                self._descend(int(code[3]))
-                self._hop(int(code[2]))
-                return int(code[1])
+                return self._call(row, is_strand=False)
+            case k.SPAWN if code[4] in (1, 2):
+                return self._call(row, is_strand=True)
             case k.RET if self.callers:
-                back, self.visit, self.salt = self.callers.pop()
-                return back
+                return self._return()
+            case k.WAIT if code[1] < 0:
+                pass
+            case k.JOIN:
+                frame.now, frame.joined = frame.joined, -1
             case k.SPAWN if code[4] == 0:
                 self._hand_over(row)
             case k.DELAY:
@@ -164,10 +186,22 @@ class _Flow:
             case k.DESCEND:
                 self._descend(int(code[1]))
             case k.RESPOND:
-                plan.answer = self.now
+                plan.answer = frame.now
                 plan.count(k.OUT_ANSWERS + m.OK)
             case k.METER:
                 plan.count(int(code[1]), int(code[2]))
+            case k.STAMP:
+                frame.since = frame.now
+            case k.ELAPSED:
+                plan.spans.append((int(code[1]), frame.since, frame.now, float(self.parts[row, 7])))
+            case _:
+                return self._branch(op, row)
+        return row + 1
+
+    def _branch(self, op: int, row: int) -> int:
+        """Follow an instruction that could lead elsewhere."""
+        code = self.code[row]
+        match op:
             case k.JUMP:
                 return int(code[3]) if code[1] & 1 else row + 1
             case k.STATUS_ if code[1] == m.OK:
@@ -175,12 +209,30 @@ class _Flow:
             case k.CHANCE if self._always(int(code[2])) is not None:
                 return int(code[3]) if self._always(int(code[2])) else row + 1
             case k.FAIL if self._always(int(code[2])) is False:
-                pass
+                return row + 1
             case k.RETRY | k.ALIVE | k.PATIENCE | k.RESET:
-                pass  # nothing fails, and nobody is cut: nothing to try again, to ask after or to forget
-            case _:
-                raise NotStraightError(f"instruction {op}")
-        return row + 1
+                return row + 1  # nothing fails and nobody is cut: nothing to try again, to ask after or to forget
+        raise NotStraightError(f"instruction {op}")
+
+    def _call(self, row: int, *, is_strand: bool) -> int:
+        """Write that a frame answers to this one; return where it starts."""
+        code, frame = self.code[row], self.frame
+        frame.row = row + 1
+        self.callers.append(frame)
+        flow = self.plan.flow() if is_strand else frame.flow
+        self.frame = _Frame(0, frame.salt, frame.now, flow, since=frame.now, is_strand=is_strand)
+        self._descend(int(code[3]))
+        self._hop(int(code[2]))
+        return int(code[1])
+
+    def _return(self) -> int:
+        """Write that a frame is over; return where its caller goes on: at that time, unless it waits for more."""
+        over, self.frame = self.frame, self.callers.pop()
+        if over.is_strand:
+            self.frame.joined = self.plan.latest(self.frame.joined, over.now)
+        else:
+            self.frame.now = over.now
+        return self.frame.row
 
     def _always(self, site: int) -> bool | None:
         """Return whether a chance always or never hits; None if neither."""
@@ -190,38 +242,39 @@ class _Flow:
 
     def _enter(self, row: int) -> None:
         """Write that an invocation begins, and the first part of its work."""
-        code, plan = self.code[row], self.plan
-        pool = int(code[1])
-        self.visit = len(plan.visits)
-        plan.visits.append(Visit(pool, self.salt, self.now, self.number, self.rank))
-        overhead = int(self.overheads[pool])
-        over = plan.drawn(overhead, self.salt) if overhead >= 0 else -1
+        code, plan, frame = self.code[row], self.plan, self.frame
+        pool, overhead = int(code[1]), int(self.overheads[code[1]])
+        frame.visit = len(plan.visits)
+        plan.visits.append(Visit(pool, frame.salt, frame.now, frame.flow, self.rank))
+        over = plan.drawn(overhead, frame.salt) if overhead >= 0 else -1
         drawn = self._work(int(code[2]), int(code[4]))
         part = float(self.parts[row, 7])
-        self.now = plan.later(self.now, drawn, END, over=over, visit=self.visit, part=part)
+        frame.now = plan.later(frame.now, drawn, END, over=over, visit=frame.visit, part=part)
 
     def _work(self, usual: int, first: int) -> int:
         """Return the column of the running invocation's own work."""
-        return self.plan.drawn(usual, self.salt, first, self.visit)
+        return self.plan.drawn(usual, self.frame.salt, first, self.frame.visit)
 
     def _descend(self, place: int) -> None:
         """Travel a link by its place; -1 stays."""
         if place >= 0:
-            salt = draws.descend(self.salt & draws.MASK, place)
-            self.salt = salt - (1 << 64) if salt >> 63 else salt
+            salt = draws.descend(self.frame.salt & draws.MASK, place)
+            self.frame.salt = salt - (1 << 64) if salt >> 63 else salt
 
     def _hop(self, site: int) -> None:
         """Write a delay; site -1 is none."""
         if site >= 0:
-            self.now = self.plan.later(self.now, self.plan.drawn(site, self.salt), TIMER)
+            frame = self.frame
+            frame.now = self.plan.later(frame.now, self.plan.drawn(site, frame.salt), TIMER)
 
     def _hand_over(self, row: int) -> None:
         """Write that a flow of its own begins, after its hop."""
-        code, plan, before = self.code[row], self.plan, (self.salt, self.now)
+        code, frame = self.code[row], self.frame
+        before = frame.salt, frame.now
         self._descend(int(code[3]))
         self._hop(int(code[2]))
-        plan.pending.append((int(code[1]), self.salt, self.now))
-        self.salt, self.now = before
+        self.plan.pending.append((int(code[1]), frame.salt, frame.now))
+        frame.salt, frame.now = before
 
     def _end(self, row: int) -> None:
         """Write that the flow is over, with its outcome."""
@@ -230,7 +283,7 @@ class _Flow:
         if outcome not in (k.COMPLETED, k.NO_OUTCOME):
             raise NotStraightError("a branch that is always lost")
         self.plan.count(k.OUT_BRANCHES + outcome)
-        self.plan.over(self.now)
+        self.plan.end = self.plan.latest(self.plan.end, self.frame.now)
 
 
 def has_ways(program: Program) -> bool:
@@ -254,9 +307,15 @@ def _following(code: IntArray, row: int) -> list[int] | None:
     match int(code[0]):
         case k.ENTER | k.WORK | k.LEAVE | k.RESPOND | k.DELAY | k.METER | k.DESCEND | k.RESET | k.PATIENCE | k.ALIVE:
             return [row + 1]
+        case k.STAMP | k.ELAPSED:
+            return [row + 1]
+        case k.WAIT if code[1] < 0:
+            return [row + 1]
+        case k.JOIN:
+            return [int(code[3]), row + 1]
         case k.CALL if code[4] < 0:
             return [int(code[1]), row + 1]
-        case k.SPAWN if code[4] == 0:
+        case k.SPAWN if code[4] in (0, 1, 2):
             return [int(code[1]), row + 1]
         case k.CHANCE | k.MATCH | k.FAIL | k.JUMP:
             return [int(code[3]), row + 1]

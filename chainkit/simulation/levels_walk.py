@@ -257,11 +257,13 @@ def settle(mem, mem_f, sites, sites_f, table, b):
             if mem[undo + 1 + 2 * k] >= 0:
                 mem[mem[undo + 1 + 2 * k]] = mem[undo + 2 + 2 * k]
         slot, v = best >> EVENT_BITS, (best & EVENT) >> 1
-        lift(mem, mem_f, slot)
-        mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] |= 1 << (v & 31)
         request = mem[FIRST] + request_of(mem, slot)
+        lift(mem, mem_f, slot)
+        if mem[HAS_WAYS] == 1:  # take back the times that it has counted
+            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True, -1)
+        mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] |= 1 << (v & 31)
         if mem[HAS_WAYS] == 1:
-            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True)
+            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True, 1)
             if why != PROVEN:
                 return why
         else:

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 
 from chainkit.simulation.kernel import (
-    ALIVE, CALL, CHANCE, COMPLETED, DELAY, DESCEND, END_FLOW, ENTER, FAIL, FAILED_, JUMP, LEAVE, MATCH, METER,
-    NO_OUTCOME, OUT_ANSWERS, OUT_BRANCHES, OUT_LEDGER, PATIENCE, RESET, RESPOND, RET, RETRY, SPAWN, STATUS_, THROTTLED_,
-    WORK,
+    ALIVE, CALL, CHANCE, COMPLETED, DELAY, DESCEND, ELAPSED, END_FLOW, ENTER, FAIL, FAILED_, JOIN, JUMP, LEAVE, MATCH,
+    METER, NO_OUTCOME, OUT_ANSWERS, OUT_BRANCHES, OUT_LEDGER, PATIENCE, RESET, RESPOND, RET, RETRY, SPAWN, STAMP, STATUS_,
+    THROTTLED_, WAIT, WORK,
 )  # fmt: skip
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.primitives import (
@@ -23,11 +23,11 @@ MOST_STEPS = 100_000
 
 
 @njit(**OPTIONS)
-def mark(mem, mem_f, e, slot, t, flow, rank, kind):
+def mark(mem, mem_f, e, slot, t, strand, rank, kind):
     """Write down when something of a request happens, and its place among others of the same instant."""
     at = mem[mem[PLACES] + e] * mem[STRIDE] + slot
     mem_f[mem[TIMES] + at] = t
-    mem[mem[ORDER] + at] = (((flow << FLOW_BITS) | rank) << KIND_BITS) | kind
+    mem[mem[ORDER] + at] = (((strand << FLOW_BITS) | rank) << KIND_BITS) | kind
 
 
 @njit(**OPTIONS)
@@ -46,13 +46,16 @@ def wait_s(code, code_f, c, sites, request, salt, k):
 
 
 @njit(**OPTIONS)
-def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
-    """Lay one request out; the first time, count which way it takes; return whether that is proven, or why not."""
+def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
+    """Lay one request out; return whether that is proven, or why not.
+
+    The first time count which way it takes; elapsed times each time: `sign` -1 takes back what was counted.
+    """
     stack, flows, one = mem[STACK], mem[STACK] + CALLER_WORDS * DEEPEST, 0 if again else 1
     tally, answer = mem[TALLY], 2 * mem[VISITS]
     mem[flows], mem[flows + 1], mem[flows + 2] = mem[ENTRY], 0, 2
     mem_f[flows + 3] = mem_f[flows + 4] = mem_f[mem[TIMES] + slot]
-    flow, count, visits, rank, depth, steps = 0, 1, 0, 0, 0, 0
+    flow, count, visits, rank, depth, steps, strands = 0, 1, 0, 0, 0, 0, 0
     worst, last, last_kind = COMPLETED, -1.0, np.int64(0)
     mem_f[time_at(mem, answer, slot)] = -1.0
     mem[EVENTS_ALL] += one
@@ -60,6 +63,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
         k = flows + FLOW_WORDS * flow
         pc, salt, kind, t, since = mem[k], mem[k + 1], mem[k + 2], mem_f[k + 3], mem_f[k + 4]
         status, visit, has_init, tries = np.int64(0), np.int64(-1), False, np.int64(0)
+        strand, joined, joined_kind = flow, -1.0, np.int64(0)
         while True:
             c = mem[PLAN] + (pc << 3)
             op = mem[c]
@@ -78,7 +82,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
                 visits += 1
                 way = mem[WAY] + 2 * visit * mem[STRIDE] + slot
                 mem[way], mem[way + mem[STRIDE]] = mem[c + 1], salt
-                mark(mem, mem_f, 2 * visit, slot, t, flow, rank, kind)
+                mark(mem, mem_f, 2 * visit, slot, t, strand, rank, kind)
                 has_init = again and is_cold(mem, slot, visit)
                 since, extra = t, 0.0
                 if has_init and mem[row + INIT] >= 0:
@@ -95,20 +99,26 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
             elif op == LEAVE:
                 if status == TIMEOUT:
                     return LIMITED
-                mark(mem, mem_f, 2 * visit + 1, slot, t, flow, rank, kind)
+                mark(mem, mem_f, 2 * visit + 1, slot, t, strand, rank, kind)
                 if status != OK:
                     mem[mem[POOL] + POOL_ROW * mem[c + 1] + FAILURES] += one
                 has_init = False
-            elif op == CALL:
-                if depth == DEEPEST:
+            elif op == CALL or (op == SPAWN and mem[c + 4] != 0):  # a frame that answers to this one, or a strand
+                if depth == DEEPEST or strands == MOST_FLOWS:
                     return LIMITED
                 k = stack + CALLER_WORDS * depth
                 mem[k], mem[k + 1], mem[k + 2], mem[k + 3], mem[k + 4] = pc, salt, visit, 1 if has_init else 0, tries
-                mem_f[k + 5] = since
+                mem[k + 5], mem[k + 6], mem[k + 7], mem[k + 8] = op, kind, strand, joined_kind
+                mem_f[k + 9], mem_f[k + 10], mem_f[k + 11] = since, t, joined
                 depth += 1
                 if mem[c + 3] >= 0:
                     salt = descended(salt, mem[c + 3])
+                if op == SPAWN:
+                    strands += 1
+                    strand = MOST_FLOWS + strands
+                    since = t
                 status, visit, has_init, tries, pc = np.int64(0), np.int64(-1), False, np.int64(0), mem[c + 1]
+                joined = -1.0
                 if mem[c + 2] >= 0:
                     at = t + draw(sites, sites_f, table, mem[c + 2], request, salt)
             elif op == RET:
@@ -117,9 +127,18 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
                 depth -= 1
                 k = stack + CALLER_WORDS * depth
                 pc, salt, visit, has_init, tries = mem[k], mem[k + 1], mem[k + 2], mem[k + 3] == 1, mem[k + 4]
-                since = mem_f[k + 5]
+                strand, joined_kind, since, joined = mem[k + 7], mem[k + 8], mem_f[k + 9], mem_f[k + 11]
+                if mem[k + 5] == SPAWN:
+                    if status != OK:  # the others would be cut in the middle
+                        return LIMITED
+                    joined_kind = max(joined_kind, kind) if t == joined else (kind if t > joined else joined_kind)
+                    joined = max(joined, t)
+                    kind, t = mem[k + 6], mem_f[k + 10]
+            elif op == JOIN:
+                kind, t = joined_kind, joined
+                joined = -1.0
             elif op == RESPOND:
-                mark(mem, mem_f, answer, slot, t, flow, rank, kind)
+                mark(mem, mem_f, answer, slot, t, strand, rank, kind)
                 mem[tally + OUT_ANSWERS + min(status, 4)] += one
             elif op == END_FLOW:
                 k = mem[c + 1]
@@ -182,13 +201,17 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again):
                     pc = mem[c + 3]
             elif op == METER:
                 mem[tally + mem[c + 1]] += mem[c + 2] * one
+            elif op == STAMP:
+                since = t
+            elif op == ELAPSED:
+                mem[tally + mem[c + 1]] += sign * np.int64(np.ceil((t - since) * mem_f[c + 7] - 1e-6))
             elif op == DESCEND:
                 salt = descended(salt, mem[c + 1])
             elif op == RESET:
                 while tries > 0:
                     salt = unretried(salt, tries & 0xFF)
                     tries >>= 8
-            elif op != ALIVE and op != PATIENCE:
+            elif op != ALIVE and op != PATIENCE and op != WAIT:
                 return LIMITED
             if at >= 0.0:
                 kind = max(kind, klass) if at == t else klass
