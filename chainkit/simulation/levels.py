@@ -14,14 +14,13 @@ from chainkit.simulation import kernel as k
 from chainkit.simulation import levels_memory as lm
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import FIRST_COUNTER, FloatArray, IntArray, Program
-from chainkit.simulation.levels_plan import NotStraightError, Plan, has_ways, plan_of, steps_of
+from chainkit.simulation.levels_plan import NotStraightError, Plan, has_ways, longest_wait_s, plan_of, steps_of
 
 SLOTS, BUCKETS, LEVELS, EVENTS, VISITS = 1 << 12, 1 << 13, 1 << 10, 1 << 10, 1 << 4
 """Room to begin with: requests in flight, time buckets, busy environments of a pool, events of a pool in a bucket, and
 visits of a request that can take several ways."""
 MOST_VISITS = 1 << 8
 MOST_BYTES = 1 << 28
-TIMEOUT_MARGIN_S = 1e-6
 
 
 
@@ -244,7 +243,7 @@ class _Attempt:
         rows[:, lm.MOST_LEVEL] = np.minimum(given[:, m.LIMIT], (1 << 20) - 1)
         for word, source in (
             (lm.KEEP, m.KEEP_F), (lm.TOKENS, m.TOKENS_F), (lm.TOKENS_AT, m.TOKENS_AT_F), (lm.BURST, m.BURST_F),
-            (lm.REFILL, m.REFILL_F),
+            (lm.REFILL, m.REFILL_F), (lm.LONGEST_TIME, m.TIMEOUT_F),
         ):  # fmt: skip
             rows_f[:, word] = given_f[:, source]
         rows_f[:, lm.INIT_LIMIT] = np.inf
@@ -283,12 +282,13 @@ class _Attempt:
         """Tell whether an invocation may have met its timeout."""
         given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1].view(np.float64)
         longest_s = self.rows.view(np.float64)[:, lm.LONGEST]
-        return bool((longest_s >= given[:, m.TIMEOUT_F] - TIMEOUT_MARGIN_S).any())
+        return bool((longest_s >= given[:, m.TIMEOUT_F] - lm.MARGIN_S).any())
 
     def finish(self, drain_s: float) -> float | None:
         """Write what was counted into the replication's memory and return the last arrival; None if the end cuts any."""
         memory, plan, n = self.memory, self.plan, self.requests
-        if self.floats[lm.LAST_F] > self.last_s + drain_s:
+        wait_s = plan.longest_wait_s if plan is not None else longest_wait_s(self.program)
+        if self.floats[lm.LAST_F] + wait_s > self.last_s + drain_s:
             return None
         if plan is not None:
             for place, amount in plan.counters.items():

@@ -50,11 +50,16 @@ def meter(mem, mem_f, slot, n):
 
 @njit(**OPTIONS)
 def measure(mem, mem_f, out, slot, n):
-    """Add up the counters of elapsed time of n requests."""
+    """Add up the counters of elapsed time of n requests, and look at the deadlines of those who wait."""
     stride, times = mem[STRIDE], mem[TIMES] + slot
     for k in range(mem[SPAN_COUNT]):
         row = mem[SPANS] + SPAN_WORDS * k
         since, end = times + mem[row + 1] * stride, times + mem[row + 2] * stride
+        if mem[row] < 0:
+            for i in range(n):
+                if mem_f[end + i] - mem_f[since + i] >= mem_f[row + 3] - MARGIN_S:
+                    mem[DOUBT] = 1
+            continue
         for i in range(n):
             out[mem[row]] += np.int64(np.ceil((mem_f[end + i] - mem_f[since + i]) * mem_f[row + 3] - 1e-6))
 
@@ -206,6 +211,8 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
         if why != PROVEN:
             return why
         retire(mem, mem_f, histograms, sums, out, kept, is_kept)
+        if mem[DOUBT] != 0:
+            return UNSURE
         if mem[LAID] >= mem[CHECK_AT]:
             n = mem[EVENTS_ALL] + mem[STEPS] * mem[LAID]
             if mem[CHECK_AT] > CHECKED and mem[COLD_RUNS_ALL] - mem[COLD_BEFORE] > COLD_SHARE * (n - mem[STEPS_BEFORE]):

@@ -29,7 +29,7 @@ STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, SPAN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 
 
 # --- a pool ---
 (NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
- BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT, SPAN, IS_SHARED, OVERHEAD, FAILURES) = range(27)  # fmt: skip
+ BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT, SPAN, IS_SHARED, OVERHEAD, FAILURES, LONGEST_TIME) = range(28)  # fmt: skip
 # LIVES       sum of when environments were last used, of those that are gone and replaced, less when each began
 # LIVES_AREA  the same until the last arrival, with the keep-alive after it, and those that are there then
 # RELEASES    at the end: sum of when those that are not replaced were last used
@@ -44,6 +44,8 @@ CALLER_WORDS, DEEPEST, FLOW_WORDS, MOST_FLOWS = 16, 64, 8, 256
 """Of one request that takes one of several ways: a caller that waits, and how many may; a flow that is handed over."""
 STACK_WORDS = CALLER_WORDS * DEEPEST + FLOW_WORDS * MOST_FLOWS
 NEVER_F = -1e300
+MARGIN_S = 1e-6
+"""How much shorter than a timeout or deadline what it could cut must be."""
 COLD_SHARE, CHECKED = 0.015, 2048
 """Cold starts per step of a request beyond which the event loop is faster (each costs 0.6 us), asked after so many
 requests, but not in the rush of the beginning."""

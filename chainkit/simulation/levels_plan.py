@@ -51,7 +51,9 @@ class Plan:
     counters: dict[int, int] = field(default_factory=dict)
     """Place among a run's integers -> what one request adds."""
     spans: list[tuple[int, int, int, float]] = field(default_factory=list)
-    """Counters of elapsed time: place, column of its start and end, units per second."""
+    """Counters of elapsed time: place, column of its start and end, units per second; place -1: less than seconds."""
+    longest_wait_s: float = 0.0
+    """How long after the last event a timer may be left that nobody needs any more."""
     answer: int = -1
     end: int = -1
     flows: int = 0
@@ -129,6 +131,9 @@ class _Frame:
     joined: int = -1
     """Column of when the last of its strands came back."""
     is_strand: bool = False
+    is_watched: bool = False
+    patience: tuple[int, float] | None = None
+    """Since when it waits for its callees, and how long."""
 
 
 class _Flow:
@@ -138,7 +143,8 @@ class _Flow:
         self.code = program.code.reshape(-1, 8)
         self.parts = program.code.view(np.float64).reshape(-1, 8)
         self.sites = program.site_rows
-        self.overheads = program.pools.reshape(len(program.pool_nodes) + 1, -1)[:, m.OVERHEAD_SITE]
+        pools = program.pools.reshape(len(program.pool_nodes) + 1, -1)
+        self.overheads, self.timeouts_s = pools[:, m.OVERHEAD_SITE], pools.view(np.float64)[:, m.TIMEOUT_F]
         self.plan, self.rank = plan, 0
         self.frame = _Frame(0, 0, column, plan.flow(), since=column)
         self.callers: list[_Frame] = []
@@ -169,16 +175,20 @@ class _Flow:
             case k.LEAVE:
                 visit = plan.visits[frame.visit]
                 visit.end, visit.end_rank = frame.now, self.rank
-            case k.CALL if code[4] < 0:
+            case k.CALL:
+                self._watch(int(code[4]))
                 return self._call(row, is_strand=False)
             case k.SPAWN if code[4] in (1, 2):
                 return self._call(row, is_strand=True)
             case k.RET if self.callers:
                 return self._return()
-            case k.WAIT if code[1] < 0:
-                pass
+            case k.WAIT:
+                self._watch(int(code[1]))
             case k.JOIN:
                 frame.now, frame.joined = frame.joined, -1
+                self._check_patience()
+            case k.PATIENCE:
+                frame.patience = frame.now, float(self.parts[row, 7])
             case k.SPAWN if code[4] == 0:
                 self._hand_over(row)
             case k.DELAY:
@@ -210,7 +220,7 @@ class _Flow:
                 return int(code[3]) if self._always(int(code[2])) else row + 1
             case k.FAIL if self._always(int(code[2])) is False:
                 return row + 1
-            case k.RETRY | k.ALIVE | k.PATIENCE | k.RESET:
+            case k.RETRY | k.ALIVE | k.RESET:
                 return row + 1  # nothing fails and nobody is cut: nothing to try again, to ask after or to forget
         raise NotStraightError(f"instruction {op}")
 
@@ -232,7 +242,26 @@ class _Flow:
             self.frame.joined = self.plan.latest(self.frame.joined, over.now)
         else:
             self.frame.now = over.now
+            self._check_patience()
         return self.frame.row
+
+    def _watch(self, leave: int) -> None:
+        """Write that a deadline could cut a wait: it has its timer, and must not be reached."""
+        frame = self.frame
+        if leave < 0 or frame.is_watched:
+            return
+        frame.is_watched = True
+        self.plan.events += 1
+        if frame.visit < 0 and frame.patience is None:
+            raise NotStraightError("a deadline that nothing sets")
+        seconds = frame.patience[1] if frame.patience else float(self.timeouts_s[self.plan.visits[frame.visit].pool])
+        self.plan.longest_wait_s = max(self.plan.longest_wait_s, seconds)
+
+    def _check_patience(self) -> None:
+        """Write that what came back must have come in time; a pool's own timeout is looked at for every visit."""
+        if self.frame.is_watched and self.frame.patience is not None:
+            since, seconds = self.frame.patience
+            self.plan.spans.append((-1, since, self.frame.now, seconds))
 
     def _always(self, site: int) -> bool | None:
         """Return whether a chance always or never hits; None if neither."""
@@ -302,6 +331,13 @@ def has_ways(program: Program) -> bool:
     return bool((code[list(seen), 0] == k.ENTER).any())
 
 
+def longest_wait_s(program: Program) -> float:
+    """Return the longest deadline of a program that can take several ways."""
+    code, parts = program.code.reshape(-1, 8), program.code.view(np.float64).reshape(-1, 8)
+    pools = program.pools.view(np.float64).reshape(len(program.pool_nodes) + 1, -1)
+    return float(max(pools[:, m.TIMEOUT_F].max(), parts[code[:, 0] == k.PATIENCE, 7].max(initial=0.0)))
+
+
 def _following(code: IntArray, row: int) -> list[int] | None:
     """Return the rows that can come after one in any frame; None if it is more than levels_ways.py knows."""
     match int(code[0]):
@@ -309,11 +345,11 @@ def _following(code: IntArray, row: int) -> list[int] | None:
             return [row + 1]
         case k.STAMP | k.ELAPSED:
             return [row + 1]
-        case k.WAIT if code[1] < 0:
+        case k.WAIT:
             return [row + 1]
         case k.JOIN:
             return [int(code[3]), row + 1]
-        case k.CALL if code[4] < 0:
+        case k.CALL:
             return [int(code[1]), row + 1]
         case k.SPAWN if code[4] in (0, 1, 2):
             return [int(code[1]), row + 1]

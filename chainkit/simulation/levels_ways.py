@@ -63,7 +63,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
         k = flows + FLOW_WORDS * flow
         pc, salt, kind, t, since = mem[k], mem[k + 1], mem[k + 2], mem_f[k + 3], mem_f[k + 4]
         status, visit, has_init, tries = np.int64(0), np.int64(-1), False, np.int64(0)
-        strand, joined, joined_kind = flow, -1.0, np.int64(0)
+        strand, joined, joined_kind, is_watched, deadline = flow, -1.0, np.int64(0), False, np.inf
         while True:
             c = mem[PLAN] + (pc << 3)
             op = mem[c]
@@ -87,6 +87,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
                 since, extra = t, 0.0
                 if has_init and mem[row + INIT] >= 0:
                     extra = draw(sites, sites_f, table, mem[row + INIT], request, salt)
+                deadline = t + mem_f[row + LONGEST_TIME]
                 if mem[row + OVERHEAD] >= 0:
                     extra += draw(sites, sites_f, table, mem[row + OVERHEAD], request, salt)
                 site = mem[c + 4] if has_init else mem[c + 2]
@@ -109,7 +110,12 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
                 k = stack + CALLER_WORDS * depth
                 mem[k], mem[k + 1], mem[k + 2], mem[k + 3], mem[k + 4] = pc, salt, visit, 1 if has_init else 0, tries
                 mem[k + 5], mem[k + 6], mem[k + 7], mem[k + 8] = op, kind, strand, joined_kind
-                mem_f[k + 9], mem_f[k + 10], mem_f[k + 11] = since, t, joined
+                mem_f[k + 9], mem_f[k + 10], mem_f[k + 11], mem_f[k + 12] = since, t, joined, deadline
+                if op == CALL and mem[c + 4] >= 0 and not is_watched:
+                    is_watched = True
+                    mem[EVENTS_ALL] += one
+                mem[k + 13] = 1 if is_watched else 0
+                is_watched, deadline = False, np.inf
                 depth += 1
                 if mem[c + 3] >= 0:
                     salt = descended(salt, mem[c + 3])
@@ -128,15 +134,26 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
                 k = stack + CALLER_WORDS * depth
                 pc, salt, visit, has_init, tries = mem[k], mem[k + 1], mem[k + 2], mem[k + 3] == 1, mem[k + 4]
                 strand, joined_kind, since, joined = mem[k + 7], mem[k + 8], mem_f[k + 9], mem_f[k + 11]
+                deadline, is_watched = mem_f[k + 12], mem[k + 13] == 1
+                if is_watched and t >= deadline - MARGIN_S:
+                    return LIMITED
                 if mem[k + 5] == SPAWN:
                     if status != OK:  # the others would be cut in the middle
                         return LIMITED
                     joined_kind = max(joined_kind, kind) if t == joined else (kind if t > joined else joined_kind)
                     joined = max(joined, t)
                     kind, t = mem[k + 6], mem_f[k + 10]
+            elif op == WAIT:
+                if mem[c + 1] >= 0 and not is_watched:
+                    is_watched = True
+                    mem[EVENTS_ALL] += one
             elif op == JOIN:
                 kind, t = joined_kind, joined
                 joined = -1.0
+                if is_watched and t >= deadline - MARGIN_S:
+                    return LIMITED
+            elif op == PATIENCE:
+                deadline = t + mem_f[c + 7]
             elif op == RESPOND:
                 mark(mem, mem_f, answer, slot, t, strand, rank, kind)
                 mem[tally + OUT_ANSWERS + min(status, 4)] += one
@@ -211,7 +228,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
                 while tries > 0:
                     salt = unretried(salt, tries & 0xFF)
                     tries >>= 8
-            elif op != ALIVE and op != PATIENCE and op != WAIT:
+            elif op != ALIVE:
                 return LIMITED
             if at >= 0.0:
                 kind = max(kind, klass) if at == t else klass
