@@ -160,8 +160,8 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
             meter(mem, mem_f, slot, n)
             measure(mem, mem_f, out, slot, n)
         if mem[ANSWER] >= 0:
-            count(mem, mem_f, histograms, sums, out, kept, is_kept, RESPONSES, mem[ANSWER], slot, n, request, number)
-        count(mem, mem_f, histograms, sums, out, kept, is_kept, COMPLETIONS, mem[END_COLUMN], slot, n, request, number)
+            count(mem, mem_f, histograms, sums, out, kept, is_kept, np.int64(RESPONSES), mem[ANSWER], slot, n, request, number)
+        count(mem, mem_f, histograms, sums, out, kept, is_kept, np.int64(COMPLETIONS), mem[END_COLUMN], slot, n, request, number)
         first_over(mem, mem_f, slot, n, request)
         mem[OLDEST] += n
         if n < most:
@@ -190,11 +190,11 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
                 mem[k] = 0
             if mem[HAS_WAYS] == 1:
                 for i in range(n):
-                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, False, 1)
+                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, np.int64(FIRST_TURN))
                     if why != PROVEN:
                         return why
             else:
-                lay(mem, mem_f, sites, sites_f, table, slot, n, mem[FIRST] + mem[LAID], False)
+                lay(mem, mem_f, sites, sites_f, table, slot, n, mem[FIRST] + mem[LAID], np.int64(FIRST_TURN))
             if not reaches(mem, mem_f, slot, n):
                 return MORE_ROOM
             if mem[HAS_WAYS] == 1:
@@ -223,7 +223,7 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
         elif not is_recalled:
             is_recalled = True
             for p in range(mem[POOLS]):  # from here on all is settled: how long environments are idle is told exactly
-                if not recall(mem, mem_f, p, 1):
+                if not recall(mem, mem_f, p, np.int64(1)):
                     return UNSURE
             mem_f[DUE_F] = -1.0
     return PROVEN

@@ -44,6 +44,7 @@ CALLER_WORDS, DEEPEST, FLOW_WORDS, MOST_FLOWS = 16, 64, 8, 256
 """Of one request that takes one of several ways: a caller that waits, and how many may; a flow that is handed over."""
 STACK_WORDS = CALLER_WORDS * DEEPEST + FLOW_WORDS * MOST_FLOWS
 NEVER_F = -1e300
+TAKE_BACK, FIRST_TURN, NEXT_TURN = -1, 0, 1
 MARGIN_S = 1e-6
 """How much shorter than a timeout or deadline what it could cut must be."""
 COLD_SHARE, CHECKED = 0.015, 2048
@@ -60,13 +61,13 @@ def is_cold(mem, slot, v):
 
 
 @njit(**OPTIONS)
-def lay(mem, mem_f, sites, sites_f, table, slot, n, request, again):
-    """Write the times of n requests; `again`: of one, some of whose visits are cold."""
+def lay(mem, mem_f, sites, sites_f, table, slot, n, request, turn):
+    """Write the times of n requests; `turn` 1: of one, again, some of whose visits are cold."""
     stride, times = mem[STRIDE], mem[TIMES] + slot
     for k in range(mem[STEPS]):
         c = mem[PLAN] + STEP_WORDS * k
         to, v = times + mem[c + 1] * stride, mem[c + 5]
-        has_init = again and v >= 0 and is_cold(mem, slot, v)
+        has_init = turn != FIRST_TURN and v >= 0 and is_cold(mem, slot, v)
         if mem[c] == DRAW:
             draw_many(mem_f, to, n, sites, sites_f, table, mem[c + 4] if has_init else mem[c + 2], request, mem[c + 3])
         elif mem[c] == ADD:

@@ -332,9 +332,12 @@ def has_ways(program: Program) -> bool:
 
 
 def longest_wait_s(program: Program) -> float:
-    """Return the longest deadline of a program that can take several ways."""
+    """Return the longest deadline of a program that can take several ways; 0 where none can cut a wait."""
     code, parts = program.code.reshape(-1, 8), program.code.view(np.float64).reshape(-1, 8)
     pools = program.pools.view(np.float64).reshape(len(program.pool_nodes) + 1, -1)
+    watched = (code[:, 0] == k.CALL) & (code[:, 4] >= 0) | (code[:, 0] == k.WAIT) & (code[:, 1] >= 0)
+    if not watched.any():
+        return 0.0
     return float(max(pools[:, m.TIMEOUT_F].max(), parts[code[:, 0] == k.PATIENCE, 7].max(initial=0.0)))
 
 

@@ -9,7 +9,7 @@ from chainkit.simulation.levels_ways import wander
 
 @njit(**OPTIONS)
 def is_before(mem, mem_f, x, y):
-    """Tell whether of two events of one pool the first goes first, by the event loop's order."""
+    """Tell whether of two events the first goes first, by the event loop's order."""
     t, u = time_of(mem, mem_f, x), time_of(mem, mem_f, y)
     if t != u:
         return t < u
@@ -21,8 +21,8 @@ def is_before(mem, mem_f, x, y):
     if i != j:
         return request_of(mem, i) < request_of(mem, j)
     a, b = rank_of(mem, x), rank_of(mem, y)
-    if a >> FLOW_BITS != b >> FLOW_BITS:
-        mem[DOUBT] = 1
+    if a >> FLOW_BITS != b >> FLOW_BITS and pool_of(mem, (x & EVENT) >> 1, i) == pool_of(mem, (y & EVENT) >> 1, j):
+        mem[DOUBT] = 1  # of two pools either may go first: flows of a request do not wait for each other
     return a < b
 
 
@@ -146,7 +146,7 @@ def lower(mem, mem_f, t):
                 recall(mem, mem_f, p, reached(mem, mem_f, p, level))
                 level = mem[row + NEEDED]
                 if now < level and mem_f[fell + level] + 0.5 * keep <= t:  # it is not known exactly
-                    recall(mem, mem_f, p, 1)
+                    recall(mem, mem_f, p, np.int64(1))
                     level = 1
             mem_f[row + DUE] = (t if now >= level else mem_f[fell + level]) + span
         if level > 1:
@@ -260,15 +260,15 @@ def settle(mem, mem_f, sites, sites_f, table, b):
         request = mem[FIRST] + request_of(mem, slot)
         lift(mem, mem_f, slot)
         if mem[HAS_WAYS] == 1:  # take back the times that it has counted
-            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True, -1)
+            why = wander(mem, mem_f, sites, sites_f, table, slot, request, np.int64(TAKE_BACK))
         mem[mem[COLD_AT] + slot * mem[COLD_WORDS] + (v >> 5)] |= 1 << (v & 31)
         if mem[HAS_WAYS] == 1:
-            why = wander(mem, mem_f, sites, sites_f, table, slot, request, True, 1)
+            why = wander(mem, mem_f, sites, sites_f, table, slot, request, np.int64(NEXT_TURN))
             if why != PROVEN:
                 return why
         else:
-            lay(mem, mem_f, sites, sites_f, table, slot, 1, request, True)
-        if not reaches(mem, mem_f, slot, 1):
+            lay(mem, mem_f, sites, sites_f, table, slot, np.int64(1), request, np.int64(NEXT_TURN))
+        if not reaches(mem, mem_f, slot, np.int64(1)):
             return MORE_ROOM
         place_one(mem, mem_f, slot)
 

@@ -46,12 +46,13 @@ def wait_s(code, code_f, c, sites, request, salt, k):
 
 
 @njit(**OPTIONS)
-def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
+def wander(mem, mem_f, sites, sites_f, table, slot, request, turn):
     """Lay one request out; return whether that is proven, or why not.
 
-    The first time count which way it takes; elapsed times each time: `sign` -1 takes back what was counted.
+    `turn` 0: the first time, when it is counted which way it takes; 1: again, some visits being cold; -1: before that,
+    to take back the elapsed times that were counted.
     """
-    stack, flows, one = mem[STACK], mem[STACK] + CALLER_WORDS * DEEPEST, 0 if again else 1
+    stack, flows, one = mem[STACK], mem[STACK] + CALLER_WORDS * DEEPEST, 1 if turn == FIRST_TURN else 0
     tally, answer = mem[TALLY], 2 * mem[VISITS]
     mem[flows], mem[flows + 1], mem[flows + 2] = mem[ENTRY], 0, 2
     mem_f[flows + 3] = mem_f[flows + 4] = mem_f[mem[TIMES] + slot]
@@ -83,7 +84,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
                 way = mem[WAY] + 2 * visit * mem[STRIDE] + slot
                 mem[way], mem[way + mem[STRIDE]] = mem[c + 1], salt
                 mark(mem, mem_f, 2 * visit, slot, t, strand, rank, kind)
-                has_init = again and is_cold(mem, slot, visit)
+                has_init = turn != FIRST_TURN and is_cold(mem, slot, visit)
                 since, extra = t, 0.0
                 if has_init and mem[row + INIT] >= 0:
                     extra = draw(sites, sites_f, table, mem[row + INIT], request, salt)
@@ -221,7 +222,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, again, sign):
             elif op == STAMP:
                 since = t
             elif op == ELAPSED:
-                mem[tally + mem[c + 1]] += sign * np.int64(np.ceil((t - since) * mem_f[c + 7] - 1e-6))
+                mem[tally + mem[c + 1]] += (-1 if turn < 0 else 1) * np.int64(np.ceil((t - since) * mem_f[c + 7] - 1e-6))
             elif op == DESCEND:
                 salt = descended(salt, mem[c + 1])
             elif op == RESET:

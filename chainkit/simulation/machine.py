@@ -22,7 +22,7 @@ BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
 MOST_FRAMES = 1 << 23
 TRACE_ROWS = 200_000
-LEVELS_FROM = 1_000
+LEVELS_FROM = 5_000
 """Requests of a replication from which on the run by levels is tried first."""
 ENGINE = "CHAINKIT_ENGINE"
 """Environment variable with which tests and benchmarks choose "loop" or "levels"; results are the same."""
