@@ -34,9 +34,10 @@ def row_of_functions(count: int = 5, **more: Any) -> ck.Chain:
     return chain
 
 
-def run(engine: str, case: Case, seed: int) -> Tally:
+def run(engine: str, case: Case, seed: int, hops: Mapping[str, Law] | None = None) -> Tally:
     """Run one replication of a case with an engine, if it may."""
-    program = lower.lower(case.chain, case.at, lower.hop_laws(case.options["latency"]), case.load.attributes)
+    hops = case.options["latency"] if hops is None else hops
+    program = lower.lower(case.chain, case.at, lower.hop_laws(hops), case.load.attributes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(machine.ENGINE, engine)
         return machine.replicate(
@@ -45,9 +46,9 @@ def run(engine: str, case: Case, seed: int) -> Tally:
         )  # fmt: skip
 
 
-def assert_same(case: Case, *, seed: int = 1) -> Tally:
+def assert_same(case: Case, *, seed: int = 1, hops: Mapping[str, Law] | None = None) -> Tally:
     """Compare all that both engines count; return what was tried first."""
-    fast, slow = run("levels", case, seed), run("loop", case, seed)
+    fast, slow = run("levels", case, seed, hops), run("loop", case, seed, hops)
     for name in ("ledger", "branches", "samples", "histograms", "kept", "counters"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), name)
     for name in ("live_branches", "slowest", "counted", "first_request", "span_s", "events", "queues"):
@@ -106,6 +107,18 @@ def test_where_everything_meets_in_one_instant_its_order_is_the_same(
     chain = row_of_functions(3, duration=work_s, init=init_s, keep_alive=keep_s)
     assert_by_levels(case_of(chain, Steady(rate_per_s=rate_per_s), 600))
     assert_by_levels(case_of(chain, Steady(rate_per_s=rate_per_s), 600, has_hops=True))
+
+
+@pytest.mark.parametrize("error_rate", [0, 0.1])
+def test_a_run_that_ends_makes_room_for_an_earlier_request_that_comes_by_a_hop_in_that_instant(error_rate: float) -> None:
+    """Each request calls g after 1 s and hands over to it after 0.25 s; g takes 0.25 s: every call meets an end."""
+    chain = chain_of(ck.LambdaFunction("f", duration=0.0, init=0), ck.LambdaFunction("g", duration=0.25, init=0.25))
+    chain.set("g", timeout_s=60, error_rate=error_rate, maximum_retry_attempts=0)
+    chain.connect("f", "g", link="sync")
+    chain.connect("f", "g", link="async")
+    hops = {"sync_invocation": Constant(1.0), "async_invocation": Constant(0.25)}
+
+    assert assert_same(case_of(chain, Steady(rate_per_s=4), 400), hops=hops).engine == "levels"
 
 
 def test_an_overhead_and_a_first_duration_and_measured_hops_are_drawn_the_same() -> None:
