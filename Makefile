@@ -28,13 +28,14 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab doctor test check bench wheelhouse notebooks clean
+.PHONY: help demo lab doctor validate test check bench wheelhouse notebooks clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo        run the first notebook and write its report (start here)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make doctor      say what is missing on this machine, and what to do"
+	@echo "make validate    compare predictions with published and measured figures"
 	@echo "make test        run the tests and the notebooks"
 	@echo "make check       lint, formatting, types, import contracts"
 	@echo "make bench       measure the simulator beside its peers"
@@ -42,7 +43,7 @@ help:
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
-demo lab doctor: $(VENV)/installed
+demo lab doctor validate: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
 test check bench notebooks wheelhouse: $(VENV)/installed-dev

@@ -1,8 +1,9 @@
-"""W1, W2 and W3 on chainkit, through `ck.simulate`; and how long a person waits for a first and for a next result."""
+"""W1, W2 and W3 on chainkit, through `ck.simulate`; a sweep; memory; and how long a person waits for a result."""
 
 import math
 import os
 import statistics
+import sys
 import time
 
 from workloads import W1, W2, W3, arguments, tell
@@ -12,6 +13,11 @@ import chainkit as ck
 REPEATS = 5
 WARM_UP_REQUESTS = 1_000
 SLIDER_REQUESTS = 20_000
+SWEPT = ("f1.memory_mb", "f3.memory_mb", "f5.memory_mb")
+SWEPT_MB = (256, 384, 512, 768, 1024, 1280, 1536, 1769, 2048, 3008)
+SWEEP_REQUESTS = 100_000
+FEW_REQUESTS = 100
+"""Of a design whose simulation takes no time: what is left is what a design takes beyond it."""
 
 
 def w1() -> tuple[ck.Chain, ck.Poisson, dict]:
@@ -67,7 +73,15 @@ def w3() -> tuple[ck.Chain, ck.Poisson, dict]:
     return chain, ck.Poisson(rate_per_s=W3["rate_per_s"]), {"sns_to_sqs": ck.Exponential(mean_s=W3["delivery_s"])}
 
 
-WORKLOADS = {"W1": w1, "W2": w2, "W3": w3}
+def orders() -> tuple[ck.Chain, ck.Poisson, None]:
+    """Return the order chain that comes with chainkit, under the measured latencies."""
+    attributes = {"status": {"charged": 0.97, "declined": 0.03}}
+    return ck.example("orders"), ck.Poisson(rate_per_s=4, attributes=attributes), None
+
+
+WORKLOADS = {"W1": w1, "W2": w2, "W3": w3, "orders": orders}
+TURNED = {"W2": "f3", "orders": "payment"}
+"""The function whose memory the slider moves."""
 
 
 def throughput(workload: str, requests: int, seed: int, replications: int) -> None:
@@ -80,7 +94,8 @@ def throughput(workload: str, requests: int, seed: int, replications: int) -> No
         began = time.perf_counter()
         run = ck.simulate(chain, load, requests=requests, **options)
         took.append(time.perf_counter() - began)
-    tell(requests, statistics.median(took), **figures(workload, run))
+    events = sum(tally.events for tally in run.tallies)
+    tell(requests, statistics.median(took), events=events, **figures(workload, run))
 
 
 def figures(workload: str, run: ck.Run) -> dict[str, float]:
@@ -94,17 +109,51 @@ def figures(workload: str, run: ck.Run) -> dict[str, float]:
     return cold | ({"billed_s": nodes.billed_s.sum() / run.requests} if workload == "W2" else {})
 
 
-def slider(replications: int, seed: int) -> None:
+def slider(workload: str, replications: int, seed: int) -> None:
     """Tell how long a changed design takes to show: from the setting to the table of figures."""
-    chain, load, hops = w2()
+    chain, load, hops = WORKLOADS[workload]()
     took = []
     for k in range(3 + 4 * REPEATS):
         began = time.perf_counter()
-        chain.set("f3", memory_mb=512 + k)
+        chain.set(TURNED[workload], memory_mb=512 + k)
         run = ck.simulate(chain, load, requests=SLIDER_REQUESTS, seed=seed, replications=replications, latency=hops)
         run.summary()
         took.append(time.perf_counter() - began)
     tell(SLIDER_REQUESTS, statistics.median(took[3:]))
+
+
+def sweep(values: int, requests: int, seed: int, threads: int) -> None:
+    """Tell how long values^3 designs of W2 take, one replication each, from the grid to the table."""
+    chain, load, hops = w2()
+    options = {"seed": seed, "replications": 1, "latency": hops, "threads": threads}
+    few = dict.fromkeys(SWEPT, SWEPT_MB[:1])
+    ck.sweep(chain, few, load, requests=WARM_UP_REQUESTS, **options)
+    grid = dict.fromkeys(SWEPT, SWEPT_MB[:values])
+    began = time.perf_counter()
+    table = ck.sweep(chain, grid, load, requests=requests, **options)
+    seconds = time.perf_counter() - began
+    tell(requests * len(table), seconds, designs=len(table), mean_s=float(table["response_mean_s"].mean()))
+
+
+def memory(workload: str, requests: int, seed: int) -> None:
+    """Tell the most memory that a process has taken by the end of a run and its table."""
+    chain, load, hops = WORKLOADS[workload]()
+    began = time.perf_counter()
+    run = ck.simulate(chain, load, requests=requests, seed=seed, replications=os.cpu_count() or 1, latency=hops)
+    run.summary()
+    tell(requests, time.perf_counter() - began, peak_mb=peak_mb())
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has taken, MB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def first(requests: int, seed: int) -> None:
@@ -112,20 +161,28 @@ def first(requests: int, seed: int) -> None:
     began = time.perf_counter()
     chain, load, hops = w2()
     run = ck.simulate(chain, load, requests=requests, seed=seed, latency=hops)
-    run.summary()
+    print(run.summary())
     tell(requests, time.perf_counter() - began)
+    sys.stdout.flush()
 
 
 def main() -> None:
     """Measure what the options say."""
-    options = arguments(measure="throughput", workload="W2", replications=1)
+    options = arguments(measure="throughput", workload="W2", replications=1, values=2)
     replications = options.replications or os.cpu_count() or 1
-    if options.measure == "slider":
-        slider(replications, options.seed)
-    elif options.measure == "first":
-        first(options.requests, options.seed)
-    else:
-        throughput(options.workload, options.requests, options.seed, replications)
+    match options.measure:
+        case "slider":
+            slider(options.workload, replications, options.seed)
+        case "first":
+            first(options.requests, options.seed)
+        case "sweep":
+            sweep(options.values, options.requests, options.seed, threads=2)
+        case "overhead":
+            sweep(options.values, FEW_REQUESTS, options.seed, threads=1)
+        case "memory":
+            memory(options.workload, options.requests, options.seed)
+        case _:
+            throughput(options.workload, options.requests, options.seed, replications)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+import tables
 
 HERE = Path(__file__).parent
 ALL_THREADS = 0
@@ -54,14 +56,106 @@ JOBS = (
     of_chainkit("W3", 200_000, "chainkit", 1),
     of_chainkit("W3", 200_000, "chainkit, all threads", ALL_THREADS),
 )
-FLOORS = {("W1", "SimPy"): 60, ("W1", "SimFaaS"): 170, ("W2", "SimPy"): 25, ("W3", "SimPy"): 30}
-AIMS = {("W1", "SimPy"): 200, ("W1", "SimFaaS"): 550, ("W2", "SimPy"): 150, ("W3", "SimPy"): 120}
-
-WAITS = {
-    "a changed design, 20,000 requests of W2 in 10 replications, to its table (aim: 50 ms)": ("slider", 10),
-    "the same in 1 replication, on one thread": ("slider", 1),
+BOUNDS = {
+    ("W1", "SimPy"): (60, 200),
+    ("W1", "SimFaaS"): (170, 550),
+    ("W2", "SimPy"): (25, 150),
+    ("W3", "SimPy"): (30, 120),
 }
-STARTS = ("a first result, 1,000 requests of W2, from the start of Python", "the same, with nothing compiled yet")
+"""Floor and aim, times faster."""
+
+
+# --- what is no ratio: seconds and megabytes, each measured in a process of its own ---
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What the options say."""
+
+    rounds: int
+    scale: float
+    seed: int
+
+    def chainkit(self, measure: str, *options: str, requests: int = 1, **variables: str) -> dict:
+        """Return what chainkit_runs.py tells."""
+        command = ("--measure", measure, *options)
+        return measured("chainkit_runs.py", *command, requests=requests, seed=self.seed, **variables)
+
+    def scaled(self, requests: int) -> int:
+        """Return a size for this campaign."""
+        return max(1_000, int(requests * self.scale))
+
+    def sweep_s(self) -> float:
+        """Return the seconds of 1,000 designs; a trial sweeps fewer, and reckons in proportion."""
+        values = min(10, max(2, round(10 * self.scale ** (1 / 3))))
+        told = self.chainkit("sweep", "--values", str(values), requests=100_000)
+        return told["seconds"] / told["figures"]["designs"] * 1_000
+
+    def overhead_ms(self) -> float:
+        """Return the milliseconds that a design takes beyond its simulation."""
+        told = self.chainkit("overhead", "--values", "5")
+        return told["seconds"] / told["figures"]["designs"] * 1_000
+
+    def slider_s(self, workload: str, replications: int) -> float:
+        """Return the seconds until a changed design shows its table."""
+        return self.chainkit("slider", "--workload", workload, "--replications", str(replications))["seconds"]
+
+    def import_s(self, statement: str) -> float:
+        """Return the seconds of an import in a process that has just begun."""
+        program = f"import time; began = time.perf_counter(); {statement}; print(time.perf_counter() - began)"
+        return float(output([sys.executable, "-c", program])[-1])
+
+    def first_s(self, *, is_compiled: bool) -> float:
+        """Return the seconds from the start of Python until a table stands on the screen."""
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            variables = {} if is_compiled else {"NUMBA_CACHE_DIR": folder}
+            command = [sys.executable, str(HERE / "chainkit_runs.py"), "--measure", "first", "--requests", "1000"]
+            began = time.perf_counter()
+            with subprocess.Popen(command, env=surroundings(**variables), stdout=subprocess.PIPE, text=True) as shown:
+                for line in shown.stdout:
+                    if line.startswith("{"):
+                        return time.perf_counter() - began
+        raise SystemExit("chainkit_runs.py --measure first showed no table")
+
+    def peak_mb(self, workload: str, requests: int) -> float:
+        """Return the most memory that a run took."""
+        told = self.chainkit("memory", "--workload", workload, requests=self.scaled(requests))
+        return told["figures"]["peak_mb"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that is beside no peer's."""
+
+    what: str
+    unit: str
+    measure: Callable[[Campaign], float]
+    floor: str = ""
+    aim: str = ""
+
+
+FIGURES = (
+    Figure("a sweep: 1,000 designs x 100,000 requests of W2, two threads", "s", Campaign.sweep_s, "25", "3"),
+    Figure("what a design of a sweep takes beyond its simulation", "ms", Campaign.overhead_ms),
+    Figure(
+        "a changed design of the order chain, 20,000 requests in 10 replications, to its table", "s",
+        lambda run: run.slider_s("orders", 10), "0.05",
+    ),
+    Figure("the same of W2", "s", lambda run: run.slider_s("W2", 10), aim="0.05"),
+    Figure("the same of W2 in 1 replication, on one thread", "s", lambda run: run.slider_s("W2", 1)),
+    Figure("import chainkit", "s", lambda run: run.import_s("import chainkit"), "0.3"),
+    Figure(
+        "from chainkit import Chain, LambdaFunction, Poisson", "s",
+        lambda run: run.import_s("from chainkit import Chain, LambdaFunction, Poisson"), "0.3",
+    ),
+    Figure(
+        "a first result, 1,000 requests of W2, from the start of Python to its table", "s",
+        lambda run: run.first_s(is_compiled=True), "1",
+    ),
+    Figure("the same, with nothing compiled yet", "s", lambda run: run.first_s(is_compiled=False)),
+    Figure("most memory of 1,000,000 requests of W1", "MB", lambda run: run.peak_mb("W1", 1_000_000)),
+    Figure("most memory of 100,000,000 requests of W1", "MB", lambda run: run.peak_mb("W1", 100_000_000), "the same"),
+)  # fmt: skip
 
 
 def main() -> None:
@@ -70,23 +164,37 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
     parser.add_argument("--scale", type=float, default=1.0, help="share of each size, for a quick trial")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="store the tables in bench/RESULTS.md")
     options = parser.parse_args()
+    campaign = Campaign(options.rounds, options.scale, options.seed)
     missing = {job.needs for job in JOBS if job.needs and find_spec(job.needs) is None}
     jobs = [job for job in JOBS if job.needs not in missing]
-    found: dict[Job, list[dict]] = {job: [] for job in jobs}
+    found: dict[tuple[str, str], list[dict]] = {(job.workload, job.engine): [] for job in jobs}
+    others: dict[Figure, list[float]] = {figure: [] for figure in FIGURES}
     for number in range(options.rounds):
         for job in turned(jobs, number):
-            requests = max(1_000, int(job.requests * options.scale))
             said(f"round {number + 1} of {options.rounds}: {job.workload} on {job.engine}")
-            found[job].append(measured(job.script, *job.options, requests=requests, seed=options.seed))
-    waits = waited(options.rounds, options.seed)
+            requests = campaign.scaled(job.requests)
+            told = measured(job.script, *job.options, requests=requests, seed=options.seed)
+            found[job.workload, job.engine].append(told)
+        for figure in FIGURES:
+            said(f"round {number + 1} of {options.rounds}: {figure.what}")
+            others[figure].append(figure.measure(campaign))
     said("")
-    print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, {options.rounds} rounds, medians")
-    for name in sorted(missing):
-        print(f"skipped: {name} is not installed; `pip install {name}` to measure it")
-    print("\n" + "\n".join(table(speeds(found))))
-    print("\n" + "\n".join(table(ratios(found))))
-    print("\n" + "\n".join(table(waits)))
+    parts = [tables.setting(options.rounds, options.scale)]
+    parts += [f"Skipped: {name} is not installed; `pip install {name}` to measure it." for name in sorted(missing)]
+    parts += map(tables.table, (tables.ratios(found, BOUNDS), figures(others), tables.speeds(found)))
+    print("\n\n".join(parts))
+    if options.write:
+        print(f"\nwritten: {tables.write(parts)}")
+
+
+def figures(found: dict[Figure, list[float]]) -> Iterator[Sequence[str]]:
+    """Yield the figures that are beside no peer's: rows of a table."""
+    yield "what", "measured", "floor", "aim", "max/min"
+    for figure, values in found.items():
+        bounds = (f"{each} {figure.unit}" if each[:1].isdigit() else each for each in (figure.floor, figure.aim))
+        yield figure.what, f"{statistics.median(values):.3g} {figure.unit}", *bounds, tables.spread(values)
 
 
 def turned(jobs: Sequence[Job], number: int) -> Sequence[Job]:
@@ -98,78 +206,20 @@ def turned(jobs: Sequence[Job], number: int) -> Sequence[Job]:
 def measured(script: str, *options: str, requests: int, seed: int, **variables: str) -> dict:
     """Return what a script tells, run in a process of its own."""
     command = [sys.executable, str(HERE / script), "--requests", str(requests), "--seed", str(seed), *options]
-    # Without its .pyc files, numba takes a second more at every start.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(command, env=environment | variables, capture_output=True, text=True, check=False)
+    return json.loads(output(command, **variables)[-1])
+
+
+def output(command: Sequence[str], **variables: str) -> list[str]:
+    """Return the lines that a process prints."""
+    done = subprocess.run(command, env=surroundings(**variables), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{script} {' '.join(options)} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return done.stdout.splitlines()
 
 
-def waited(rounds: int, seed: int) -> Iterator[Sequence[str]]:
-    """Return how long a person waits: rows of a table."""
-    rows = [("how long a person waits for ...", "s", "max/min")]
-    for what, (measure, replications) in WAITS.items():
-        said(what)
-        options = ("--measure", measure, "--replications", str(replications))
-        seconds = [measured("chainkit_runs.py", *options, requests=1, seed=seed)["seconds"] for _ in range(rounds)]
-        rows.append(row_of(what, seconds))
-    for what in STARTS:
-        said(what)
-        rows.append(row_of(what, [started(seed, is_compiled=what == STARTS[0]) for _ in range(rounds)]))
-    return iter(rows)
-
-
-def started(seed: int, *, is_compiled: bool) -> float:
-    """Return the seconds from the start of a process to its figures and its end."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        variables = {} if is_compiled else {"NUMBA_CACHE_DIR": folder}
-        began = time.perf_counter()
-        measured("chainkit_runs.py", "--measure", "first", requests=1_000, seed=seed, **variables)
-        return time.perf_counter() - began
-
-
-def row_of(what: str, seconds: Sequence[float]) -> tuple[str, str, str]:
-    """Return a row of the last table."""
-    return what, f"{statistics.median(seconds):.3f}", f"{max(seconds) / min(seconds):.2f}"
-
-
-def median_per_s(rounds: Sequence[Mapping]) -> float:
-    """Return the median requests per second."""
-    return statistics.median(each["per_s"] for each in rounds)
-
-
-def speeds(found: Mapping[Job, Sequence[Mapping]]) -> Iterator[Sequence[str]]:
-    """Yield requests per second by workload and engine, and figures that show that the same was simulated."""
-    yield "workload", "engine", "requests", "requests/s", "max/min", "figures"
-    for job, rounds in found.items():
-        rates = [each["per_s"] for each in rounds]
-        figures = " ".join(f"{name}={value:.4g}" for name, value in rounds[0]["figures"].items())
-        spread = f"{max(rates) / min(rates):.2f}"
-        yield (
-            job.workload, job.engine, f"{rounds[0]['requests']:,}", f"{median_per_s(rounds):,.0f}", spread, figures
-        )  # fmt: skip
-
-
-def ratios(found: Mapping[Job, Sequence[Mapping]]) -> Iterator[Sequence[str]]:
-    """Yield how many times faster chainkit is than each peer, on one thread and on all."""
-    yield "workload", "against", "one thread", "floor", "aim", "all threads"
-    per_s = {(job.workload, job.engine): median_per_s(rounds) for job, rounds in found.items()}
-    for (workload, engine), rate in per_s.items():
-        if not engine.startswith("chainkit"):
-            one, all_threads = (per_s[workload, own] / rate for own in ("chainkit", "chainkit, all threads"))
-            bounds = [f"{kind[workload, engine]}x" if (workload, engine) in kind else "" for kind in (FLOORS, AIMS)]
-            yield workload, engine, f"{one:.0f}x", *bounds, f"{all_threads:.0f}x"
-
-
-def table(rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as a Markdown table whose columns line up."""
-    cells = [*rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for k, row in enumerate(cells):
-        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        if k == 0:
-            yield "| " + " | ".join("-" * width for width in widths) + " |"
+def surroundings(**variables: str) -> dict[str, str]:
+    """Return this process's variables; without its .pyc files, numba would take a second more at every start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | variables
 
 
 def said(text: str) -> None:

@@ -21,10 +21,15 @@ Retry, sdk_retry,      wiring.py
 CircuitBreaker
 ProvisionedScaling,    readiness.py
 Warmer
-Poisson, Steady        simulation/loads.py
+Poisson, Steady,       simulation/loads.py
+ClosedLoop
+Ramp, Spike, Calendar  simulation/rates.py
+Bursts                 simulation/bursts.py
+Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
@@ -32,6 +37,9 @@ deploy, Stack          deployment/stack.py
 variants               rewiring.py
 compare, Comparison,   comparison.py
 beside
+calibrate,             calibration/calibrate.py
+Calibration
+sweep                  sweeps.py
 plot                   figures.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
@@ -49,6 +57,8 @@ DeployError
 from importlib import import_module
 from typing import Any
 
+from chainkit.loading import undisturbed
+
 _HOMES = {
     "chain": ("Chain", "load", "example"),
     "services.lambda_function": ("LambdaFunction",),
@@ -61,15 +71,21 @@ _HOMES = {
         "Mixture"),
     "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
     "readiness": ("ProvisionedScaling", "Warmer"),
-    "simulation.loads": ("Poisson", "Steady"),
+    "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
+    "simulation.rates": ("Ramp", "Spike", "Calendar"),
+    "simulation.bursts": ("Bursts",),
+    "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
     "comparison": ("compare", "Comparison", "beside"),
+    "calibration.calibrate": ("calibrate", "Calibration"),
+    "sweeps": ("sweep",),
     "figures": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
@@ -88,7 +104,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
     if name not in _FILE:
         raise AttributeError(f"module 'chainkit' has no attribute {name!r}")
-    value = getattr(import_module(f"chainkit.{_FILE[name]}"), name)
+    with undisturbed():
+        value = getattr(import_module(f"chainkit.{_FILE[name]}"), name)
     globals()[name] = value
     return value
 

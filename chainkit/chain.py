@@ -4,11 +4,9 @@ Services and links are frozen; the chain is not. `chain.graph` is a networkx Mul
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import chainkit.services  # noqa: F401 - fills the registry, from which design files are read
 from chainkit import data, designfile
@@ -17,6 +15,9 @@ from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringE
 from chainkit.problems import problems
 from chainkit.service import Service, from_plain
 from chainkit.wiring import Link, Task, make
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 S = TypeVar("S", bound=Service)
 
@@ -78,6 +79,8 @@ class Chain:
     def graph(self) -> "nx.MultiDiGraph[str]":
         """The chain as a read-only networkx graph: node["service"], edge["link"], edge["kind"], edge key = link id."""
         if self._graph is None:
+            import networkx as nx
+
             graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
             for name, service in self._services.items():
                 graph.add_node(name, service=service)
@@ -261,6 +264,11 @@ class Chain:
     def order_links(self, place: Callable[[str], Any]) -> None:
         """Sort the links by what `place` gives for their ids: their order is part of the draws of a run."""
         self._links = {key: self._links[key] for key in sorted(self._links, key=place)}
+        self._graph = None
+
+    def name_links(self, ids: Iterable[str]) -> None:
+        """Give the links other ids, in their order: a run's draws go by them."""
+        self._links = dict(zip(ids, self._links.values(), strict=True))
         self._graph = None
 
     def copy(self, name: str | None = None) -> Self:

@@ -110,6 +110,23 @@ def _doctor(rest: Arguments) -> int:
     return 1 if any(row.light == "red" for row in rows) else 0
 
 
+def _validate(rest: Arguments) -> int:
+    """Print the accuracy table; the exit code is 1 if a figure is further from the published one than allowed."""
+    parser = argparse.ArgumentParser(prog="chainkit validate", description=_WORDS["validate"].help.capitalize() + ".")
+    parser.add_argument("--only", action="append", default=[], metavar="CASE", help="a case, such as V10; repeatable")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work, for a first look")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table as a document, too")
+    given = parser.parse_args(rest)
+
+    from chainkit.validation import accuracy, document
+
+    table = accuracy.validate(given.only, quick=given.quick)
+    print(table)
+    if given.write is not None:
+        given.write.write_text(document.as_markdown(table), encoding="utf-8")
+    return 1 if table.counts["fail"] else 0
+
+
 def _notebooks_folder() -> Path:
     beside = _CHECKOUT / "notebooks"
     return beside if doctor.is_checkout() else _PACKAGE / "_notebooks"
@@ -208,6 +225,9 @@ _WORDS = {
     "demo": _Word(_demo, "run the first notebook and write its report"),
     "lab": _Word(_lab, "open the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"),
     "doctor": _Word(_doctor, "say what is there, what is missing and what to do"),
+    "validate": _Word(
+        _validate, "compare predictions with published and measured figures", takes="chainkit validate --help"
+    ),
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types and import contracts"),
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),

@@ -96,8 +96,8 @@ def latency() -> dict[str, Any]:
 
     Returns
     -------
-    `hops` by name, `init` and `restore` by runtime, `first_run`, `per_mb`, `keep_alive` and `cpu`; a law is in the
-    plain form of design files, in seconds.
+    `hops` by name, `init` and `restore` by runtime, `first_run`, `warm_run`, `per_mb`, `keep_alive` and `cpu`; a law
+    is in the plain form of design files, in seconds.
 
     Examples
     --------
@@ -120,3 +120,18 @@ def quotas() -> dict[str, Any]:
     1000
     """
     return dict(_parsed("quotas.json"))
+
+
+def validation(name: str) -> Any:
+    """Return figures that predictions are compared with. Shared by all callers: read them, do not change them.
+
+    Parameters
+    ----------
+    name : of a file in `data/validation/`, without its ending
+
+    Examples
+    --------
+    >>> validation("memory")["measured_memory_mb"]
+    1792
+    """
+    return _parsed("validation", f"{name}.json")

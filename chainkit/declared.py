@@ -4,8 +4,12 @@
 `ConfigError`. Services and links are both made with it.
 """
 
+import ast
 import dataclasses
 import functools
+import inspect
+import textwrap
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypeVar, cast, dataclass_transform, get_args, get_origin
 
@@ -18,7 +22,11 @@ from chainkit.units import number_meant, unit_of
 T = TypeVar("T")
 IDENTITY = ("name", "source", "target")
 """What says which service or link it is; every other field is a setting."""
-_CONFIG = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
+# The text under each field is read when it is asked for (`_texts`): pydantic's use_attribute_docstrings reads the
+# source of every service and link at import, which takes longer than importing pydantic, networkx and numpy.
+_CONFIG = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+_classes: dict[str, type] = {}
+"""Every declared class by name, which is also its name in a JSON Schema."""
 
 
 class Setting(NamedTuple):
@@ -58,6 +66,7 @@ def declared(cls: type[T]) -> type[T]:
             raise _refusal(built, args, given, error) from None
 
     built.__init__ = __init__
+    _classes[built.__name__] = built
     return cast("type[T]", built)
 
 
@@ -75,7 +84,7 @@ def settings(cls: Any) -> tuple[Setting, ...]:
 
 
 def _setting(cls: type, name: str, field: Any) -> Setting:
-    """Read one of pydantic's fields; it keeps the text under a field only in the class that writes it."""
+    """Read one of pydantic's fields."""
     limits = {
         key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)
     }
@@ -94,16 +103,26 @@ def _setting(cls: type, name: str, field: Any) -> Setting:
         choices,
         unit_of(name),
         str(extra.get("source", "")),
-        next((each.description.strip() for each in _lineage(cls, name) if each.description), ""),
+        _texts(cls).get(name, ""),
         field.is_required(),
         "gt" in limits,
     )
 
 
-def _lineage(cls: type, name: str) -> list[Any]:
-    """Return pydantic's field of that name in a class and in those it inherits it from."""
-    inherited = (vars(each).get("__pydantic_fields__", {}) for each in cls.__mro__)
-    return [fields[name] for fields in inherited if name in fields]
+@functools.cache
+def _texts(cls: type) -> dict[str, str]:
+    """Return the text under each field of a declared class, those that it inherits included."""
+    texts = {name: text for base in reversed(cls.__bases__) for name, text in _texts(base).items()}
+    if "__pydantic_fields__" in vars(cls):
+        try:
+            (written,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError):  # typed at a prompt: no source is kept
+            return texts
+        for field, text in pairwise(written.body if isinstance(written, ast.ClassDef) else ()):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    texts[name] = inspect.cleandoc(words)
+    return texts
 
 
 def changed(thing: T, **changes: Any) -> T:
@@ -145,8 +164,14 @@ def _plain(value: Any) -> Any:
 
 
 def schema(cls: type) -> dict[str, Any]:
-    """Return the JSON Schema of a declared class's settings."""
-    return TypeAdapter(cls).json_schema()
+    """Return the JSON Schema of a declared class's settings, with the text under each field that it adds itself."""
+    made = TypeAdapter(cls).json_schema()
+    for name, part in {cls.__name__: made, **made.get("$defs", {})}.items():
+        if name in _classes:
+            texts, properties = _texts(_classes[name]), part["properties"]
+            for field in inspect.get_annotations(_classes[name]).keys() & properties.keys() & texts.keys():
+                properties[field] = dict(sorted({**properties[field], "description": texts[field]}.items()))
+    return made
 
 
 def _refusal(cls: type, args: tuple[Any, ...], given: dict[str, Any], error: ValidationError) -> ConfigError:

@@ -60,7 +60,7 @@ class LogNormal(Law):
         """
         return cls(mu=mu, sigma=sigma, shift_s=shift_s)
 
-    def standard(self) -> Standard:  # noqa: D102
+    def _as_standard(self) -> Standard:
         return Standard(LogNormal(mu=0.0, sigma=rounded(self._sigma())), *self._place())
 
     def _place(self) -> tuple[float, float]:
@@ -172,9 +172,7 @@ class Uniform(Law):
 
 @dataclass(frozen=True, repr=False)
 class Geometric(Law):
-    """Whole steps until a first success: after each step a `fraction` of what is left ends.
-
-    AWS evicted idle environments so in January 2020: a fleet halved every 380 s (data/latency.json).
+    """Whole steps: after each, a `fraction` of what is left ends; so AWS evicted fleets in January 2020, 380 s a step.
 
     >>> Geometric(step_s=380, fraction=0.5).ppf(np.array([0.4, 0.6, 0.8]))
     array([ 380.,  760., 1140.])

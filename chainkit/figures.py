@@ -1,4 +1,4 @@
-"""`plot`: one picture of a chain, a trace, a run, a bill or a comparison. The only home of matplotlib.
+"""`plot`: one picture of a chain, a trace, a run, a bill, a comparison or a load. The only home of matplotlib.
 
 A figure says nothing by colour alone: bars carry hatches, points shapes, and all of them words and numbers. It takes no
 setting from matplotlib's global ones that it cannot do without, and leaves pyplot alone: a figure shows itself.
@@ -19,25 +19,16 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from chainkit.billing.bill import Bill
+from chainkit.calibration.calibrate import Calibration
+from chainkit.calibration.drawing import lines
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ConfigError
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
-from chainkit.pictures import (
-    BAND,
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    PAPER,
-    VERMILION,
-    Card,
-    Picture,
-    Wire,
-    picture,
-)  # fmt: skip
+from chainkit.pictures import BAND, BLUE, GREEN, GREY, INK, PAPER, VERMILION, Card, Picture, Wire, picture
 from chainkit.records import Span, Trace
 from chainkit.rewiring import Variant
+from chainkit.simulation.loads import Load
 from chainkit.simulation.run import FRACTIONS, Run
 from chainkit.units import seconds, usd
 
@@ -51,6 +42,7 @@ WIDTH = 10.0
 """Of a figure, inches."""
 MOST_LINES = 16
 """Of a bill; what is smaller shares one bar."""
+_TIME_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Drawing(Figure):
@@ -76,19 +68,21 @@ def plot(thing: Any, ax: Axes) -> Axes: ...
 
 
 def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
-    """Return a picture of a chain, trace, run, bill or comparison.
+    """Return a picture of a chain, trace, run, bill, calibration, comparison or load.
 
     =============  ===========================================================================================
     chain          cards and links; thick: the caller waits, dashed vermilion: what was given up
     trace          waterfall: a bar per hop, wait and attempt, in seconds since the request entered
     run            percentiles of response and completion with their 95 % intervals
     bill           dollars of the month, line by line, in the order of the services
+    calibration    measured quantiles as points, the laws made of them as lines
     comparison     percentiles of every chain, and beside them dollars a month (not drawn into a given `ax`)
+    load           requests per second over time: a sample in steps, and what is expected in the mean
     =============  ===========================================================================================
 
     Parameters
     ----------
-    thing : Chain, Variant, Trace, Run, Bill or Comparison
+    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison or Load
     ax : matplotlib axes to draw into; None: a figure of its own
 
     Returns
@@ -421,6 +415,28 @@ def _draw_comparison_bills(ax: Axes, comparison: Comparison) -> None:
     ax.tick_params(axis="y", labelleft=False)
 
 
+def _draw_calibration(ax: Axes, cal: Calibration) -> None:
+    """Draw how many runs took at most so long: points are measured, lines are laws."""
+    for x_s, y, look in lines(cal):
+        ax.plot(x_s, y, **look)
+    _scale_times(ax, [float(time_s) for x_s, *_ in lines(cal) for time_s in x_s])
+    _dress(ax, "Measured times and their laws", "time; upwards: share of runs that took at most so long")
+    _legend(ax)
+
+
+# --- traffic ---
+
+
+def _draw_load(ax: Axes, load: Load) -> None:
+    """Draw the rate as it is expected, and the counts of a sample."""
+    seen = load.seen()
+    unit_s, unit = next((each for each in _TIME_UNITS if seen.edges_s[-1] >= 3 * each[0]), _TIME_UNITS[-1])
+    ax.stairs(seen.sample_per_s, seen.edges_s / unit_s, fill=True, color=PALE, label="a sample")
+    ax.stairs(seen.expected_per_s, seen.edges_s / unit_s, color=BLUE, linewidth=1.8, label="expected")
+    _dress(ax, f"{type(load).__name__}: {load.rate_per_s:.4g} requests per second in the long run", unit)
+    _legend(ax)
+
+
 # --- what all share ---
 
 
@@ -475,7 +491,9 @@ _FIGURES: Mapping[type, _Figure] = {
     Trace: _Figure(_draw_trace, _rows(lambda trace: len(_spans(trace)))),
     Run: _Figure(_draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
+    Calibration: _Figure(_draw_calibration, lambda _: (WIDTH, 5.0)),
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills
     ),
+    Load: _Figure(_draw_load, lambda _: (WIDTH, 3.6)),
 }

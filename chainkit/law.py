@@ -7,7 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, cast
 
 import numpy as np
@@ -113,6 +113,10 @@ class Law(ABC):
         >>> Exponential(mean_s=0.5, shift_s=0.25).standard()
         Standard(key=Exponential(mean_s=1.0), scale=0.25, shift=0.25)
         """
+        return _standard(self)
+
+    def _as_standard(self) -> "Standard":
+        """Return the standard form of a law whose mean is its scale."""
         shift = self._place()[1]
         scale = self.mean_s - shift if self.mean_s - shift > 1e-300 else 1.0  # 0, or too small to divide by
         unshifted = (
@@ -205,6 +209,12 @@ class Standard(NamedTuple):
     """Above 0."""
     shift: float
     """0 or more, seconds."""
+
+
+@lru_cache(maxsize=1024)
+def _standard(law: Law) -> Standard:
+    """Return a law's standard form: a sweep asks for those of the same few laws again and again."""
+    return law._as_standard()
 
 
 def real(

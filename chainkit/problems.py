@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-
-import networkx as nx
+from graphlib import CycleError, TopologicalSorter
 
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
 from chainkit.service import NAME, Service
@@ -102,10 +101,26 @@ def _single_problems(_name: str, services: Mapping[str, Service], links: Mapping
 
 def _cycle_problems(_name: str, services: Mapping[str, Service], links: Mapping[str, Link]) -> list[ChainkitError]:
     """Return the cycles of synchronous calls that no request can leave, each from its first service on."""
-    waits: nx.DiGraph[str] = nx.DiGraph()
-    for link in links.values():
-        if isinstance(link, Caller) and link.kind == "sync" and link.probability == 1:
-            waits.add_edge(link.source, link.target)
+    calls = [
+        (link.source, link.target)
+        for link in links.values()
+        if isinstance(link, Caller) and link.kind == "sync" and link.probability == 1
+    ]
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for source, target in calls:
+        order.add(source, target)
+    try:
+        order.prepare()
+    except CycleError:
+        return _circles(services, calls)
+    return []
+
+
+def _circles(services: Mapping[str, Service], calls: list[tuple[str, str]]) -> list[ChainkitError]:
+    """Return the cycles among calls of which some are in one."""
+    import networkx as nx
+
+    waits = nx.DiGraph(calls)
     place = {name: k for k, name in enumerate(services)}
     cycles = []
     for knot in nx.strongly_connected_components(waits):  # one circle each: a dense graph has more than can be told

@@ -94,6 +94,8 @@ class Pool:
     """An init beyond this is cut there and runs again inside the invocation; None: no limit."""
     provisioned: Provisioned | None = None
     pings: Pings | None = None
+    stops_recursion: bool = True
+    """Whether a chain of events that leads here again and again is stopped."""
     is_idempotent: bool = False
     """Whether a repeated run for one request has no further effect."""
     event_retries: int = 2
@@ -123,6 +125,9 @@ class Buffer:
 @dataclass(frozen=True, kw_only=True)
 class FanOut:
     """Gives each message to every outgoing link whose filter lets it pass, and keeps nothing."""
+
+    quota: str = ""
+    """Which of the account's quotas its messages and deliveries count against."""
 
 
 @dataclass(frozen=True, kw_only=True)

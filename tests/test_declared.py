@@ -31,6 +31,22 @@ def refusal(cls, *args, **given):
 # --- what a field tells ---
 
 
+def test_the_text_of_a_field_is_the_one_of_the_class_that_writes_it():
+    assert {cls.__name__: setting(cls, "message_bytes").text for cls in LINKS if issubclass(cls, Caller)} == {
+        cls.__name__: setting(Caller, "message_bytes").text for cls in LINKS if issubclass(cls, Caller)
+    }
+    assert setting(Caller, "message_bytes").text == "Size of each, bytes."
+
+
+def test_a_class_typed_at_a_prompt_has_no_texts_and_the_same_refusals():
+    names = {"declared": declared, "Field": Field}
+    exec('class Typed:\n    size_mb: int = Field(default=1, ge=1)\n    """Size, MB."""\n', names)
+    typed = declared(names["Typed"])
+
+    assert setting(typed, "size_mb").text == ""
+    assert refusal(typed, size_mb=0)[0] == "Typed: size_mb=0 is outside 1 MB or more"
+
+
 def test_a_setting_tells_range_unit_source_and_text():
     memory = setting(LambdaFunction, "memory_mb")
 

@@ -132,6 +132,39 @@ def test_the_small_lines_of_a_long_bill_share_a_bar(bill):
     assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(long.total_usd)
 
 
+@pytest.mark.parametrize(
+    "load",
+    [
+        ck.Poisson(rate_per_s=400),
+        ck.Ramp(start_per_s=0, end_per_s=8, duration_s=600),
+        ck.Calendar(hours_per_s=[1] * 24),
+        ck.Bursts(phases=[(2, 90), (50, 10)]),
+        ck.Replay.per_minute([30, 0, 600]),
+        ck.Replay.times([0, 0]),
+    ],
+    ids=lambda load: type(load).__name__,
+)
+def test_a_load_shows_a_sample_and_what_is_expected(load):
+    (axes,) = ck.plot(load).axes
+    sample, expected = (patch.get_data() for patch in axes.patches)
+
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a sample", "expected"]
+    widths_s = load.seen_s / 200
+    assert expected.values.sum() * widths_s == pytest.approx(load.expected_requests(load.seen_s), rel=1e-6, abs=2)
+    assert sample.values.sum() == pytest.approx(expected.values.sum(), rel=0.5, abs=3 / widths_s)
+
+
+def test_of_very_much_traffic_only_what_is_expected_is_drawn():
+    (axes,) = ck.plot(ck.Calendar(hours_per_s=[1_000] * 24)).axes
+
+    assert [patch.get_data().values.max() for patch in axes.patches] == pytest.approx([0, 1_000])
+
+
+def test_a_closed_loop_has_no_figure_because_it_waits_for_answers():
+    with pytest.raises(ck.SimulationError, match="waits for the answer"):
+        ck.plot(ck.ClosedLoop(users=5, think=0))
+
+
 def test_a_comparison_shows_times_beside_dollars(comparison):
     times, dollars = ck.plot(comparison).axes
 

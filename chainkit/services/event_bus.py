@@ -34,7 +34,7 @@ class EventBus(Service):
 
     def behaviour(self) -> FanOut:
         """Return the fan-out."""
-        return FanOut()
+        return FanOut(quota="eventbridge")
 
     def meters(self) -> tuple[Meter, ...]:
         """Return custom events; [3]."""

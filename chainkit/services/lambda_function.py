@@ -10,6 +10,7 @@ Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
          [6] CreateFunction: names of variables, handlers (API model in botocore, 2026)
          [7] Provisioned concurrency and Application Auto Scaling: AWS agent toolkit, concurrency.md (2026); AWS Lambda
              Developer Guide, provisioned-concurrency (2023)
+         [9] Recursive loops: docs.aws.amazon.com lambda invocation-recursion (2024); boto/boto3#3899: the 16th call
          [8] SnapStart: AWS agent toolkit, lambda.md (2026); restore times measured 2024 (data/latency.json)
 Checked  2026-11-23
 """
@@ -113,6 +114,8 @@ class LambdaFunction(Service):
     """Pings on a timer that keep environments warm; None: none."""
     service_error_rate: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Chance that Lambda itself answers an attempt to invoke with a 5xx error: nothing runs, nothing is billed."""
+    recursive_loop: Literal["Terminate", "Allow"] = "Terminate"
+    """Whether Lambda stops a chain of events that comes back here again and again, at about the 16th run; [9]."""
     idempotent: bool = False
     """Whether running again for the same request changes nothing."""
     runtime: Runtime = "python3.12"
@@ -159,6 +162,7 @@ class LambdaFunction(Service):
             init_limit_s=None if self.snap_start else float(data.quotas()["lambda"]["init_timeout"]["value"]),
             provisioned=self._provisioned(),
             pings=self.warmer.pings() if self.warmer is not None else None,
+            stops_recursion=self.recursive_loop == "Terminate",
             is_idempotent=self.idempotent,
             event_retries=self.maximum_retry_attempts,
             event_age_s=float(self.maximum_event_age_s),

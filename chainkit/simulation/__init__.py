@@ -2,14 +2,21 @@
 
 ===================  ============================================================================================
 draws.py             draws that belong to the request, and the tables that they go through
-loads.py             when requests arrive
+loads.py             when requests arrive: what a load is, and those of one rate
+rates.py             loads whose rate changes by plan: ramp, spike, calendar
+bursts.py            loads whose rate changes at random
+replay.py            traces; trace_files.py reads them
 lower.py             chain -> program: where requests enter, pools, buffers, fan-outs
+lower_links.py       what every node needs: rows of pools and buffers, places, hops, quotas
 lower_calls.py       what a node's code does: steps, calls, hand-overs, filters
 lower_states.py      the states of a state machine
 assembler.py         rows with labels, sites, tables, counters
 kernel.py            the event loop, compiled
-primitives.py        the memory it works on: frames, pools, buffers, heap, histograms
-machine.py           gives the kernel memory and arrivals, reads what it counted
+primitives.py        what it works on: the layout of frames, pools and buffers, draws, heap, histograms
+stations.py          what it asks on its way: idle environments, quotas, circuit breakers
+memory.py            the memory of one replication, how it grows, what it counted
+keepers.py           what tends pools by the clock: provisioned environments, warmers
+machine.py           one replication: gives the kernel its arrivals
 run.py               `simulate` and `Run`: what users see
 stories.py           one request's rows -> a trace
 ===================  ============================================================================================

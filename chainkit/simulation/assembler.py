@@ -1,5 +1,6 @@
 """An assembler for the virtual machine: rows with labels, sites with shared tables, pools, buffers and counters."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,14 @@ import numpy.typing as npt
 
 from chainkit.distributions import Constant
 from chainkit.law import Law
+from chainkit.records import Pool
 from chainkit.simulation import draws
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+POOL_WORDS = 64
+"""Words of a pool's row; the layout stands in primitives.py."""
 FIRST_COUNTER = 40
 """Counters of nodes begin here among a run's integers."""
 
@@ -37,6 +41,12 @@ class Program:
     """Row -> (node, link id) for traces."""
     account_limit: int
     nobody_waits: bool
+    request_quota: float = math.inf
+    """Invocations per second that the account takes."""
+    most_in_flight: int = 1 << 40
+    """Messages that a buffer hides at once."""
+    keepers: tuple[tuple[str, Pool], ...] = ()
+    """Pools with provisioned environments or pings, which are tended at instants."""
     """True where requests enter at a queue, topic or bus."""
 
     def keyed_sites(self, seed: int, replication: int) -> IntArray:
@@ -84,22 +94,22 @@ class Assembler:
         key = (node if node is not None else self.node, name)
         return self.counters.setdefault(key, FIRST_COUNTER + len(self.counters))
 
-    def law(self, name: str, law: Law | None) -> int:
-        """Return the site that draws from a law, or -1 for none; laws of one shape share a table."""
+    def law(self, name: str, law: Law | None, more_s: float = 0.0) -> int:
+        """Return the site that draws from a law and `more_s`, or -1 for none; laws of one shape share a table."""
         if law is None:
             return -1
-        key = (name, law)
+        key = (name, law, more_s)
         if key in self._sites:
             return self._sites[key]
         row = np.zeros(8, np.int64)
         if isinstance(law, Constant):
-            row.view(np.float64)[7] = law.value_s
+            row.view(np.float64)[7] = law.value_s + more_s
         else:
             unit = law.standard()
             at, rows = self._table(unit.key)
             row[0] = 1 if rows.shape[2] == draws.SMOOTH else 2
             row[2] = at
-            row.view(np.float64)[6:8] = unit.scale, unit.shift
+            row.view(np.float64)[6:8] = unit.scale, unit.shift + more_s
         return self._add(key, name, row)
 
     def chance(self, name: str, p: float) -> int:
@@ -151,7 +161,7 @@ class Assembler:
             site_names=tuple(self._site_names),
             site_rows=np.array(self._site_rows),
             table=table,
-            pools=np.concatenate([*pools, np.zeros(32, np.int64)]),
+            pools=np.concatenate([*pools, np.zeros(POOL_WORDS, np.int64)]),
             queues=np.concatenate([*queues, np.zeros(32, np.int64)]),
             counters=dict(self.counters),
             labels=dict(self.labels),
@@ -166,8 +176,9 @@ _TABLES: dict[Law, FloatArray] = {}
 
 def _table_of(shape: Law) -> FloatArray:
     """Return the table of a shape, made once."""
-    if shape not in _TABLES:
+    rows = _TABLES.get(shape)
+    if rows is None:
         if len(_TABLES) > 256:
-            _TABLES.clear()
-        _TABLES[shape] = draws.unit_table(shape)
-    return _TABLES[shape]
+            _TABLES.clear()  # another thread may look at this moment: it keeps the rows that it got
+        rows = _TABLES[shape] = draws.unit_table(shape)
+    return rows

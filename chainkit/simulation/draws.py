@@ -6,7 +6,9 @@ on threads, the same order costs the same in every variant, and any request can 
 Sites (name and purpose)
 ------------------------
 =============================  =======================================================================================
-``arrivals``                   gap before request i; visit 0
+``arrivals``                   gap before request i, or its place within the minute of a trace; visit 0
+``arrivals.sojourn``           length of the n-th stay in a phase of bursts; n stands for the request, visit 0
+``arrivals.phase``             which phase the n-th stay is in; likewise
 ``attribute:<name>``           the request's value of a traffic attribute; visit 0
 ``<node>.duration``            own work for one unit; the segments between calls share the one draw
 ``<node>.first``               replaces it for the first unit after an init
@@ -15,6 +17,15 @@ Sites (name and purpose)
 ``<node>.error``               whether an attempt fails
 ``<node>.poison``              whether the request fails here always; visit 0
 ``<node>.start``               what a state machine or API takes before its first step
+``<node>.keep_alive``          life of an environment that becomes idle, drawn by the invocation that leaves it
+``<node>.reuse``               which idle environment is taken, where it is any
+``<node>.speed``               factor of an environment's work; by the environment's number instead of a request's
+``<node>.service``             whether the service itself answers an attempt with an error
+``<node>.ping``                how long a warmer's ping runs; by the ping's number
+``<node>.<state>.start``       what an item of a Map takes before its first state, as an execution of its own
+``<link id>.duplicate``        whether what is handed over comes twice
+``<link id>.delivery``         whether a try of a delivery fails
+``think``                      what a user of a closed loop takes before request i; visit 0
 ``<node>.<state>.overhead``    what a task state takes beyond its call
 ``<node>.<state>.choice``      which way a choice goes
 ``<link id>.hop``              latency of a link
@@ -209,6 +220,31 @@ def draw(seed: int, replication: int, site: str, law: Law, request: int, salt: i
         return law.mean_s
     unit = law.standard()
     return sample(rows, word(site_key(seed, replication, site), request, salt)) * unit.scale + unit.shift
+
+
+def words(key: int, requests: range) -> npt.NDArray[np.uint64]:
+    """Return `word` of many requests at once, salt 0.
+
+    >>> int(words(7, range(3, 5))[1]) == word(7, 4, 0)
+    True
+    """
+    x = np.uint64(key) + np.arange(requests.start, requests.stop, dtype=np.uint64) * np.uint64(REQUEST)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(MIX_1)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(MIX_2)
+    return x ^ (x >> np.uint64(31))
+
+
+def samples(rows: FloatArray, bits: npt.NDArray[np.uint64]) -> FloatArray:
+    """Return `sample` of many words at once, bit for bit."""
+    x = ((bits >> np.uint64(1)) | np.uint64(1)).astype(np.float64)
+    mantissa, exponent = np.frexp(x)
+    j = np.maximum(((exponent - 1 - (63 - OCTAVES)) << SUB) + ((mantissa * 2 - 1) * (1 << SUB)).astype(np.int64), 0)
+    lines = rows[(bits & np.uint64(1)).astype(np.int64), j]
+    k = np.zeros(x.size, np.int64)
+    if rows.shape[2] == SPLIT:
+        k[(lines[:, 2] != 0.0) & (x >= lines[:, 2])] = 3
+    i = np.arange(x.size)
+    return np.asarray(lines[i, k] + lines[i, k + 1] * x)
 
 
 def greatest(rows: FloatArray) -> float:

@@ -5,7 +5,7 @@ cuts and no tie is left open, or gives up, and the event loop runs from the same
 both give the same results, and the choice shows in time only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from chainkit.simulation import kernel as k
 from chainkit.simulation import levels_memory as lm
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import FIRST_COUNTER, FloatArray, IntArray, Program
+from chainkit.simulation.assembler import FIRST_COUNTER, POOL_WORDS, FloatArray, IntArray, Program
+from chainkit.simulation.levels_kernel import advance
 from chainkit.simulation.levels_plan import NotStraightError, Plan, has_ways, longest_wait_s, plan_of, steps_of
 
 SLOTS, BUCKETS, LEVELS, EVENTS, VISITS = 1 << 12, 1 << 13, 1 << 10, 1 << 10, 1 << 4
@@ -21,18 +22,19 @@ SLOTS, BUCKETS, LEVELS, EVENTS, VISITS = 1 << 12, 1 << 13, 1 << 10, 1 << 10, 1 <
 visits of a request that can take several ways."""
 MOST_VISITS = 1 << 8
 MOST_BYTES = 1 << 28
+BUFFER_WORDS = 32
+"""Of one row behind the last buffer, which is always there."""
 
 
-
-class Gaps(Protocol):
+class Traffic(Protocol):
     """Draws the arrivals of one replication."""
 
-    def fill(self, first: int, start_s: float, out: FloatArray) -> float:
-        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
+    def fill(self, first: int, out: FloatArray) -> float:
+        """Fill `out` with the arrivals of the next requests, first, first + 1 ...; return the last, seconds."""
 
 
 class Replication(Protocol):
-    """What a replication gives to be filled: arrays as the event loop fills them, and where they begin."""
+    """What a replication gives to be filled, before its first arrival: its arrays as the event loop fills them."""
 
     g: IntArray
     sites: IntArray
@@ -44,6 +46,10 @@ class Replication(Protocol):
     kept: FloatArray
     frames: IntArray
     areas: dict[str, tuple[float, float]]
+    told: Callable[[int], str | None]
+    drain_s: float
+    last_request: int
+    engine: str
 
 
 def is_uncoupled(program: Program) -> bool:
@@ -52,11 +58,13 @@ def is_uncoupled(program: Program) -> bool:
 
 
 def _is_plain(program: Program) -> bool:
-    """Tell whether a program's pools reuse the most recent environment and keep it a constant time, and stand alone.
+    """Tell whether pools reuse the most recent environment, keep it a constant time, and stand alone.
 
-    Every rule of a pool that is not asked after here and in `_Attempt` must make this false.
+    Every rule of a pool that is not asked after here or in the attempt must make this false.
     """
-    return bool(program.pool_nodes) and program.queues.size <= 32  # no buffer, nor what else stands among them
+    stations = program.queues.size > BUFFER_WORDS  # a buffer, a rate limiter, a breaker
+    special = program.pools.reshape(-1, POOL_WORDS)[:, m.IS_SPECIAL].any()
+    return bool(program.pool_nodes) and not (program.keepers or stations or special)
 
 
 def _plan(program: Program) -> Plan | None:
@@ -67,49 +75,15 @@ def _plan(program: Program) -> Plan | None:
         return None
 
 
-def fill(self, first: int, start_s: float, out: FloatArray) -> float:
-        """Fill `out` with the arrivals of requests first, first + 1 ... after `start_s`; return the last."""
-
-
-class Replication(Protocol):
-    """What a replication gives to be filled: arrays as the event loop fills them, and where they begin."""
-
-    g: IntArray
-    sites: IntArray
-    table: FloatArray
-    pools: IntArray
-    histograms: IntArray
-    sums: FloatArray
-    out: IntArray
-    kept: FloatArray
-    frames: IntArray
-    areas: dict[str, tuple[float, float]]
-
-
-def is_uncoupled(program: Program) -> bool:
-    """Tell whether all that requests of a program share is which environments are warm, as far as its rows tell."""
-    return uncoupled_plan(program) is not None
-
-
-def uncoupled_plan(program: Program) -> Plan | None:
-    """Return the plan of an uncoupled program, else None."""
-    if program.queues.size > 32:  # a buffer, or what else stands among them
-        return None
-    try:
-        return plan_of(program)
-    except NotStraightError:
-        return None
-
-
 def fill(
-    program: Program, memory: Replication, gaps: Callable[[], Gaps], bounds: tuple[int, int], drain_s: float, block: int
+    program: Program, memory: Replication, traffic: Callable[[], Traffic], bounds: tuple[int, int], block: int
 ) -> float | None:
     """Fill a replication's memory and return its last arrival; where that is not proven leave it and return None.
 
     Parameters
     ----------
     memory : as it is before the first arrival
-    gaps : begins the arrivals anew: an attempt that runs out of room starts again with more
+    traffic : begins the arrivals anew: an attempt that runs out of room starts again with more
     bounds : requests of the replication, from and to
     block : arrivals to draw at a time
     """
@@ -119,23 +93,15 @@ def fill(
     grown, visits = 0, len(plan.visits) if plan is not None else VISITS
     while visits <= MOST_VISITS and _words(program, plan, grown, visits) * 8 <= MOST_BYTES:
         attempt = _Attempt(program, plan, memory, grown, visits)
-        why = attempt.run(_blocks(gaps(), *bounds, block))
-        if why == lm.PROVEN:
-            return attempt.finish(drain_s)
+        why = attempt.run(traffic(), bounds, block)
+        if why == lm.PROVEN and attempt.finish():
+            return attempt.last_s
+        memory.told(-attempt.requests)  # they arrive again
         if why < lm.MORE_ROOM:
             return None
         grown += 2 * int(why != lm.MORE_VISITS)
         visits *= 4 if why == lm.MORE_VISITS else 1
     return None
-
-
-def _blocks(gaps: Gaps, low: int, high: int, most: int) -> Iterator[tuple[FloatArray, bool]]:
-    """Yield the arrivals of a replication block by block, and whether it is the last."""
-    last_s = 0.0
-    for first in range(low, high, most):
-        block = np.empty(min(most, high - first))
-        last_s = gaps.fill(first, last_s, block)
-        yield block, first + block.size == high
 
 
 def _sizes(program: Program, plan: Plan | None, grown: int, visits: int) -> dict[int, int]:
@@ -160,6 +126,7 @@ def _sizes(program: Program, plan: Plan | None, grown: int, visits: int) -> dict
         lm.LANES: groups,
         lm.NEEDS: groups,
         lm.SHARED: groups,
+        lm.ENTERED: groups,
     }
     if plan is not None:
         spans = lm.SPAN_WORDS * len(plan.spans)
@@ -203,7 +170,7 @@ class _Attempt:
         head[lm.CHECK_AT] = lm.CHECKED
         self.floats[lm.LAST_ARRIVAL_F] = np.inf
         self.floats[lm.FIRST_END_F : lm.FIRST_END_F + 6] = np.inf
-        self.floats[lm.DUE_F] = -1.0
+        self.floats[lm.DUE_F], self.floats[lm.QUOTA_F] = -1.0, program.request_quota
         if plan is not None:
             self._write_plan(plan)
         else:
@@ -236,17 +203,16 @@ class _Attempt:
 
     def _write_pools(self) -> None:
         """Write the pools: nothing has run, and the first level is needed."""
-        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1]
+        given = self.program.pools.reshape(-1, POOL_WORDS)[: len(self.rows)]
         given_f = given.view(np.float64)
         rows, rows_f = self.rows, self.rows.view(np.float64)
         rows[:, lm.NEEDED], rows[:, lm.INIT] = 1, given[:, m.INIT_SITE]
         rows[:, lm.MOST_LEVEL] = np.minimum(given[:, m.LIMIT], (1 << 20) - 1)
         for word, source in (
             (lm.KEEP, m.KEEP_F), (lm.TOKENS, m.TOKENS_F), (lm.TOKENS_AT, m.TOKENS_AT_F), (lm.BURST, m.BURST_F),
-            (lm.REFILL, m.REFILL_F), (lm.LONGEST_TIME, m.TIMEOUT_F),
+            (lm.REFILL, m.REFILL_F), (lm.LONGEST_TIME, m.TIMEOUT_F), (lm.INIT_LIMIT, m.INIT_LIMIT_F),
         ):  # fmt: skip
             rows_f[:, word] = given_f[:, source]
-        rows_f[:, lm.INIT_LIMIT] = np.inf
         rows[:, lm.IS_SHARED], rows[:, lm.OVERHEAD] = given[:, m.IN_ACCOUNT], given[:, m.OVERHEAD_SITE]
         needs, shared = self._part(lm.NEEDS), self._part(lm.SHARED)
         for p, row in enumerate(rows):
@@ -254,42 +220,55 @@ class _Attempt:
             shared[p // 3] |= int(row[lm.IS_SHARED] * lm.LANE) << (lm.LANE_BITS * (p % 3))
         self._part(lm.FELL).view(np.float64)[:] = lm.NEVER_F
 
-    def run(self, blocks: Iterator[tuple[FloatArray, bool]]) -> int:
-        """Run all blocks; return whether all is proven, or why not."""
-        from chainkit.simulation.levels_kernel import advance
-
-        memory, is_kept = self.memory, bool(self.memory.g[m.G_KEEP])
-        for block, is_final in blocks:
-            if self.requests == 0:
-                self.floats[lm.WIDTH_F] = max(float(block[-1]) / block.size, 1e-9)
-                self.floats[lm.PER_S_F] = 1.0 / self.floats[lm.WIDTH_F]
-                rows = self.rows.view(np.float64)
-                kept_s = self.mem[lm.BUCKETS] / 4 * self.floats[lm.WIDTH_F]
-                rows[:, lm.SPAN] = np.minimum(rows[:, lm.KEEP] / 2, kept_s)
+    def run(self, traffic: Traffic, bounds: tuple[int, int], most: int) -> int:
+        """Run block by block; return whether all is proven, or why not."""
+        low, high = bounds
+        for first in range(low, high, most):
+            block = np.empty(min(most, high - first))
+            self.last_s = traffic.fill(first, block)
+            if first == low:
+                self._set_width(block)
+            is_final = first + block.size == high
+            why = self._advance(block, is_final=is_final)
             self.requests += block.size
-            self.last_s = float(block[-1])
-            why = advance(
-                self.mem, memory.sites, memory.table, block, self.histograms.ravel(), self.sums, self.out,
-                self.kept.ravel(), is_kept, is_final,
-            )  # fmt: skip
+            is_over = self.memory.told(block.size) == "end"
+            if why == lm.PROVEN and is_over and not is_final:
+                return self._advance(np.empty(0), is_final=True)
             if why != lm.PROVEN:
-                return int(why)
-            if self._is_cut():
-                return lm.LIMITED
+                return why
         return lm.PROVEN
+
+    def _set_width(self, block: FloatArray) -> None:
+        """Make the buckets as wide as requests are apart."""
+        self.floats[lm.WIDTH_F] = width_s = max(float(block[-1]) / block.size, 1e-9)
+        self.floats[lm.PER_S_F] = 1.0 / width_s
+        rows = self.rows.view(np.float64)
+        rows[:, lm.SPAN] = np.minimum(rows[:, lm.KEEP] / 2, self.mem[lm.BUCKETS] / 4 * width_s)
+
+    def _advance(self, block: FloatArray, *, is_final: bool) -> int:
+        """Run one block."""
+        memory = self.memory
+        if is_final:
+            self.floats[lm.LAST_ARRIVAL_F] = self.last_s
+        why = advance(
+            self.mem, memory.sites, memory.table, block, self.histograms.ravel(), self.sums, self.out,
+            self.kept.ravel(), bool(memory.g[m.G_KEEP]), is_final,
+        )  # fmt: skip
+        return lm.LIMITED if why == lm.PROVEN and self._is_cut() else int(why)
 
     def _is_cut(self) -> bool:
         """Tell whether an invocation may have met its timeout."""
-        given = self.program.pools.reshape(len(self.rows) + 1, -1)[:-1].view(np.float64)
+        given = self.program.pools.reshape(-1, POOL_WORDS)[: len(self.rows)].view(np.float64)
         longest_s = self.rows.view(np.float64)[:, lm.LONGEST]
         return bool((longest_s >= given[:, m.TIMEOUT_F] - lm.MARGIN_S).any())
 
-    def finish(self, drain_s: float) -> float | None:
-        """Write what was counted into the replication's memory and return the last arrival; None if the end cuts any."""
+    def finish(self) -> bool:
+        """Write what was counted into the replication's memory, if the end of the run cuts nothing; return whether."""
         memory, plan, n = self.memory, self.plan, self.requests
         wait_s = plan.longest_wait_s if plan is not None else longest_wait_s(self.program)
-        if self.floats[lm.LAST_F] + wait_s > self.last_s + drain_s:
-            return None
+        if self.floats[lm.LAST_F] + wait_s > self.last_s + memory.drain_s:
+            return False
+        memory.engine, memory.last_request = "levels", int(self.mem[lm.FIRST]) + n
         if plan is not None:
             for place, amount in plan.counters.items():
                 self.out[place] += amount * n
@@ -301,13 +280,13 @@ class _Attempt:
         self.out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6] = self.mem[lm.FIRST_END : lm.FIRST_END + 6]
         memory.histograms[:], memory.sums[:], memory.out[:] = self.histograms, self.sums, self.out
         memory.kept[:] = self.kept
-        memory.frames, memory.g[m.G_FREE_COUNT] = memory.frames[:0], 0  # nothing is in flight
+        memory.frames = memory.frames[:0]  # nothing is in flight
         self._finish_pools()
-        return self.last_s
+        return True
 
     def _finish_pools(self) -> None:
         """Write what the pools did, and for how long their environments ran and were idle."""
-        given = self.memory.pools.reshape(len(self.rows) + 1, -1)
+        given = self.memory.pools.reshape(-1, POOL_WORDS)
         given_f, rows_f = given.view(np.float64), self.rows.view(np.float64)
         fell = self._part(lm.FELL).view(np.float64).reshape(len(self.rows), -1)
         for p, name in enumerate(self.program.pool_nodes):

@@ -16,7 +16,7 @@ from numba import njit
 
 from chainkit.simulation.kernel import COMPLETIONS, DEAD_LETTERED, OUT_SLOWEST, RESPONSES, SUM_SLOWEST
 from chainkit.simulation.levels_memory import *
-from chainkit.simulation.levels_walk import recall, tune, walk
+from chainkit.simulation.levels_walk import is_within_quota, recall, tune, walk
 from chainkit.simulation.levels_ways import wander
 
 
@@ -174,8 +174,6 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
     mem, mem_f, sites, sites_f, table = ints(mem_), floats(mem_), ints(sites_), floats(sites_), floats(table_)
     arrivals, histograms, sums, out, kept = floats(arrivals_), ints(histograms_), floats(sums_), ints(out_), floats(kept_)
     taken, total = 0, arrivals_.size
-    if is_final:
-        mem_f[LAST_ARRIVAL_F] = arrivals[total - 1]
     slots, words = mem[SLOTS], mem[COLD_WORDS]
     is_recalled = False
     while taken < total or (is_final and mem[OLDEST] < mem[LAID]):
@@ -206,6 +204,12 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
             taken += n
             stop = np.int64(arrivals[taken - 1] * mem_f[PER_S_F])
         else:
+            if not is_recalled:  # from here on all is settled: how long environments are idle is told exactly
+                is_recalled = True
+                for p in range(mem[POOLS]):
+                    if not recall(mem, mem_f, p, np.int64(1)):
+                        return UNSURE
+                mem_f[DUE_F] = -1.0
             stop = np.int64(mem_f[LAST_F] * mem_f[PER_S_F]) + 1
         why = walk(mem, mem_f, sites, sites_f, table, stop)
         if why != PROVEN:
@@ -218,12 +222,9 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
             if mem[CHECK_AT] > CHECKED and mem[COLD_RUNS_ALL] - mem[COLD_BEFORE] > COLD_SHARE * (n - mem[STEPS_BEFORE]):
                 return TOO_COLD
             mem[CHECK_AT], mem[COLD_BEFORE], mem[STEPS_BEFORE] = mem[LAID] + CHECKED, mem[COLD_RUNS_ALL], n
-        if not is_final or taken < total:
+        if taken < total:
             tune(mem, mem_f)
-        elif not is_recalled:
-            is_recalled = True
-            for p in range(mem[POOLS]):  # from here on all is settled: how long environments are idle is told exactly
-                if not recall(mem, mem_f, p, np.int64(1)):
-                    return UNSURE
-            mem_f[DUE_F] = -1.0
-    return PROVEN
+    if not is_final:
+        tune(mem, mem_f)
+        return PROVEN
+    return PROVEN if is_within_quota(mem, mem_f) else LIMITED

@@ -24,8 +24,8 @@ STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, SPAN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 
  COUNTS, HEADS, NEXTS, COLD_AT, COLD_WORDS, POOL, FELL, STALE, FOUND, UNDO, LANES, NEEDS, SHARED, COLDS, FIRST, WARM,
  ANSWER, END_COLUMN, CLEARED, ROOM, WIDTH_F, PER_S_F, DUE_F, LAST_F, LAST_ARRIVAL_F, DOUBT, ACCOUNT_LEFT, COLD_RUNS_ALL,
  HAS_WAYS, COUNT_AT, WAY, ORDER, OUTCOME_AT, STACK, TALLY, SPANS, SPAN_COUNT, ENTRY, ACCOUNT, EVENTS_ALL, CHECK_AT,
- COLD_BEFORE, STEPS_BEFORE, SLOW_F, SLOW_KIND, FIRST_END_F, FIRST_END_KIND,
- FIRST_END) = (*range(60), 61, 63, 69, 75)  # fmt: skip
+ COLD_BEFORE, STEPS_BEFORE, ENTERED, QUOTA_F, BACKLOG_F, SLOW_F, SLOW_KIND, FIRST_END_F, FIRST_END_KIND,
+ FIRST_END) = (*range(63), 64, 66, 72, 78)  # fmt: skip
 
 # --- a pool ---
 (NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
@@ -50,6 +50,8 @@ MARGIN_S = 1e-6
 COLD_SHARE, CHECKED = 0.015, 2048
 """Cold starts per step of a request beyond which the event loop is faster (each costs 0.6 us), asked after so many
 requests, but not in the rush of the beginning."""
+STRETCH = 15
+"""Mask of a bucket's number: how often invocations are compared with the account's request quota."""
 CHUNK = 512
 """Requests laid out at a time: their columns stay in the cache."""
 

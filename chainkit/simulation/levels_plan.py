@@ -14,7 +14,7 @@ from chainkit.simulation import draws
 from chainkit.simulation import kernel as k
 from chainkit.simulation import levels_memory as lm
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import IntArray, Program
+from chainkit.simulation.assembler import POOL_WORDS, IntArray, Program
 
 MOST_VISITS = 256
 """Invocations of one request that a plan may have."""
@@ -143,7 +143,7 @@ class _Flow:
         self.code = program.code.reshape(-1, 8)
         self.parts = program.code.view(np.float64).reshape(-1, 8)
         self.sites = program.site_rows
-        pools = program.pools.reshape(len(program.pool_nodes) + 1, -1)
+        pools = program.pools.reshape(-1, POOL_WORDS)
         self.overheads, self.timeouts_s = pools[:, m.OVERHEAD_SITE], pools.view(np.float64)[:, m.TIMEOUT_F]
         self.plan, self.rank = plan, 0
         self.frame = _Frame(0, 0, column, plan.flow(), since=column)
@@ -169,7 +169,7 @@ class _Flow:
         match op:
             case k.ENTER:
                 self._enter(row)
-            case k.WORK:
+            case k.WORK if code[4] < 0:
                 drawn = self._work(int(code[2]), int(code[1]))
                 frame.now = plan.later(frame.now, drawn, END, part=float(self.parts[row, 7]))
             case k.LEAVE:
@@ -178,7 +178,7 @@ class _Flow:
             case k.CALL:
                 self._watch(int(code[4]))
                 return self._call(row, is_strand=False)
-            case k.SPAWN if code[4] in (1, 2):
+            case k.SPAWN if code[4] in (1, 2) and code[5] < 0:
                 return self._call(row, is_strand=True)
             case k.RET if self.callers:
                 return self._return()
@@ -189,7 +189,7 @@ class _Flow:
                 self._check_patience()
             case k.PATIENCE:
                 frame.patience = frame.now, float(self.parts[row, 7])
-            case k.SPAWN if code[4] == 0:
+            case k.SPAWN if code[4] == 0 and code[5] < 0:
                 self._hand_over(row)
             case k.DELAY:
                 self._hop(int(code[2]))
@@ -275,7 +275,7 @@ class _Flow:
         pool, overhead = int(code[1]), int(self.overheads[code[1]])
         frame.visit = len(plan.visits)
         plan.visits.append(Visit(pool, frame.salt, frame.now, frame.flow, self.rank))
-        over = plan.drawn(overhead, frame.salt) if overhead >= 0 else -1
+        over = plan.drawn(overhead, frame.salt) if overhead >= 0 and code[6] == 0 else -1
         drawn = self._work(int(code[2]), int(code[4]))
         part = float(self.parts[row, 7])
         frame.now = plan.later(frame.now, drawn, END, over=over, visit=frame.visit, part=part)
@@ -334,7 +334,7 @@ def has_ways(program: Program) -> bool:
 def longest_wait_s(program: Program) -> float:
     """Return the longest deadline of a program that can take several ways; 0 where none can cut a wait."""
     code, parts = program.code.reshape(-1, 8), program.code.view(np.float64).reshape(-1, 8)
-    pools = program.pools.view(np.float64).reshape(len(program.pool_nodes) + 1, -1)
+    pools = program.pools.view(np.float64).reshape(-1, POOL_WORDS)
     watched = (code[:, 0] == k.CALL) & (code[:, 4] >= 0) | (code[:, 0] == k.WAIT) & (code[:, 1] >= 0)
     if not watched.any():
         return 0.0
@@ -344,6 +344,8 @@ def longest_wait_s(program: Program) -> float:
 def _following(code: IntArray, row: int) -> list[int] | None:
     """Return the rows that can come after one in any frame; None if it is more than levels_ways.py knows."""
     match int(code[0]):
+        case k.WORK if code[4] >= 0:
+            return None
         case k.ENTER | k.WORK | k.LEAVE | k.RESPOND | k.DELAY | k.METER | k.DESCEND | k.RESET | k.PATIENCE | k.ALIVE:
             return [row + 1]
         case k.STAMP | k.ELAPSED:
@@ -354,13 +356,13 @@ def _following(code: IntArray, row: int) -> list[int] | None:
             return [int(code[3]), row + 1]
         case k.CALL:
             return [int(code[1]), row + 1]
-        case k.SPAWN if code[4] in (0, 1, 2):
+        case k.SPAWN if code[4] in (0, 1, 2) and code[5] < 0:
             return [int(code[1]), row + 1]
         case k.CHANCE | k.MATCH | k.FAIL | k.JUMP:
             return [int(code[3]), row + 1]
         case k.STATUS_:
             return [int(code[3])]
-        case k.RETRY if (code[1] >> 20) & 0xF == 0:
+        case k.RETRY if (code[1] >> 20) & 1 == 0:
             return [int(code[3]), int(code[4]), row + 1]
         case k.RET | k.END_FLOW:
             return []

@@ -317,9 +317,22 @@ def commit(mem, mem_f, sites, sites_f, table, is_last):
 
 
 @njit(**OPTIONS)
+def is_within_quota(mem, mem_f):
+    """Tell whether the request quota holds even if all invocations of a stretch of buckets come at its worst moment."""
+    n = 0
+    for k in range(mem[GROUPS]):
+        x = mem[mem[ENTERED] + k]
+        n += (x & LANE) + ((x >> LANE_BITS) & LANE) + (x >> 2 * LANE_BITS)
+        mem[mem[ENTERED] + k] = 0
+    most = mem_f[BACKLOG_F] + n
+    mem_f[BACKLOG_F] = max(0.0, mem_f[BACKLOG_F] - mem_f[QUOTA_F] * (STRETCH + 1) * mem_f[WIDTH_F]) + n
+    return most <= mem_f[QUOTA_F] - 2.0
+
+
+@njit(**OPTIONS)
 def walk(mem, mem_f, sites, sites_f, table, stop):
     """Go through the buckets before `stop`."""
-    groups, mask, lanes, needs = mem[GROUPS], mem[BUCKETS] - 1, mem[LANES], mem[NEEDS]
+    groups, mask, lanes, needs, entered = mem[GROUPS], mem[BUCKETS] - 1, mem[LANES], mem[NEEDS], mem[ENTERED]
     while mem[FRONT] < stop:
         b = mem[FRONT]
         at = mem[COUNTS] + (b & mask) * 2 * groups
@@ -338,6 +351,9 @@ def walk(mem, mem_f, sites, sites_f, table, stop):
                 return LIMITED
         for k in range(groups):
             mem[lanes + k] += mem[at + 2 * k] - mem[at + 2 * k + 1]
+            mem[entered + k] += mem[at + 2 * k]
+        if b & STRETCH == STRETCH and not is_within_quota(mem, mem_f):
+            return LIMITED
         mem[FRONT] = b + 1
     return PROVEN
 

@@ -89,7 +89,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, turn):
                 if has_init and mem[row + INIT] >= 0:
                     extra = draw(sites, sites_f, table, mem[row + INIT], request, salt)
                 deadline = t + mem_f[row + LONGEST_TIME]
-                if mem[row + OVERHEAD] >= 0:
+                if mem[row + OVERHEAD] >= 0 and mem[c + 6] == 0:
                     extra += draw(sites, sites_f, table, mem[row + OVERHEAD], request, salt)
                 site = mem[c + 4] if has_init else mem[c + 2]
                 at = t + (extra + draw(sites, sites_f, table, site, request, salt) * mem_f[c + 7])

@@ -1,29 +1,18 @@
-"""Lowering, first part: the links of a chain, and the code that a node runs to call and to hand over."""
+"""Lowering, second part: the code that a node runs to call and to hand over."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainkit import data
-from chainkit.chain import Chain
-from chainkit.distributions import Constant
 from chainkit.errors import SimulationError, nearest
-from chainkit.law import Law
 from chainkit.patterns import passes
-from chainkit.records import Buffer, FanOut, Flow, Pool, Relay, Step
+from chainkit.records import FanOut, Pool, Relay
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import Assembler, IntArray
-from chainkit.wiring import Caller, EventSourceMapping, Invocation, Link, Redrive, Retry, Task
-
-ALWAYS, NOT_OK = 0xFFFF, 0xFFFE
-NEVER = 1 << 40
-ITEM = 65_536
-"""What the next item of a link adds to its place."""
-UNIT_BYTES, EVENT_BYTES, HTTP_BYTES = 65_536, 262_144, 524_288
-"""Payload per billed request of messaging; of an asynchronous event's first request; of an HTTP API [data/prices]."""
+from chainkit.simulation.lower_links import ALWAYS, FAILURE_MASKS, ITEM, NOT_OK, OWN, Links
+from chainkit.wiring import Caller, Invocation, Retry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,163 +31,8 @@ class Ends:
     """Writes what happens at the end of the own work, before the steps that begin after all of it."""
 
 
-class Calls:
-    """One chain on its way to a program: what every kind of node needs."""
-
-    def __init__(
-        self, chain: Chain, latency: Mapping[str, Law], attributes: Mapping[str, Mapping[Any, float]], entry: str
-    ) -> None:
-        self.a = Assembler()
-        self.chain = chain
-        self.latency = latency
-        self.attributes = attributes
-        self.entry = entry
-        self.longest_s: dict[tuple[str, int], float] = {}
-        self.behaviours = {name: service.behaviour() for name, service in chain.services.items()}
-        self.links = dict(chain.links)
-        self.pools: list[IntArray] = []
-        self.queues: list[IntArray] = []
-        self.pool_of: dict[str, int] = {}
-        self.queue_of: dict[str, int] = {}
-        self.stubs: list[tuple[str, str, Invocation]] = []
-        self.codes = self._error_codes()
-        self.watched: dict[str, bool] = {}
-        self._place_all()
-
-    def _place_all(self) -> None:
-        """Give each pool and each polled buffer its row."""
-        quotas = data.quotas()
-        for name, behaviour in self.behaviours.items():
-            if isinstance(behaviour, Pool):
-                row = np.zeros(32, np.int64)
-                row[m.LIMIT] = NEVER if behaviour.limit is None else behaviour.limit
-                row[m.IN_ACCOUNT] = int(behaviour.limit is None)
-                row[m.INIT_SITE] = self.a.law(f"{name}.init", behaviour.init)
-                row[m.OVERHEAD_SITE] = self.a.law(f"{name}.overhead", behaviour.overhead)
-                burst = float(quotas["lambda"]["scaling_environments"]["value"])
-                floats = row.view(np.float64)
-                floats[m.KEEP_F], floats[m.TIMEOUT_F] = behaviour.keep_alive.mean_s, behaviour.timeout_s
-                floats[m.TOKENS_F] = floats[m.BURST_F] = burst
-                floats[m.REFILL_F] = burst / quotas["lambda"]["scaling_period"]["value"]
-                self.pool_of[name] = len(self.pools)
-                self.pools.append(row)
-            elif isinstance(behaviour, Buffer) and self._mapping(name) is not None:
-                self.queue_of[name] = len(self.queues)
-                self.queues.append(self._queue_row(name, behaviour))
-
-    def _queue_row(self, name: str, behaviour: Buffer) -> IntArray:
-        """Return the row of a polled buffer."""
-        found = self._mapping(name)
-        assert found is not None
-        link, rules = found[1], data.quotas()["sqs_mapping"]
-        redrive = self._redrive(name)
-        row = np.zeros(32, np.int64)
-        row[m.SIZE], row[m.MESSAGE_BYTES] = link.batch_size, self._bytes_into(name)
-        row[m.MAX_RECEIVES] = redrive.max_receive_count if redrive is not None else NEVER
-        start = link.maximum_concurrency or int(rules["concurrency_start"]["value"])
-        row[m.MOST] = row[m.START_MOST] = start
-        row[m.CAP] = link.maximum_concurrency or int(rules["concurrency_max"]["value"])
-        floats = row.view(np.float64)
-        floats[m.WINDOW_F], floats[m.VISIBILITY_F] = link.maximum_batching_window_s, behaviour.visibility_timeout_s
-        floats[m.RAMP_F] = 60.0 / rules["concurrency_per_minute"]["value"]
-        return row
-
-    def _error_codes(self) -> dict[str, int]:
-        """Return a status for each error name that some Retry or Catch tells apart."""
-        told = {name for b in self.behaviours.values() if isinstance(b, Flow) for name in error_names(b.steps)}
-        raised = {b.error_name for b in self.behaviours.values() if isinstance(b, Pool)}
-        raised |= {
-            s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in all_steps(b.steps) if s.error
-        }
-        names = sorted(told & raised)
-        if len(names) > 11:
-            raise SimulationError(
-                f"chain {self.chain.name!r}: Retry and Catch tell {len(names)} error names apart; at most 11 can be",
-                fix="catch some of them together",
-            )
-        return {name: 4 + k for k, name in enumerate(names)}
-
-    def _mapping(self, queue: str) -> tuple[str, EventSourceMapping] | None:
-        """Return (link id, mapping) of a polled queue."""
-        return next(
-            ((key, v) for key, v in self.links.items() if isinstance(v, EventSourceMapping) and v.source == queue), None
-        )
-
-    def _redrive(self, queue: str) -> Redrive | None:
-        """Return a queue's redrive link."""
-        return next((v for v in self.links.values() if isinstance(v, Redrive) and v.source == queue), None)
-
-    def _out(self, name: str, kind: type[Link]) -> list[tuple[str, Any]]:
-        """Return (id, link) of a node's outgoing links of one class."""
-        return [(key, v) for key, v in self.links.items() if v.source == name and isinstance(v, kind)]
-
-    def _place(self, key: str) -> int:
-        """Return a link's place among the links into its target; where requests enter, the entry itself is place 0."""
-        target = self.links[key].target
-        return [other for other, v in self.links.items() if v.target == target].index(key) + (target == self.entry)
-
-    def _bytes_into(self, name: str, seen: tuple[str, ...] = ()) -> int:
-        """Return the size of the largest message that reaches a node."""
-        sizes = [1024]
-        for link in self.links.values():
-            if link.target == name and link.source not in seen:
-                size = getattr(link, "message_bytes", None)
-                sizes.append(size if size is not None else self._bytes_into(link.source, (*seen, name)))
-        return max(sizes)
-
-    def _hop(self, key: str) -> int:
-        """Return the site of a link's latency, or -1 for none."""
-        link = self.links[key]
-        name = link.hop(self.chain.service(link.target))
-        law = self.latency.get(name) if name else None
-        return -1 if law is None or law == Constant(0.0) else self.a.law(f"{key}.hop", law)
-
-    def _law(self, own: Law | None, hop: str) -> Law | None:
-        """Return a service's own law, or the hop's; None for no time at all."""
-        law = own if own is not None else self.latency.get(hop)
-        return None if law == Constant(0.0) else law
-
-    def _delay(self, site: str, law: Law | None) -> None:
-        """Write a delay, if there is one."""
-        if law is not None:
-            self.a.emit(k.DELAY, 0, self.a.law(site, law))
-
-    def _start(self, name: str) -> str:
-        """Return the label at which a message or event for a node starts."""
-        match self.behaviours[name]:
-            case Pool() | Flow():
-                return f"{name}.event"
-            case Buffer():
-                return f"{name}.message"
-        return f"{name}.in"
-
-    def _meter_arrival(self, name: str, size: int | None = None) -> None:
-        """Count what handing one message to a node costs there."""
-        size = self._bytes_into(name) if size is None else size
-        chunks = max(1, -(-size // UNIT_BYTES))
-        match self.behaviours[name]:
-            case Buffer():
-                self.a.emit(k.METER, self.a.counter("sends", name), chunks)
-            case FanOut():
-                self.a.emit(k.METER, self.a.counter("messages", name), chunks)
-            case Pool() if size > EVENT_BYTES:
-                self.a.emit(k.METER, self.a.counter("extra_requests", name), -(-(size - EVENT_BYTES) // UNIT_BYTES))
-
-    def _work(self, name: str, pool: Pool) -> tuple[int, int]:
-        """Return the sites of a pool's work: usual, and first after an init."""
-        work = self.a.law(f"{name}.duration", pool.work)
-        return work, work if pool.first_work is None else self.a.law(f"{name}.first", pool.first_work)
-
-    def _cuts(self, name: str) -> list[tuple[float, list[tuple[str, Caller]]]]:
-        """Return the steps of a node's code: (share of the own work after which it begins, its links)."""
-        steps: dict[int, list[tuple[str, Caller]]] = {}
-        for key, link in self._out(name, Caller):
-            steps.setdefault(link.step, []).append((key, link))
-        cuts = []
-        for i, step in enumerate(sorted(steps), start=1):
-            stated = [v.after_fraction for _, v in steps[step] if v.after_fraction is not None]
-            cuts.append((stated[0] if stated else i / (len(steps) + 1), steps[step]))
-        return sorted(cuts, key=lambda cut: cut[0])
+class Calls(Links):
+    """Writes calls and hand-overs."""
 
     def _steps(self, name: str, ends: "Ends") -> None:
         """Write a node's calls, and the own work between and after them."""
@@ -212,7 +46,7 @@ class Calls:
             rest = (cuts[i + 1][0] if i + 1 < len(cuts) else 1.0) - fraction
             if ends.work is not None and rest > 0:
                 work, first = ends.work
-                self.a.emit(k.WORK, first, work, ends.leave, g=float(rest))
+                self.a.emit(k.WORK, first, work, ends.leave, self._speed(name), g=float(rest))
         if not is_over:
             ends.over()
 
@@ -224,6 +58,7 @@ class Calls:
             if link.kind != "sync":
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
                 for item in range(link.count):
+                    self._take(link.target, ends.failed)
                     self._spawn(key, link.target, item, link.message_bytes)
                 self._after(with_end)
         is_relay = isinstance(self.behaviours[name], Relay)
@@ -238,7 +73,7 @@ class Calls:
         for n, (key, link) in enumerate(waits):
             assert isinstance(link, Invocation)
             self._queue_stub(f"{ends.leave}.{key}.branch", key, link)
-            a.emit(k.SPAWN, f"{ends.leave}.{key}.branch", -1, -1, 2 if n == 0 else 1)
+            a.emit(k.SPAWN, f"{ends.leave}.{key}.branch", -1, -1, 2 if n == 0 else 1, -1)
             a.mark(key)
         a.emit(k.WAIT, ends.leave if ends.watched else -1)
         a.emit(k.JOIN, 0, 0, ends.failed)
@@ -309,17 +144,42 @@ class Calls:
         if label is not None:
             self.a.label(label)
 
-    def _spawn(self, key: str, target: str, item: int, size: int | None = None) -> None:
-        """Write that one message leaves by a link."""
+    def _take(self, target: str, refused: str) -> None:
+        """Write that what is handed over counts against the account's quota of its target, if there is one."""
+        behaviour = self.behaviours[target]
+        if isinstance(behaviour, FanOut) and behaviour.quota:
+            self.a.emit(k.TAKE, self._limiter(f"{behaviour.quota}.put"), 0, refused)
+
+    def _spawn(
+        self, key: str, target: str, item: int, size: int | None = None, *, way: int = OWN, limiter: int = -1
+    ) -> None:
+        """Write that one message leaves by a link, and that sometimes it does so twice."""
+        a, start = self.a, self._delivery(key, target)
+        place = self._place(key) + ITEM * item
         self._meter_arrival(target, size)
-        self.a.emit(k.SPAWN, self._start(target), self._hop(key), self._place(key) + ITEM * item, 0)
-        self.a.mark(key)
+        a.emit(k.SPAWN, start, self._hop(key), place, way, limiter)
+        a.mark(key)
+        rate = getattr(self.links[key], "duplicate_rate", 0.0)
+        if rate > 0:
+            once = f"{key}.once{len(a.rows)}"
+            a.emit(k.DUPLICATE, place, a.chance(f"{key}.duplicate", rate), once)
+            self._meter_arrival(target, size)
+            a.emit(k.SPAWN, start, self._hop(key), place + ITEM // 2, way, limiter, 1)
+            a.mark(key)
+            a.label(once)
+
+    def _delivery(self, key: str, target: str) -> str:
+        """Return the label at which what a link hands over starts: where deliveries fail, their tries."""
+        if getattr(self.links[key], "delivery_error_rate", 0.0) > 0:
+            self.deliveries.setdefault(key, f"{key}.deliver")
+            return f"{key}.deliver"
+        return self._start(target)
 
     def _call(self, key: str, link: Caller, ends: "Ends") -> None:
         """Write one synchronous call and what its failure does."""
         assert isinstance(link, Invocation)
         a, watch = self.a, ends.leave if ends.watched else -1
-        if link.retry is None and link.client_timeout_s is None:
+        if link.retry is None and link.client_timeout_s is None and link.breaker is None:
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), watch)
         else:
             self._queue_stub(f"{ends.leave}.{key}.stub", key, link)
@@ -344,6 +204,9 @@ class Calls:
         if label.endswith(".branch"):
             with_end = self._only_if(link.source, key, link, label)
         a.label(f"{label}.try")
+        breaker = self._breaker(key, link)
+        if breaker >= 0:
+            a.emit(k.ASK, breaker, 0, f"{label}.open")
         if link.client_timeout_s is None:
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), -1)
         else:
@@ -356,6 +219,8 @@ class Calls:
             a.emit(k.JUMP, 1 << m.THROTTLED, 0, f"{label}.refused")
         a.emit(k.ALIVE, f"{label}.back", 1)
         a.label(f"{label}.answered")
+        if breaker >= 0:
+            a.emit(k.TELL, breaker)
         if link.retry is not None:
             self._caller_retry(link.retry, key, f"{label}.again", over)
         if with_end is not None:
@@ -372,6 +237,10 @@ class Calls:
             a.label(f"{label}.refused")
             a.emit(k.ALIVE, f"{label}.back")  # refused in the instant it was made: nothing ran on
             a.emit(k.JUMP, ALWAYS, 0, f"{label}.answered")
+        if breaker >= 0:
+            a.label(f"{label}.open")
+            a.emit(k.ALIVE, f"{label}.back")  # not made: no branch
+            a.emit(k.JUMP, ALWAYS, 0, over)
         a.label(f"{label}.again")
         a.emit(k.ALIVE, f"{label}.back")
         a.emit(k.JUMP, ALWAYS, 0, f"{label}.try")
@@ -380,65 +249,37 @@ class Calls:
             a.emit(k.PATIENCE, g=float(link.client_timeout_s))
             a.emit(k.CALL, f"{link.target}.run", self._hop(key), self._place(key), f"{label}.impatient")
             a.mark(key)
+            a.emit(k.JUMP, 1 << m.IMPATIENT, 0, f"{label}.expired")  # an execution that took too long, not this caller
             a.emit(k.RET)
+            a.label(f"{label}.expired")
+            a.emit(k.STATUS_, m.TIMEOUT, 0, f"{label}.back")
             a.label(f"{label}.impatient")
             a.emit(k.STATUS_, m.IMPATIENT, 0, f"{label}.back")
             a.label(f"{label}.late")
             a.emit(k.ALIVE, f"{label}.back")
             a.emit(k.STATUS_, m.TIMEOUT, 0, f"{label}.answered")
 
+    def _breaker(self, key: str, link: Invocation) -> int:
+        """Return the row of a link's circuit breaker, or -1."""
+        if link.breaker is None:
+            return -1
+        if key not in self.limiters:
+            row = np.zeros(32, np.int64)
+            floats = row.view(np.float64)
+            row[m.B_FAILURES] = link.breaker.failures
+            floats[m.B_WINDOW_F], floats[m.B_OPEN_F] = link.breaker.window_s, link.breaker.open_s
+            self.limiters[key] = self._station(row)
+        return self.limiters[key]
+
     def _caller_retry(self, retry: Retry, key: str, back: str, over: str) -> None:
         """Write a caller's own retry policy: every failure but an answer."""
-        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.jitter == "full" else 0
-        word = NOT_OK | (int(retry.jitter == "full") << 19) | ((retry.max_attempts - 1) << 24)
+        jitter = self.a.chance(f"{key}.jitter", 0.5) + 1 if retry.jitter != "none" else 0
+        kinds = (int(retry.jitter == "full") << 19) | (int(retry.jitter == "decorrelated") << 20)
+        mask = 0
+        for failure in retry.errors:
+            mask |= FAILURE_MASKS[failure]
+        word = mask | kinds | ((retry.max_attempts - 1) << 24)
         self.a.emit(
             k.RETRY, word, jitter << 32, back, over,
             float(retry.interval_s), float(retry.backoff_rate), float(retry.max_delay_s),
         )  # fmt: skip
-
-    def _is_watched(self, name: str, pool: Pool, units: int) -> bool:
-        """Tell whether a pool's invocation could reach its timeout while it waits for a callee."""
-        if not any(v.kind == "sync" for _, v in self._out(name, Caller)):
-            return False
-        return self._tight_s(name, pool, units, ()) > pool.timeout_s
-
-    def _tight_s(self, name: str, pool: Pool, units: int, above: tuple[str, ...]) -> float:
-        """Return the longest an invocation can take, were there no timeout."""
-        if (name, units) in self.longest_s:
-            return self.longest_s[name, units]
-        own = max(self.a.greatest_s(pool.work), self.a.greatest_s(pool.first_work))
-        tight = self.a.greatest_s(pool.overhead) + units * (own + self._calls_s(name, (*above, name)))
-        self.longest_s[name, units] = tight
-        return tight
-
-    def _calls_s(self, name: str, above: tuple[str, ...]) -> float:
-        """Return the longest that a node can wait for its calls."""
-        calls = [v for _, v in self._out(name, Invocation) if v.kind == "sync"]
-        return sum(self._call_s(v, above) for v in calls)
-
-    def _call_s(self, link: Invocation, above: tuple[str, ...]) -> float:
-        """Return the longest a synchronous call can take."""
-        target = self.behaviours[link.target]
-        if link.target in above or not isinstance(target, Pool) or link.retry is not None:
-            return float("inf")
-        hop = link.hop(self.chain.service(link.target))
-        tight = self._tight_s(link.target, target, 1, above)
-        return self.a.greatest_s(self.latency.get(hop)) + self.a.greatest_s(target.init) + min(tight, target.timeout_s)
-
-
-def waits(task: Task) -> bool:
-    """Tell whether a task waits for what it calls."""
-    return task.invocation_type == "RequestResponse"
-
-
-def all_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps of a flow and of its branches."""
-    return [s for step in steps for s in (step, *(t for branch in step.branches for t in all_steps(branch)))]
-
-
-def error_names(steps: Sequence[Step]) -> set[str]:
-    """Return the error names that a flow's retriers and catchers tell apart."""
-    lists: list[tuple[str, ...]] = []
-    for step in all_steps(steps):
-        lists += [rule.errors for rule in step.retriers] + [rule.errors for rule in step.catchers]
-    return {name for errors in lists for name in errors if not name.startswith("States.")}

@@ -19,42 +19,64 @@ U = np.uint64
 
 # --- a frame: one activity, 8 words ---
 PC, PARENT, REQUEST, ROOT, SALT, START, LINK, STATE = range(8)
-# PARENT  handle of the caller (generation << 24 | slot); -1: a flow of its own; a root: its arrival time;
+# PARENT  handle of the caller (generation << 24 | slot); -1 - turns in a circle: a flow; a root: its arrival time;
 #         a batch: BATCH | messages << 48 | current message << 24 | first message
 # ROOT    slot of the request's root; in the root itself + worst outcome << 24 + live flows << 32
 # LINK    deadline of an invocation; next frame of a list; eight retry counters of 8 bits
-# STATE   generation << 40 | outstanding branches << 24 | receives (of a batch: units begun) << 10 | flags | status
+# STATE   generation << 40 | copy, retried | outstanding << 24 | receives (a batch: units begun) << 10 | flags | status
 BATCH, BATCH_COUNT = -(1 << 63), 0x3FFF
 STATUS, WAITING, WATCHED, COLD, DOOMED, FAILED, FORKED = 15, 16, 32, 64, 128, 256, 512
 RECEIVE, RECEIVES, RECEIVE_SHIFT = 1 << 10, 0x3FFF << 10, 10
+COPIED = WATCHED
+"""Of a message: it has become visible again while its batch still runs."""
 STRAND = 1 << 10
 """Of a caller's own branch; the same bit counts the receives of a message, which is never one."""
 ENDED = FORKED
 """Of a root whose own flow is over."""
-ONE, COUNT, COUNT_SHIFT = 1 << 24, 0xFFFF << 24, 24
+ONE, COUNT, COUNT_SHIFT = 1 << 24, 0x3FFF << 24, 24
+RETRIED, COPY = 1 << 38, 1 << 39
+"""A further attempt of this frame's own; part of a further attempt, or of a duplicate: of no fresh work."""
 SLOT = 0xFFFFFF
 LIVE = 1 << 32
-OK, ERROR, THROTTLED, TIMEOUT = 0, 1, 2, 3
-IMPATIENT = 15
-"""A caller gave up waiting; 4 to 14 are error names that some Retry or Catch tells apart."""
+OK, ERROR, THROTTLED, TIMEOUT, SERVICE = 0, 1, 2, 3, 4
+FIRST_NAME, LAST_NAME = 5, 13
+"""Statuses between are error names that some Retry or Catch tells apart."""
+FATAL, IMPATIENT = 14, 15
+"""What nothing catches; a caller, or a state, gave up waiting."""
 GENERATIONS = 0x7FFFFF
 
-# --- a pool of environments, 32 words; f: a float ---
+# --- a pool of environments, 64 words; f: a float ---
+POOL_SHIFT = 6
 (RUNNING, LIMIT, HEAD, TAIL, COLD_STARTS, INVOCATIONS, THROTTLES, PEAK, IN_ACCOUNT, ERRORS, TIMEOUTS, RING, KEEP_F,
  TIMEOUT_F, BUSY_F, IDLE_F, INIT_SITE, BILLED_MS, OVERHEAD_SITE, TOKENS_F, TOKENS_AT_F, INIT_MS_F, BURST_F,
- REFILL_F, SINCE_F) = range(25)  # fmt: skip
-# SINCE_F  sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
+ REFILL_F, SINCE_F, INIT_LIMIT_F, IS_SPECIAL, KEEP_SITE, REUSE, REUSE_SITE, SPEED_SITE, NUMBER, READY_ROW,
+ EXCESS) = range(34)  # fmt: skip
+# SINCE_F    sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
+# RING       its idle environments: when each became idle, oldest first. Of a special pool (law of keep-alive, reuse
+#            order, speed factor, provisioned ones) two words each: when it will be gone, its number
+# IDLE_F     of a special pool: sum of the ends less the sum of the beginnings of idle times
+# READY_ROW  row of the provisioned environments, 0 for none; NUMBER the next environment's; EXCESS: provisioned
+#            environments that go as soon as they are free
+MOST_RECENT, LEAST_RECENT, RANDOM = 0, 1, 2
 
 # --- a buffer, 32 words ---
 (FIRST, LAST, WAITING_NOW, SIZE, BATCHES_NOW, MOST, ARMED, BATCH_PC, AFTER_PC, DEAD_PC, MAX_RECEIVES, CAP, BATCHES,
  RECEIVED, DEAD_LETTERS, TICK_FRAME, PEAK_WAITING, WINDOW_F, VISIBILITY_F, AGAIN_PC, RAMP_FRAME, RAMPING, START_MOST,
- RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, WHOLE_BATCH, RETURNED, SINCE_Q_F) = range(31)  # fmt: skip
-# SINCE_Q_F  sum of the instants since which what waits now has waited
+ RAMP_F, RECEIVE_CHUNKS, MESSAGE_BYTES, DELETES, WAITED_F, EMPTIED_F, RETURNED, SINCE_Q_F,
+ IN_FLIGHT) = range(32)  # fmt: skip
+# SINCE_Q_F  sum of the instants since which what waits now has waited; EMPTIED_F  when the last that waited was taken
+
+# --- a rate limiter and a circuit breaker, rows of the same array ---
+(TAT_F, STEP_F, SLACK_F, REFUSALS) = range(4)
+(B_STATE, B_COUNT, B_SINCE_F, B_OPENED_F, B_FAILURES, B_WINDOW_F, B_OPEN_F, B_REFUSALS) = range(8)
+CLOSED, OPEN, ON_TRIAL = 0, 1, 2
 
 # --- the machine's own state ---
 (G_HEAP, G_FREE, G_FREE_COUNT, G_TAKEN, G_ACCOUNT, G_ACCOUNT_LIMIT, G_READY, G_READY_LAST, G_FINAL, G_FIRST_REQUEST,
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
- G_NOW_F, G_BUDGET, G_NUMBERED) = range(25)  # fmt: skip
+ G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
+ G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES, G_EFFECTS, G_EFFECT_ROOM,
+ G_COUNTS_TURNS) = range(40)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -256,7 +278,7 @@ def arrivals(sites_, table_, site, first, start, out_):
 
 # --- the event heap: binary; entries (time bits, class << 61 | request << 24 | frame) side by side; the root is
 # replaced where the event just taken reschedules. Ties: class (ends before timers), request, salt, then program order.
-CLASS_SHIFT, END, TIMER = 61, 0, 1
+CLASS_SHIFT, END, TIMER, ARRIVAL = 61, 0, 1, 2
 
 
 @njit(**OPTIONS)
@@ -322,8 +344,15 @@ def tally(histograms, sums, which, x):
 
 
 # --- frames: a free list, and a list of those that run next in the same instant, first come first served ---
-TRACE_WORDS = 8
-"""Words of a trace row: time, row of the program, frame, state, salt, since (of a message), batch frame, parent."""
+TRACE_WORDS = 10
+"""Words of a trace row: time, row of the program, frame, state, salt, request, kind, other frame, two numbers."""
+TRACE_SPARE = 1 << 15
+"""Rows that must be free before anything runs: more than one frame, or one batch, can write at once."""
+NOTE_ROW, NOTE_BORN, NOTE_BATCHED, NOTE_SETTLED, NOTE_TOOK, NOTE_UNIT, NOTE_SHARE = range(7)
+"""Kinds of trace rows: a frame runs a row; a frame is born of another (number: how long a rate limiter holds it before
+it travels); a message is taken by a batch, is settled by it (number: the batch's start); an invocation's init, init and
+overhead; a batch turns to a message (the frame); without calls, from when to when a message is worked on, seconds after
+the batch's start."""
 
 
 @njit(**OPTIONS)
@@ -357,6 +386,85 @@ def make_ready(frames, g, f):
 
 
 @njit(**OPTIONS)
+def handed_down(state):
+    """Return the flag that what a frame starts has of it: whether it is part of a further attempt."""
+    return ((state << 1) | state) & COPY
+
+
+@njit(**OPTIONS)
+def log(effects, effects_f, g, t, request, pool, what):
+    """Write down that a unit of work began (0; 1: again) or had its effect (2)."""
+    k = 3 * g[G_EFFECTS]
+    effects_f[k], effects[k + 1], effects[k + 2] = t, request, pool << 2 | what
+    g[G_EFFECTS] += 1
+
+
+@njit(**OPTIONS)
+def item(frames, g, f, i, pc):
+    """Return a new frame that runs item `i` of a map."""
+    k = take(frames, g)
+    b, e = (f & SLOT) << 3, k << 3
+    frames[e + PC] = pc
+    frames[e + PARENT] = ((frames[b + STATE] >> 40) << 24) | (f & SLOT)
+    frames[e + REQUEST] = frames[b + REQUEST]
+    frames[e + ROOT] = frames[b + ROOT] & SLOT
+    frames[e + SALT] = descended(frames[b + SALT], 65_536 * (i + 1))
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | STRAND | handed_down(frames[b + STATE])
+    return k
+
+
+@njit(**OPTIONS)
+def turns(frames, f):
+    """Return how many events of a circle have led to the flow that a frame belongs to."""
+    k = f
+    while True:
+        parent = frames[(k << 3) + PARENT]
+        if k == frames[(k << 3) + ROOT] & SLOT:
+            return 0
+        if parent < -(1 << 62):  # a batch: of its current message
+            k = (parent >> 24) & SLOT
+        elif parent < 0:
+            return -1 - parent
+        elif frames[((parent & SLOT) << 3) + STATE] >> 40 != parent >> 24:
+            return 0
+        else:
+            k = parent & SLOT
+
+
+@njit(**OPTIONS)
+def wake_lost(frames, g):
+    """Let strands that wait for a token, and whose state is over, find that out; few programs have any."""
+    for k in range(g[G_FRAMES]):
+        state = frames[(k << 3) + STATE]
+        if state & FORKED and state & STRAND and state & COUNT == 0:
+            j = k
+            while True:
+                parent = frames[(j << 3) + PARENT]
+                is_gone = parent < 0 or frames[((parent & SLOT) << 3) + STATE] >> 40 != parent >> 24
+                j = parent & SLOT
+                if is_gone or frames[(j << 3) + STATE] & STRAND == 0:
+                    break
+            if is_gone:
+                frames[(k << 3) + STATE] = (((state >> 40) + 1 & GENERATIONS) << 40) | ONE | STRAND | ERROR
+                make_ready(frames, g, k)
+
+
+@njit(**OPTIONS)
+def copy_of(frames, g, m, pc):
+    """Return a copy of a message that has become visible while its batch still runs."""
+    k = take(frames, g)
+    b, e = (m & SLOT) << 3, k << 3
+    frames[e + PC] = pc
+    frames[e + PARENT] = -1 if m & SLOT == frames[b + ROOT] & SLOT else frames[b + PARENT]  # of a root: its arrival
+    frames[e + REQUEST], frames[e + SALT] = frames[b + REQUEST], frames[b + SALT]
+    frames[e + ROOT] = frames[b + ROOT] & SLOT
+    frames[((frames[b + ROOT] & SLOT) << 3) + ROOT] += LIVE
+    frames[e + STATE] = (frames[e + STATE] >> 40 << 40) | ONE | COPY | (frames[b + STATE] & RECEIVES)
+    frames[b + STATE] |= COPIED
+    return k
+
+
+@njit(**OPTIONS)
 def watch(frames, heap, g, n, is_hole, f, deadline, leave):
     """Set a timer at a waiting frame's deadline, after which it goes to `leave`; return the heap's new size."""
     b = (f & SLOT) << 3
@@ -371,12 +479,32 @@ def watch(frames, heap, g, n, is_hole, f, deadline, leave):
 
 
 @njit(**OPTIONS)
-def note(trace, g, t, pc, frames, f, status, since, batch):
-    """Write down one row of the traced request, while there is room."""
+def is_marked(marks, k, count):
+    """Tell whether a replication's k-th request is traced: one bit each."""
+    return 0 <= k < count and (marks[k >> 6] >> (k & 63)) & 1 == 1
+
+
+@njit(**OPTIONS)
+def concerns(frames, marks, f, numbered, count):
+    """Tell whether a frame works for a traced request; a batch: for any of its messages."""
+    b = (f & SLOT) << 3
+    found = is_marked(marks, frames[b + REQUEST] - numbered, count)
+    parent = frames[b + PARENT]
+    if not found and parent < -1:
+        m = parent & SLOT
+        for _ in range((parent >> 48) & BATCH_COUNT):
+            found = found or is_marked(marks, frames[(m << 3) + REQUEST] - numbered, count)
+            m = frames[(m << 3) + LINK] & SLOT
+    return found
+
+
+@njit(**OPTIONS)
+def note(trace, g, t, pc, frames, f, status, kind, other, x, y):
+    """Write down one row of a traced request, while there is room."""
     if g[G_TRACES] < g[G_TRACE_ROOM]:
         k = g[G_TRACES] * TRACE_WORDS
         b = (f & SLOT) << 3
         trace[k], trace[k + 1], trace[k + 2] = bits_of(t), pc, f
-        trace[k + 3], trace[k + 4] = frames[b + STATE] | status, frames[b + SALT]
-        trace[k + 5], trace[k + 6], trace[k + 7] = bits_of(since), batch, frames[b + PARENT]
+        trace[k + 3], trace[k + 4], trace[k + 5] = frames[b + STATE] | status, frames[b + SALT], frames[b + REQUEST]
+        trace[k + 6], trace[k + 7], trace[k + 8], trace[k + 9] = kind, other, bits_of(x), bits_of(y)
         g[G_TRACES] += 1

@@ -1,46 +1,46 @@
 """`simulate`, and what it gives back: figures with intervals, ledger, nodes, usage, and any request's trace."""
 
-import math
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from chainkit import data
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
 from chainkit.law import Law
-from chainkit.records import Trace, Usage, UsageLine
+from chainkit.loading import undisturbed
+from chainkit.records import Pool, Trace, Usage
+from chainkit.simulation import intervals, tables
 from chainkit.simulation.assembler import Program
-from chainkit.simulation.loads import Load
+from chainkit.simulation.intervals import FRACTIONS as FRACTIONS
+from chainkit.simulation.intervals import student_t as student_t
+from chainkit.simulation.loads import ClosedLoop, Load
+from chainkit.simulation.progress import Crew
+from chainkit.simulation.tables import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chainkit.simulation.machine import Tally
+    from chainkit.simulation.memory import Control, Tally, Told
 
 FloatArray = npt.NDArray[np.float64]
 
 no_latency: Mapping[str, Law] = {}
 """Give this as `latency` to switch every hop off."""
 
-OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
-"""In the machine's order, the worst last."""
-LEDGER = ("dropped", "expired", "dead-lettered", "throttled", "failed", "completed", "unfinished")
-"""In the order in which an outcome is decided: the first that applies."""
-ENOUGH = 5
-"""Slower requests in each replication that an interval of a percentile needs."""
-FRACTIONS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One simulation: what `simulate` gives back."""
+    """One simulation: what `simulate` gives back.
+
+    One that was interrupted holds the replications that were done, and says so: `requests` and `replications` are what
+    it holds, `asked` is (requests, replications) that were asked for.
+    """
 
     chain: Chain
     load: Load
@@ -50,10 +50,18 @@ class Run:
     program: Program = field(repr=False)
     tallies: tuple["Tally", ...] = field(repr=False)
     options: Mapping[str, Any] = field(repr=False)
+    asked: tuple[int, int]
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it holds less than was asked for."""
+        return self.requests < self.asked[0]
 
     def __repr__(self) -> str:
         """Return the run in a word."""
-        return f"Run({self.chain.name!r}, {self.requests} requests, seed={self.seed})"
+        of = f" of {self.asked[0]}" if self.is_interrupted else ""
+        cut = ", interrupted" if self.is_interrupted else ""
+        return f"Run({self.chain.name!r}, {self.requests}{of} requests, seed={self.seed}{cut})"
 
     @property
     def response_s(self) -> FloatArray:
@@ -77,122 +85,153 @@ class Run:
     @property
     def ledger(self) -> "pd.Series[int]":
         """Requests by outcome; adds up to `requests`."""
-        return self._outcomes([tally.ledger for tally in self.tallies], self.requests)
+        counts = [tally.ledger for tally in self.tallies]
+        return tables.outcomes(counts, "requests", unfinished=None, total=self.requests)
 
     @property
     def branches(self) -> "pd.Series[int]":
         """Branches by outcome: a request that is handed on to three queues has three, and its answer is one more."""
-        return self._outcomes([tally.branches for tally in self.tallies], None)
-
-    def _outcomes(self, counts: list[npt.NDArray[np.int64]], total: int | None) -> "pd.Series[int]":
-        """Return counts by outcome, with what the end of the run cut."""
-        import pandas as pd
-
-        by_name = dict(zip(OUTCOMES, np.sum(counts, axis=0).tolist(), strict=True))
         live = sum(tally.live_branches for tally in self.tallies)
-        by_name["unfinished"] = live if total is None else total - sum(by_name.values())
-        return pd.Series({name: by_name[name] for name in LEDGER}, name="branches" if total is None else "requests")
+        return tables.outcomes([tally.branches for tally in self.tallies], "branches", unfinished=live)
 
     def summary(self) -> "pd.DataFrame":
-        """Return the figures with their 95 % intervals: one row each, columns low, value, high; seconds.
+        """Return the figures with their 95 % intervals: one row each, columns low, value, high, note; seconds.
 
-        Values are over all replications together; intervals are Student's t over the replications, whose arrivals are
-        independent. A percentile of which a replication has fewer than five slower requests has no interval (NaN):
-        there are not enough requests to tell. What was lost, or not over when the run ended, counts as infinite.
+        Values are over all requests after the warm-ups together. Intervals come from the replications, whose arrivals
+        are independent; of one replication, from 20 batches: what was answered, or completed, between the arrivals of
+        every twentieth of its requests. What was lost, or not over when the run ended, counts as infinite.
+
+        ``note`` says where an interval is missing, or not to be believed: "not enough requests" (few requests are as
+        slow as that, or there is nothing to compare), or that neighbouring batches resemble each other, so that the
+        interval is too narrow.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("one")
+        >>> _ = chain.add(ck.LambdaFunction("f"))
+        >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
+        >>> run.summary().loc["response_p99.9_s", "note"]
+        'not enough requests'
         """
-        import pandas as pd
-
-        from chainkit.simulation.machine import quantile_s
-
-        rows = {}
-        for what, which in (("response", 0), ("completion", 1)):
-            if which == 0 and self.program.nobody_waits:
-                continue
-            means = [tally.mean_s(which) for tally in self.tallies]
-            rows[f"{what}_mean_s"] = _interval(float(np.mean(means)), means)
-            histogram = np.sum([tally.histograms[which] for tally in self.tallies], axis=0)
-            counted = sum(tally.counted for tally in self.tallies)
-            slowest_s = max(tally.slowest[which][0] for tally in self.tallies)
-            for name, fraction in FRACTIONS.items():
-                each = [tally.quantile_s(which, fraction) for tally in self.tallies]
-                value = quantile_s(histogram, counted, fraction, slowest_s)
-                enough = counted / len(self.tallies) * (1 - fraction) >= ENOUGH
-                rows[f"{what}_{name}_s"] = _interval(value, each) if enough else (math.nan, value, math.nan)
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["low", "value", "high"])
-        frame.index.name = "figure"
-        return frame
+        is_answered = not self.program.nobody_waits
+        note = f"interrupted: {self.requests:,} of {self.asked[0]:,} requests" if self.is_interrupted else ""
+        return intervals.summary(self.tallies, is_answered=is_answered, note=note)
 
     @property
     def nodes(self) -> "pd.DataFrame":
-        """One row per service: what it did and how busy it was; NaN where a figure means nothing."""
-        import pandas as pd
+        """One row per service: what it did and how busy it was; NaN where a figure means nothing.
 
-        rows: dict[str, dict[str, float]] = {name: {} for name in self.chain.services}
-        span_s = sum(tally.span_s for tally in self.tallies)
-        for name in self.program.pool_nodes:
-            rows[name] = self._pool_figures(name, span_s)
-        for name in self.program.queue_nodes:
-            rows[name] = self._queue_figures(name)
-        for name, counter in self.program.counters:
-            if counter in ("requests", "messages", "deliveries", "executions", "transitions"):
-                rows[name][counter] = self._counter(name, counter)
-        frame = pd.DataFrame.from_dict(rows, orient="index")
-        frame.index.name = "node"
-        return frame
-
-    def _pool_figures(self, name: str, span_s: float) -> dict[str, float]:
-        """Return what a pool of environments did."""
-        total = {key: sum(t.pools[name][key] for t in self.tallies) for key in self.tallies[0].pools[name]}
-        runs = max(total["invocations"], 1)
-        return {
-            "invocations": total["invocations"],
-            "cold_starts": total["cold_starts"],
-            "cold_fraction": total["cold_starts"] / runs,
-            "errors": total["errors"],
-            "timeouts": total["timeouts"],
-            "throttles": total["throttles"],
-            "duration_mean_s": total["busy_s"] / runs,
-            "busy_mean": total["busy_s"] / span_s,
-            "busy_peak": max(t.pools[name]["peak"] for t in self.tallies),
-            "billed_s": total["billed_ms"] / 1000,
-        }
-
-    def _queue_figures(self, name: str) -> dict[str, float]:
-        """Return what a polled queue did."""
-        total = {key: sum(t.queues[name][key] for t in self.tallies) for key in self.tallies[0].queues[name]}
-        return {
-            "receives": total["received"],
-            "batches": total["batches"],
-            "batch_mean": total["received"] / max(total["batches"], 1),
-            "wait_mean_s": total["waited_s"] / max(total["received"], 1),
-            "backlog_peak": max(t.queues[name]["peak_waiting"] for t in self.tallies),
-            "returned": total["returned"],
-            "dead_letters": total["dead_letters"],
-        }
-
-    def _counter(self, node: str, counter: str) -> float:
-        """Return how much a counter of a node counted."""
-        if (node, counter) in self.program.counters:
-            return float(sum(t.counters[self.program.counters[node, counter]] for t in self.tallies))
-        for table in ("pools", "queues"):
-            found = [getattr(t, table).get(node, {}) for t in self.tallies]
-            if counter in found[0]:
-                return float(sum(row[counter] for row in found))
-        return 0.0
+        ``runs_per_request``: tries to run a function, refused ones included, per request: retries multiplied.
+        ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last arrival;
+        ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
+        """
+        return tables.nodes(self.chain, self.program, self.tallies, self.requests)
 
     @property
     def usage(self) -> Usage:
         """What the run used, as the price book counts it."""
-        hours = sum(tally.span_s for tally in self.tallies) / 3600
-        rules = data.quotas()["sqs_mapping"]
-        lines = []
-        for name, service in self.chain.services.items():
-            for meter in service.meters():
-                counted = self._counter(name, meter.counter)
-                if meter.counter == "empty_receives" and name in self.program.queue_nodes:
-                    counted = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
-                lines.append(UsageLine(name, meter, counted * meter.factor))
-        return Usage(lines=tuple(lines), requests=float(self.requests), hours=hours, region=self.chain.region)
+        return tables.usage(self.chain, self.program, self.tallies, self.requests)
+
+    # --- over time, and where the time goes: the replications run again when this is asked for ---
+
+    @cached_property
+    def effects(self) -> "pd.DataFrame":
+        """How often each function's work was done for its requests: one row each, counts of requests.
+
+        ``once``: as often as meant; ``twice``: more often (two deliveries, a retry after a run that had done its work,
+        a batch that failed as a whole); ``partly``: less often; ``never``. ``overtaken`` counts effects that came after
+        that of a later request. Meant is once, or as often as work began that is no further attempt and no copy; work
+        is done at its own end, unless it fails. A function with ``idempotent=True`` has no effect twice.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("twice")
+        >>> _ = (
+        ...     chain.add(ck.SqsQueue("jobs", visibility_timeout_s=60)),
+        ...     chain.add(ck.LambdaFunction("pay", duration=0.1)),
+        ... )
+        >>> _ = chain.connect("jobs", "pay")
+        >>> _ = chain.add(ck.LambdaFunction("ask")), chain.connect("ask", "jobs", duplicate_rate=0.1)
+        >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
+        >>> 150 < run.effects.loc["pay", "twice"] < 250
+        True
+        """
+        from chainkit.simulation import lower
+        from chainkit.simulation.effects import effects
+
+        program = lower.lower(self.chain, **self.options["lowering"], has_effects=True)
+        logs = [self.again(tally, program=program, keep=False).effects for tally in self.tallies]
+        pools = [self.chain.service(name).behaviour() for name in program.pool_nodes]
+        return effects(logs, program.pool_nodes, [pool.is_idempotent for pool in pools if isinstance(pool, Pool)])
+
+    @cached_property
+    def series(self) -> "pd.DataFrame":
+        """The run over time: one row per service and bin, averaged over the replications; `ck.plot` draws it.
+
+        Columns: node, start_s, end_s; arrivals_per_s (tries to run a function; messages that become visible in a
+        queue); of functions throttles_per_s, cold_fraction, concurrency_mean, concurrency_peak, idle_mean; of queues
+        backlog_mean, backlog_peak and oldest_s, how long the oldest message has been visible at the bin's end. Peaks
+        and ages are the greatest of all replications. At most 200 bins, until nothing is in flight.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("burst")
+        >>> _ = chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("f", duration=1.0))
+        >>> _ = chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=3), requests=3_000, seed=1)
+        >>> series = run.series
+        >>> backlog = series[series["node"] == "jobs"].set_index("end_s")["backlog_mean"]
+        >>> bool(backlog[100.0] > 2 * backlog[40.0])
+        True
+        """
+        from chainkit.simulation import series
+
+        return series.series(self)
+
+    def blame(self, of: Literal["response", "completion"] | None = None, tail: float = 0.99) -> "pd.DataFrame":
+        """Return which service and which reason make the mean, and the slowest share: the parts add up to the whole.
+
+        The critical paths of up to 2,000 requests, spread evenly over those after the warm-ups, are taken apart, and
+        of up to 2,000 of each replication's slowest. Of parallel branches the slowest is the path; what runs on after
+        the answer is in the completion alone. Requests without such a time (lost, or not over) are left out.
+
+        =================  =======================================================================================
+        own work           of an attempt that succeeded; `failed attempt`: of one that did not
+        cold start         init; `overhead`: a service's or function's own
+        hop                on the way; `delivery delay`: a queue's; `wait state`: a state machine's
+        queue wait         visible in a queue; `batch companions`: in a batch, while others are worked on
+        retry wait         between attempts, hidden in a queue included; `throttle`: so because of a throttle
+        =================  =======================================================================================
+
+        A retry wait or throttle is blamed on the service that failed or throttled, not on the one that waits.
+
+        Parameters
+        ----------
+        of : which time; None: the response, or where nobody waits the completion
+        tail : 0 to below 1; the slowest rest is the tail
+
+        Returns
+        -------
+        One row per node and reason, largest mean first: means over the sample and its tail, their 95 % intervals by
+        replications (of one replication: by 20 batches), and shares. ``attrs`` says how large the samples were.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("two")
+        >>> for name in "ab":
+        ...     _ = chain.add(ck.LambdaFunction(name, duration=0.25, init=0, timeout_s=3))
+        >>> _ = chain.connect("a", "b")
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=1), requests=1_000, seed=1, latency=ck.no_latency)
+        >>> run.blame()[["node", "reason", "mean_s", "share"]].values.tolist()
+        [['a', 'own work', 0.25, 0.5], ['b', 'own work', 0.25, 0.5]]
+        """
+        from chainkit.simulation import blame
+
+        return blame.blame(self, of, tail)
 
     # --- one request ---
 
@@ -218,18 +257,38 @@ class Run:
         ConfigError
             If there is no request of that number.
         """
-        from chainkit.simulation import machine, stories
+        from chainkit.simulation import stories
 
-        if not isinstance(request, int) or isinstance(request, bool) or not 0 <= request < self.requests:
+        is_number = isinstance(request, int) and not isinstance(request, bool)
+        tally = next((t for t in self.tallies if is_number and t.bounds[0] <= request < t.bounds[1]), None)
+        if tally is None:
+            numbers = ", ".join(f"{low}..{high - 1}" for low, high in _joined(t.bounds for t in self.tallies))
             raise ConfigError(
-                f"request={request!r} is outside 0..{self.requests - 1}", fix="give the number of a request of this run"
+                f"request={request!r} is outside {numbers}", fix="give the number of a request of this run"
             )
-        r = next(r for r, (low, high) in enumerate(_bounds(self.requests, self.replications)) if low <= request < high)
-        tally = machine.replicate(
-            self.program, self.load, self.seed, r, _bounds(self.requests, self.replications)[r],
-            warmup_fraction=self.options["warmup_fraction"], keep=True, drain_s=self.options["drain_s"], traced=request,
+        return stories.story(self.program, self.again(tally, traced=[request]), request)
+
+    def again(
+        self,
+        tally: "Tally",
+        *,
+        traced: Iterable[int] = (),
+        controls: Sequence["Control"] = (),
+        keep: bool = True,
+        told: "Told | None" = None,
+        program: Program | None = None,
+    ) -> "Tally":
+        """Return one replication run again, which gives the same, with some of its requests written down.
+
+        `program` is one with marks of effects, which are then written down too.
+        """
+        from chainkit.simulation import machine
+
+        return machine.replicate(
+            program or self.program, self.load, self.seed, tally.replication, tally.bounds, keep=keep,
+            warmup_fraction=self.options["warmup_fraction"], drain_s=self.options["drain_s"], traced=traced,
+            controls=controls, told=told, logs_effects=program is not None,
         )  # fmt: skip
-        return stories.story(self.chain, self.program, tally, request)
 
 
 def simulate(
@@ -244,6 +303,8 @@ def simulate(
     latency: Mapping[str, Any] | None = None,
     keep: Literal["requests"] | None = None,
     drain_s: float = 30_000.0,
+    account_concurrency: int | None = None,
+    threads: int | None = None,
 ) -> Run:
     """Return what happens to `requests` requests that enter a chain, by AWS's own rules.
 
@@ -259,6 +320,12 @@ def simulate(
     latency : laws of the hops by name (data/latency.json); None: the measured ones; `no_latency`: none
     keep : "requests" keeps response and completion of every request
     drain_s : how long after the last arrival a replication goes on while something is in flight
+    account_concurrency : environments that all functions of the account may have at once, 1 or more; its request quota
+        is ten times as many a second; None: AWS's default of 1,000, which new accounts do not get
+    threads : replications that run at a time; None: one per processor
+
+    An interrupt (Ctrl-C, or the notebook's stop button) does not lose what is done: the run that is given back holds
+    the finished replications, or where none is finished yet those that run, ended early; its summary says so.
 
     Raises
     ------
@@ -276,70 +343,71 @@ def simulate(
     >>> float(run.summary().loc["response_p50_s", "value"].round(3)), int(run.ledger["completed"])
     (0.25, 100)
     """
+    _load()
     from chainkit.simulation import lower, machine
 
     chain = as_chain(chain, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
-    _check(requests, replications, warmup_fraction, drain_s, keep)
+    _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
-    program = lower.lower(chain, at, lower.hop_laws(latency), load.attributes)
+    load.check_requests(-(-requests // replications), replications)
+    think = load.think if isinstance(load, ClosedLoop) else None
+    lowering: dict[str, Any] = {
+        "at": at, "latency": lower.hop_laws(latency), "attributes": load.attributes,
+        "account_concurrency": account_concurrency, "think": think,
+    }  # fmt: skip
+    program = lower.lower(chain, **lowering)
     bounds = _bounds(requests, replications)
+    kept: dict[str, Any] = {"warmup_fraction": warmup_fraction, "keep": keep == "requests", "drain_s": drain_s}
+    is_long = replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH
+    batches = intervals.BATCHES if is_long and think is None else 1  # users do not come in an order
 
-    def one(r: int) -> "Tally":
-        return machine.replicate(
-            program, load, seed, r, bounds[r], warmup_fraction=warmup_fraction, keep=keep == "requests", drain_s=drain_s
-        )
+    def one(r: int, told: "Told") -> "Tally":
+        return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)
 
-    threads = min(os.cpu_count() or 1, replications)
-    if threads > 1 and requests >= 20_000:
-        with ThreadPoolExecutor(threads) as pool:
-            tallies = tuple(_watched(pool.map(one, range(replications)), requests, replications))
-    else:
-        tallies = tuple(_watched(map(one, range(replications)), requests, replications))
-    options = {"warmup_fraction": warmup_fraction, "keep": keep, "drain_s": drain_s}
+    tallies = Crew(replications, requests, threads).run(one)
     return Run(
-        chain=chain.copy(), load=load, requests=requests, seed=seed, replications=replications,
-        program=program, tallies=tallies, options=options,
+        chain=chain.copy(), load=load, requests=sum(high - low for low, high in (t.bounds for t in tallies)), seed=seed,
+        replications=len(tallies), program=program, tallies=tallies,
+        options={**kept, "keep": keep, "lowering": lowering},
+        asked=(requests, replications),
     )  # fmt: skip
 
 
-LONG = 5_000_000
-"""Requests from which on a run shows a progress bar."""
+@functools.cache
+def _load() -> None:
+    """Load the compiled machine, and pandas, without which no figure of a run is seen."""
+    with undisturbed():
+        import pandas  # noqa: F401, ICN001
+
+        from chainkit.simulation import machine, primitives  # noqa: F401
+
+        # Compiled code loads at its first call. This one does nothing: there is no arrival to fill in.
+        primitives.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
 
 
-def _watched(tallies: "Iterable[Tally]", requests: int, replications: int) -> "Iterable[Tally]":
-    """Return the replications as they come, behind a progress bar where they take long (none under CI)."""
-    if requests < LONG or os.environ.get("CI"):
-        return tallies
-    from tqdm.auto import tqdm
-
-    bar: Iterable[Tally] = tqdm(tallies, total=replications, desc="replications")
-    return bar
-
-
-def _interval(value: float, each: list[float]) -> tuple[float, float, float]:
-    """Return (low, value, high) of a figure, from its value in each replication."""
-    sample = np.asarray(each)
-    if sample.size < 2:
-        return (math.nan, value, math.nan)
-    if not np.isfinite(sample).all():
-        return (float(sample.min()), value, float(sample.max()))
-    half = student_t(sample.size - 1) * float(sample.std(ddof=1)) / math.sqrt(sample.size)
-    return (value - half, value, value + half)
-
-
-def _check(requests: int, replications: int, warmup_fraction: float, drain_s: float, keep: str | None) -> None:
+def _check(
+    requests: int,
+    replications: int,
+    warmup_fraction: float,
+    drain_s: float,
+    keep: str | None,
+    account_concurrency: int | None,
+    threads: int | None,
+) -> None:
     """Refuse arguments out of range."""
     limits: tuple[tuple[str, float, float, float, str], ...] = (
         ("requests", requests, 1, 2e9, "1..2,000,000,000"),
         ("replications", replications, 1, requests, f"1..{requests}, the number of requests"),
         ("warmup_fraction", warmup_fraction, 0, 0.999, "0 to below 1"),
         ("drain_s", drain_s, 0, 1e8, "0..100,000,000 s"),
+        ("threads", 1 if threads is None else threads, 1, 1024, "1..1024"),
+        ("account_concurrency", 1 if account_concurrency is None else account_concurrency, 1, 1e6, "1..1,000,000"),
     )
     for name, value, low, high, text in limits:
-        whole = name in ("requests", "replications")
+        whole = name in ("requests", "replications", "account_concurrency", "threads")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not low <= value <= high:
             raise ConfigError(f"simulate: {name}={value!r} is outside {text}", fix=f"give {name} in that range")
@@ -353,12 +421,11 @@ def _bounds(requests: int, replications: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def student_t(degrees: int) -> float:
-    """Return the 97.5 % point of Student's t, the factor of a 95 % interval.
-
-    >>> round(student_t(9), 4)
-    2.2622
-    """
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, 0.975))
+def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of numbers, those that follow each other as one."""
+    ranges: list[tuple[int, int]] = []
+    for low, high in bounds:
+        if ranges and ranges[-1][1] == low:
+            low = ranges.pop()[0]
+        ranges.append((low, high))
+    return ranges

@@ -1,26 +1,27 @@
-"""Turns what the kernel wrote down about one request into a `Trace`."""
+"""Turns the lives of one request into a `Trace`."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
-from chainkit.chain import Chain
 from chainkit.records import Span, Trace
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.assembler import IntArray, Program
-from chainkit.simulation.machine import Tally
+from chainkit.simulation.assembler import Program
+from chainkit.simulation.lives import Life, Moment, Paths, Story, stories
+from chainkit.simulation.memory import Tally
 
 OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
-STATUSES = {m.OK: "ok", m.ERROR: "error", m.THROTTLED: "throttled", m.TIMEOUT: "timeout"}
+STATUSES = {m.OK: "ok", m.ERROR: "error", m.THROTTLED: "throttled", m.TIMEOUT: "timeout", m.IMPATIENT: "timeout"}
+_GIVEN_UP = {k.DEAD_LETTERED: "dead letter", k.EXPIRED: "expired", k.DROPPED: "dropped"}
 
 
-def story(chain: Chain, program: Program, tally: Tally, request: int) -> Trace:
+def story(program: Program, tally: Tally, request: int) -> Trace:
     """Return the trace of the request that a replication wrote down."""
-    arrived = next((float(row.view(np.float64)[0]) for row in tally.trace if row[1] == program.labels["entry"]), 0.0)
-    spans = tuple(_Reader(chain, program, arrived).spans(tally.trace))
-    response_s, completion_s = tally.kept[request - tally.first_request]
-    outcome = _outcome(program, tally.trace)
+    response_s, completion_s = tally.kept[request - tally.bounds[0]]
+    told = stories(program, tally.trace, [request]).get(request)
+    outcome = OUTCOMES[_worst(program, told)] if told is not None else "unfinished"
     if outcome == "completed" and np.isnan(completion_s):
         outcome = "unfinished"
     return Trace(
@@ -28,116 +29,112 @@ def story(chain: Chain, program: Program, tally: Tally, request: int) -> Trace:
         outcome=outcome,
         response_s=float(response_s),
         completion_s=float(completion_s),
-        spans=spans,
+        spans=_numbered(_Teller(program, told).spans()) if told is not None else (),
     )
 
 
-def _outcome(program: Program, rows: IntArray) -> str:
+def _worst(program: Program, told: Story) -> int:
     """Return the worst outcome among the ends of a request's flows."""
     worst = 0
-    code = program.code.reshape(-1, 8)
-    for row in rows:
-        if row[6] == -1 and code[row[1], 0] == k.END_FLOW:
-            outcome = int(code[row[1], 1])
+    for _, moment in told.ends():
+        if moment.op == k.END_FLOW:
+            outcome = int(program.code.reshape(-1, 8)[moment.pc, 1])
             if outcome < 0:
-                status = int(row[3]) & m.STATUS
-                outcome = 0 if status == m.OK else (2 if status == m.THROTTLED else 1)
+                outcome = {m.OK: k.COMPLETED, m.THROTTLED: k.THROTTLED_}.get(moment.status, k.FAILED_)
             worst = max(worst, outcome if outcome < k.NO_OUTCOME else 0)
-    return OUTCOMES[worst]
+    return worst
 
 
-class _Reader:
-    """Follows a request's frames through the rows: time, row of the program, frame, state, salt."""
+def _numbered(spans: Iterator[Span]) -> tuple[Span, ...]:
+    """Return spans in order, the runs of each function numbered as attempts."""
+    from dataclasses import replace
 
-    def __init__(self, chain: Chain, program: Program, arrived_s: float) -> None:
-        self.chain, self.program, self.arrived_s = chain, program, arrived_s
-        self.code = program.code.reshape(-1, 8)
-        self.open: dict[int, tuple[float, str, str]] = {}
-        """Frame -> (since, node, what): what the frame waits for."""
-        self.runs: dict[int, float] = {}
-        """Frame -> start of its invocation."""
-        self.attempts: dict[tuple[str, str], int] = {}
-        self.sent: dict[int, list[tuple[float, str]]] = {}
-        """Row at which a call or hand-over starts -> when it was made, and by which link."""
+    attempts: Counter[str] = Counter()
+    numbered = []
+    for span in sorted(spans, key=lambda each: each.start_s):
+        attempts[span.node] += span.what == "invocation"
+        numbered.append(replace(span, attempt=attempts[span.node]) if span.what == "invocation" else span)
+    return tuple(numbered)
 
-    def spans(self, rows: IntArray) -> Iterator[Span]:
-        """Yield the spans in the order in which they end."""
-        for row in rows:
-            now, pc, frame = float(row.view(np.float64)[0]), int(row[1]), int(row[2])
-            if row[6] >= 0:
-                yield from self._batch(now, pc, row)
-                continue
-            if self.sent.get(pc) and self.code[pc, 0] != k.ALIVE:
-                since, link = self.sent[pc].pop(0)
-                if now > since:
-                    yield self._span(self.program.marks[pc][0], "hop", since, now, reason=f"by {link}")
-            if frame in self.open:
-                since, node, what = self.open.pop(frame)
-                if now > since:
-                    yield self._span(node, what, since, now)
-            yield from self._row(
-                now, pc, frame, int(row[3]) & m.STATUS, is_batch=int(row[7]) < -1, is_cold=bool(row[3] & m.COLD)
-            )
 
-    def _row(self, now: float, pc: int, frame: int, status: int, *, is_batch: bool, is_cold: bool) -> Iterator[Span]:
-        """Read one row of an ordinary frame."""
-        op, node = int(self.code[pc, 0]), self.program.marks[pc][0]
-        link = self.program.marks[pc][1]
-        if op in (k.CALL, k.SPAWN) and link and self.code[pc, 2] >= 0:
-            self.sent.setdefault(int(self.code[pc, 1]), []).append((now, link))
-        if op == k.ENTER and not is_batch:
-            self.runs[frame] = now
-        elif (op == k.LEAVE and frame in self.runs) or (op == k.RET and frame in self.runs):
-            reason = "cold start" if is_cold else ""
-            yield self._span(node, "invocation", self.runs.pop(frame), now, status, is_attempt=True, reason=reason)
-        elif op == k.DELAY:
-            self.open[frame] = (now, node, "hop" if link else "overhead")
-        elif op == k.RETRY and status != m.OK:
-            self.open[frame] = (now, node, "retry wait")
-        elif op == k.RESPOND:
-            yield self._span(node, "answer", self.arrived_s, now, status)
-        elif op == k.END_FLOW and int(self.code[pc, 1]) in (k.DEAD_LETTERED, k.EXPIRED, k.DROPPED):
-            yield self._span(node, {3: "dead letter", 4: "expired", 5: "dropped"}[int(self.code[pc, 1])], now, now)
+class _Teller:
+    """Tells what is worth a bar."""
 
-    def _batch(self, now: float, pc: int, row: IntArray) -> Iterator[Span]:
-        """Read a message's part in a batch: its start, and its settlement."""
-        began = float(row.view(np.float64)[5])
-        queue = next(
-            name for name in self.program.queue_nodes
-            if pc in (self.program.labels[f"{name}.batch"], self.program.labels[f"{name}.batch.settle"])
-        )  # fmt: skip
-        if self.code[pc, 0] == k.SETTLE:
-            failed = bool(row[3] & m.FAILED)
-            status = int(row[3]) & m.STATUS or (m.ERROR if failed else m.OK)
-            node = next(v.target for v in self.chain.links.values() if v.kind == "poll" and v.source == queue)
-            yield self._span(node, "invocation", began, now, status, is_attempt=True)
-            if status != m.OK:
-                hidden = float(getattr(self.chain.service(queue).behaviour(), "visibility_timeout_s", 0.0))
-                yield self._span(queue, "hidden", now, max(now, began + hidden))
-        else:
-            yield self._span(queue, "queue wait", began, now)
+    def __init__(self, program: Program, told: Story) -> None:
+        self.program, self.told, self.paths = program, told, Paths(program)
+        self.arrived_s = told.root.born_s
 
-    def _span(
-        self,
-        node: str,
-        what: str,
-        start: float,
-        end: float,
-        status: int = 0,
-        *,
-        is_attempt: bool = False,
-        reason: str = "",
-    ) -> Span:
+    def spans(self) -> Iterator[Span]:
+        """Yield the spans of all lives."""
+        for life in self.told.lives:
+            if life.moments and life.moments[0].at_s > life.born_s:
+                link = self.program.marks[life.born_pc][1]
+                yield self._span(self.paths.node(life), "hop", life.born_s, life.moments[0].at_s, reason=f"by {link}")
+            for i, moment in enumerate(life.moments):
+                yield from self._moment(life, i, moment)
+
+    def _moment(self, life: Life, i: int, moment: Moment) -> Iterator[Span]:
+        """Yield what begins in a moment."""
+        node = self.program.marks[moment.pc][0]
+        to_s = life.moments[i + 1].at_s if i + 1 < len(life.moments) else moment.at_s
+        if moment.kind == m.NOTE_BATCHED:
+            yield from self._batch(life, i, moment)
+        elif moment.kind == m.NOTE_SETTLED:
+            if to_s > moment.at_s:
+                queue = self.program.marks[life.moments[i + 1].pc][0]
+                yield self._span(queue, "hidden", moment.at_s, to_s)
+        elif moment.kind != m.NOTE_ROW:
+            return
+        elif moment.op == k.ENTER:
+            yield from self._run(life, i, moment)
+        elif moment.op == k.RESPOND:
+            yield self._span(node, "answer", self.arrived_s, moment.at_s, moment.status)
+        elif moment.op == k.END_FLOW:
+            what = _GIVEN_UP.get(int(self.program.code.reshape(-1, 8)[moment.pc, 1]))
+            if what is not None:
+                yield self._span(node, what, moment.at_s, moment.at_s)
+        elif to_s > moment.at_s and moment.op in (k.DELAY, k.RETRY, k.ENQUEUE):
+            what = {k.RETRY: "retry wait", k.ENQUEUE: "queue wait"}.get(moment.op) or self.paths.delay(moment.pc)
+            reason = "throttled" if moment.op == k.RETRY and moment.status == m.THROTTLED else ""
+            yield self._span(node, what, moment.at_s, to_s, reason=reason)
+
+    def _run(self, life: Life, i: int, entered: Moment) -> Iterator[Span]:
+        """Yield an invocation, and its init."""
+        over = life.later(i, k.LEAVE, k.RET)
+        took = life.moments[i + 1] if i + 1 < len(life.moments) else None
+        init_s = took.x if took is not None and took.kind == m.NOTE_TOOK else 0.0
+        if over is not None:
+            node = self.program.marks[entered.pc][0]
+            yield from self._invocation(node, entered.at_s, over.at_s, over.status, over.state, init_s)
+
+    def _batch(self, life: Life, i: int, taken: Moment) -> Iterator[Span]:
+        """Yield a message's part in a batch."""
+        settled = next((each for each in life.moments[i:] if each.kind == m.NOTE_SETTLED), None)
+        batch = taken.other
+        if settled is None or batch is None:
+            return
+        took = next((each for each in batch.moments if each.kind == m.NOTE_TOOK), None)
+        status = settled.status or (m.ERROR if settled.state & m.FAILED else m.OK)
+        state, init_s = (took.state, took.x) if took is not None else (0, 0.0)
+        node = self.program.marks[settled.pc][0]
+        yield from self._invocation(node, taken.at_s, settled.at_s, status, state, init_s)
+
+    def _invocation(
+        self, node: str, start_s: float, end_s: float, status: int, state: int, init_s: float
+    ) -> Iterator[Span]:
+        """Yield an invocation, and its init."""
+        reason = "cold start" if state & m.COLD else ""
+        yield self._span(node, "invocation", start_s, end_s, status, reason=reason)
+        if init_s > 0:
+            yield self._span(node, "init", start_s, min(start_s + init_s, end_s))
+
+    def _span(self, node: str, what: str, start_s: float, end_s: float, status: int = 0, *, reason: str = "") -> Span:
         """Return one span, in seconds since the request entered."""
-        attempt = 1
-        if is_attempt:
-            attempt = self.attempts[node, what] = self.attempts.get((node, what), 0) + 1
         return Span(
             node=node,
             what=what,
-            start_s=start - self.arrived_s,
-            end_s=end - self.arrived_s,
-            attempt=attempt,
+            start_s=start_s - self.arrived_s,
+            end_s=end_s - self.arrived_s,
             status=STATUSES.get(status, "error"),
             reason=reason,
         )

@@ -101,7 +101,7 @@ class TrafficPanel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no t
     def __init__(self, state: State) -> None:
         self._state = state
         self.rate = ipywidgets.Text(
-            str(state.load.rate_per_s), description="arrivals per second", continuous_update=False,
+            f"{state.load.rate_per_s:.6g}", description="arrivals per second", continuous_update=False,
             style={"description_width": "130px"}, layout=ROW,
         )  # fmt: skip
         self.message = ipywidgets.HTML()

@@ -166,7 +166,7 @@ class State:
     def set_rate(self, rate_per_s: Any) -> bool:
         """Change the arrival rate, requests per second."""
         try:
-            self.load = dataclasses.replace(self.load, rate_per_s=rate_per_s)
+            self.load = self.load.with_rate(rate_per_s)
         except ChainkitError as error:
             self.refusal = error
             return False

@@ -1,11 +1,12 @@
 """A chain with its traffic, as the tests of the simulation compare it, and what such chains are made of."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import chainkit as ck
 from chainkit.distributions import Exponential, Law, LogNormal, Uniform
-from chainkit.simulation.loads import Load, Poisson
+from chainkit.simulation.loads import ClosedLoop, Load, Poisson
 
 WORK = LogNormal(p50_s=0.1, p99_s=0.6)
 WAYS: dict[str, Law] = {
@@ -34,27 +35,45 @@ class Case:
     at: str | None = None
     has_hops: bool = True
     drain_s: float = 30_000.0
+    account_concurrency: int | None = None
+    per_mb_s: float = 0.0
 
     @property
     def options(self) -> dict[str, Any]:
         """What `simulate` and `twin` take besides."""
-        latency = WAYS if self.has_hops else {}
-        return {"requests": self.requests, "at": self.at, "latency": latency, "drain_s": self.drain_s}
+        latency: dict[str, Any] = {**WAYS} if self.has_hops else {}
+        if self.per_mb_s:
+            latency["per_mb"] = self.per_mb_s
+        account = {} if self.account_concurrency is None else {"account_concurrency": self.account_concurrency}
+        return {"requests": self.requests, "at": self.at, "latency": latency, "drain_s": self.drain_s, **account}
 
     def __repr__(self) -> str:
         """Return the case as the call that makes it."""
-        load = f"{type(self.load).__name__}({self.load.rate_per_s}, KINDS)"
+        load = f"{type(self.load).__name__}({self.load.rate_per_s}, attributes=KINDS)"
+        if isinstance(self.load, ClosedLoop):
+            load = f"ClosedLoop({self.load.users}, {self.load.think!r}, attributes=KINDS)"
         rest = f"{self.requests}, {self.at!r}, {self.has_hops}, {self.drain_s}"
+        rest += f", {self.account_concurrency}, {self.per_mb_s}"
         return f"Case(ck.Chain.from_plain({self.chain.to_plain()}), {load}, {rest})"
+
+
+CASES: dict[str, Callable[[], Case]] = {}
+"""By name; cases.py brings all of them."""
+
+
+def case(make: Callable[[], Case]) -> Callable[[], Case]:
+    """Put a case in the list, under its function's name."""
+    CASES[make.__name__] = make
+    return make
 
 
 KINDS = {"kind": {"physical": 0.7, "digital": 0.3}, "price": {5: 0.5, 50: 0.5}}
 """Attributes of the traffic, for filters."""
 
 
-def chain_of(*services: Any) -> ck.Chain:
+def chain_of(*services: Any, region: str = "us-east-1") -> ck.Chain:
     """Return a chain of unconnected services."""
-    chain = ck.Chain("c")
+    chain = ck.Chain("c", region=region)
     for service in services:
         chain.add(service)
     return chain
@@ -72,10 +91,15 @@ def task(target: str, **more: Any) -> dict[str, Any]:
     return {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": arguments, **way, **more}
 
 
-def machine(states: dict[str, Any], workflow: str = "EXPRESS", **settings: Any) -> ck.StateMachine:
+def scope(states: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return states that start with the first one: a definition, or a branch of one."""
+    return {"StartAt": next(iter(states)), "States": states, **more}
+
+
+def machine(states: dict[str, Any], workflow: str = "EXPRESS", name: str = "flow", **settings: Any) -> ck.StateMachine:
     """Return a machine that starts with its first state."""
-    definition = {"StartAt": next(iter(states)), "States": states}
-    return ck.StateMachine("flow", definition=definition, workflow=workflow, **settings)
+    whole = {"TimeoutSeconds": settings.pop("limit_s")} if "limit_s" in settings else {}
+    return ck.StateMachine(name, definition=scope(states, **whole), workflow=workflow, **settings)
 
 
 def rules(target: str) -> list[dict[str, Any]]:

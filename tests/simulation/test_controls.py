@@ -48,7 +48,7 @@ def test_a_control_that_only_looks_changes_nothing(name):
 
 def steady():
     chain = ck.Chain("c")
-    chain.add(ck.LambdaFunction("f", duration=0.5, init=0.25, timeout_s=10, keep_alive_s=3))
+    chain.add(ck.LambdaFunction("f", duration=0.5, init=0.25, timeout_s=10, keep_alive=3))
     return ck.simulate(
         chain, ck.Steady(rate_per_s=0.25), requests=4, replications=1, seed=1, latency=ck.no_latency, keep="requests"
     )  # fmt: skip

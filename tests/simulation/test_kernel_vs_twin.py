@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,9 @@ import chainkit as ck
 from tests.simulation.case import Case
 from tests.simulation.cases import CASES
 from tests.simulation.counterexamples import COUNTEREXAMPLES
+from tests.simulation.engines import counter_of
 from tests.simulation.simpy_twin import TwinRun, twin
 from tests.simulation.strategies import cases
-
-
-def counter_of(run: ck.Run, node: str, name: str) -> float:
-    """Return what the run says of one of the twin's counters."""
-    if name == "express_100ms":
-        return sum(x.quantity / x.meter.factor for x in run.usage.lines if (x.node, x.meter.counter) == (node, name))
-    if name == "billed_ms":
-        return float(run.nodes.loc[node, "billed_s"]) * 1000
-    return float(run.nodes.loc[node, name])
 
 
 def assert_same(case: Case, *, seed: int = 1, replications: int = 2) -> tuple[ck.Run, TwinRun]:
@@ -53,8 +46,7 @@ def test_hand_made_chains_run_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_hand_made_chains_run_the_same_without_hops(name: str) -> None:
-    case = CASES[name]()
-    assert_same(Case(case.chain, case.load, case.requests, case.at, has_hops=False, drain_s=case.drain_s), seed=2)
+    assert_same(replace(CASES[name](), has_hops=False), seed=2)
 
 
 def test_the_measured_hops_are_drawn_the_same() -> None:

@@ -51,7 +51,7 @@ def assert_same(case: Case, *, seed: int = 1, hops: Mapping[str, Law] | None = N
     fast, slow = run("levels", case, seed, hops), run("loop", case, seed, hops)
     for name in ("ledger", "branches", "samples", "histograms", "kept", "counters"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), name)
-    for name in ("live_branches", "slowest", "counted", "first_request", "span_s", "events", "queues"):
+    for name in ("live_branches", "slowest", "counted", "bounds", "span_s", "events", "queues"):
         assert getattr(fast, name) == getattr(slow, name), name
     np.testing.assert_allclose(fast.sums, slow.sums, rtol=1e-12)
     for name, pool in slow.pools.items():

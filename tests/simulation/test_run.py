@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import chainkit as ck
+from chainkit.simulation.run import student_t
 
 ONE = {"requests": 1_000, "seed": 1, "latency": ck.no_latency}
 
@@ -30,9 +32,11 @@ def test_a_percentile_is_that_of_all_requests_together():
 def test_an_interval_needs_enough_slower_requests():
     summary = ck.simulate(one(), ck.Poisson(rate_per_s=1), **ONE).summary()
 
-    assert np.isfinite(summary.loc["response_p50_s"]).all()
+    assert np.isfinite(summary.loc["response_p50_s", ["low", "value", "high"]].to_numpy(dtype=float)).all()
+    assert summary.loc["response_p50_s", "note"] == ""
     assert math.isnan(summary.loc["response_p99.9_s", "low"])
     assert math.isfinite(summary.loc["response_p99.9_s", "value"])
+    assert summary.loc["response_p99.9_s", "note"] == "not enough requests"
 
 
 def test_what_is_not_over_at_the_end_counts_as_infinite():
@@ -97,3 +101,13 @@ def test_a_request_that_is_not_there_has_no_trace():
             run.trace(request)
     with pytest.raises(ck.ConfigError, match="'responses' is unknown"):
         run.slowest("responses")
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 199, 200, 201, 1_000, 1_000_000])
+def test_the_factor_of_an_interval_is_student_s(degrees):
+    assert student_t(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-9)
+
+
+def test_the_number_of_threads_is_checked():
+    with pytest.raises(ck.ConfigError, match="threads=0 is outside"):
+        ck.simulate(one(), ck.Poisson(rate_per_s=1), threads=0, **ONE)

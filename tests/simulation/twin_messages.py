@@ -1,282 +1,174 @@
-"""Half of the slow twin's stories: events, queues, topics and state machines. The other half is simpy_twin.py."""
+"""What nobody waits for, in the slow twin: handing over, topics and buses, deliveries and their retries, events."""
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import simpy
 
-from chainkit.records import Buffer, Flow, Pool, Step
-from chainkit.simulation.draws import again, descend
-from chainkit.wiring import Delivery, Destination, Redrive, Task
-from tests.simulation.twin_parts import ITEM, OK, Answer, Message, Queue, Rank, Story, attributes, matches, passes_all
+from chainkit.records import FanOut
+from chainkit.wiring import Delivery, Destination, Rule, Subscription
+from tests.simulation.twin_parts import ITEM, SECOND_COPY, Rank, Story, Visit, attributes, passes_all
 
 EVENT_WAITS_S = (60.0, 120.0)
 BACKOFF_MOST_S = 300.0
+RULE_WAIT_MOST_S = 600.0
 
 
-def _all_steps(steps: Sequence[Step]) -> Iterator[Step]:
-    """Yield steps and those of their branches."""
-    for step in steps:
-        yield step
-        for branch in step.branches:
-            yield from _all_steps(branch)
+def doubling_s(most_s: float) -> Iterator[float]:
+    """Yield 1, 2, 4 ... seconds, at most so many."""
+    wait_s = 1.0
+    while True:
+        yield min(wait_s, most_s)
+        wait_s *= 2
+
+
+def subscription_waits_s() -> Iterator[float]:
+    """Yield SNS's waits towards AWS's own endpoints: 100,015 in all (sns-message-delivery-retries, 2026)."""
+    yield from (0.0, 0.0, 0.0, 1.0, 1.0)
+    wait_s = 1.0
+    for _ in range(10):
+        yield min(wait_s, 20.0)
+        wait_s *= 20 ** (1 / 9)
+    yield from itertools.repeat(20.0, 100_000)
+
+
+def rule_waits_s(rule: Rule) -> Iterator[float]:
+    """Yield EventBridge's waits; they end with the rule's attempts."""
+    yield from itertools.islice(doubling_s(RULE_WAIT_MOST_S), rule.maximum_retry_attempts)
+
+
+RECURSION = 16
+"""The run of a function in one chain of events that Lambda stops."""
 
 
 class Messages:
-    """What the world does with what nobody waits for, and with state machines; the rest is `simpy_twin.World`'s."""
+    """What the world does with what nobody waits for."""
 
-    # --- asynchronous events ---
+    # --- handing over ---
 
-    def _event(self, name: str, q: int, s: int, sent_s: float) -> Story:
-        """Run a function with an event until it succeeds or its retries or its time are used up."""
-        pool: Any = self.does[name]
-        if pool.limit == 0:
-            self._close(q, "dropped")
-            return
-        errors = throttles = 0
-        while True:
-            answer = yield from self._invocation(name, q, s)
-            if answer.is_ok:
-                break
-            if answer.status == "throttled":
-                wait_s, throttles = min(2.0**throttles, BACKOFF_MOST_S), throttles + 1
-            else:
-                wait_s, errors = EVENT_WAITS_S[errors] if errors < pool.event_retries else math.inf, errors + 1
-            if self.clock.now + wait_s > sent_s + pool.event_age_s:
-                break
-            s = again(s)
-            yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, q, s, self.order[name])
-        sent = self._destinations(name, "OnSuccess" if answer.is_ok else "OnFailure", q, s)
-        lost = "dead-lettered" if sent else "expired" if answer.status == "throttled" else "dropped"
-        self._close(q, "completed" if answer.is_ok else lost)
+    def _hand_over(self, key: str, visit: Visit, item: int = 0, token: simpy.Event | None = None) -> None:
+        """Send a message along a link, sometimes twice: nobody waits for it."""
+        link: Any = self.links[key]
+        place = self.places[key] + ITEM * item
+        sent = visit.by(place, token=token)
+        self._send(key, sent)
+        if self.dice.hits(f"{key}.duplicate", getattr(link, "duplicate_rate", 0.0), sent):
+            self._send(key, visit.by(place + SECOND_COPY, is_repeat=True, token=token))
 
-    def _destinations(self, name: str, condition: str, q: int, s: int) -> int:
-        """Send a record to each destination; return how many."""
-        keys = [k for k, link in self._out(name) if isinstance(link, Destination) and link.condition == condition]
-        for key in keys:
-            self._hand_over(key, q, s)
-        return len(keys)
+    def _send(self, key: str, visit: Visit) -> None:
+        """Send one message; a bus sends no more than its account's quota lets it."""
+        link, now_s = self.links[key], self.clock.now
+        self._open(visit, link.target)
+        passes_s = self.account.deliveries.pace(now_s) if isinstance(link, Rule) else now_s
+        self._start(self._carry(key, visit, now_s, passes_s))
 
-    # --- queues ---
-
-    def _message(self, name: str, q: int, s: int) -> Story:
-        """Bring a message to its queue's poller."""
-        queue = self.queues[name]
-        if queue.mapping is None:
-            self._close(q, "completed")
-            return
-        yield from self._pause(queue.buffer.delay_s, q, s, name)
-        s = descend(s, self.places[queue.mapping_id])
-        yield from self._pause(self._hop_s(queue.mapping_id, queue.mapping, q, s), q, s, name)
-        self._enqueue(queue, Message(q, s))
-
-    def _enqueue(self, queue: Queue, message: Message) -> None:
-        """Make a message visible."""
-        message.visible_s = self.clock.now
-        queue.waiting.append(message)
-        if queue.mapping.maximum_batching_window_s:
-            self._start(self._window(queue))
-        self._form(queue)
-
-    def _window(self, queue: Queue) -> Story:
-        """See when the window of a message is over whether a batch can form."""
-        yield self.clock.at(self.clock.now + queue.mapping.maximum_batching_window_s, Rank.TIMER)
-        self._form(queue)
-
-    def _form(self, queue: Queue) -> None:
-        """Start the batches that can start."""
-        while queue.is_ready(self.clock.now):
-            if queue.running >= queue.most:
-                self._ramp_up(queue)
+    def _carry(self, key: str, visit: Visit, sent_s: float, passes_s: float) -> Story:
+        """Bring a message to its target."""
+        link: Any = self.links[key]
+        if passes_s > sent_s:
+            yield self.clock.at(passes_s, Rank.TIMER, visit, self.order[link.target])
+        hop_s = self._hop_s(key, link, visit)
+        if hop_s > 0:
+            yield from self._pause(hop_s, visit, link.target)
+        elif passes_s == sent_s:
+            yield self.clock.at(sent_s, Rank.HANDED)
+        if isinstance(link, Delivery) and link.delivery_error_rate > 0:
+            is_taken, visit = yield from self._delivered(key, link, visit, sent_s)
+            if not is_taken:
+                self._undelivered(link, visit)
                 return
-            queue.running += 1
-            self._start(self._batch(queue, queue.receive()))
+            sent_s = self.clock.now
+        yield from self._accept(link.target, visit, sent_s)
 
-    def _ramp_up(self, queue: Queue) -> None:
-        """See to it that one more batch may run soon, unless that is under way or not allowed."""
-        if queue.is_ramping and not queue.has_timer and queue.most < queue.LAST:
-            queue.has_timer = True
-            self._start(self._ramp(queue))
+    def _delivered(self, key: str, link: Any, visit: Visit, sent_s: float) -> Story:
+        """Try a delivery until its target's service has taken it; return whether it did, and the last try's visit."""
+        waits = subscription_waits_s() if isinstance(link, Subscription) else rule_waits_s(link)
+        age_s = math.inf if isinstance(link, Subscription) else link.maximum_event_age_s
+        while self.dice.hits(f"{key}.delivery", link.delivery_error_rate, visit):
+            wait_s = next(waits, None)
+            if wait_s is None or self.clock.now + wait_s > sent_s + age_s:
+                return False, visit
+            visit = visit.again()
+            yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[link.target])
+        return True, visit
 
-    def _ramp(self, queue: Queue) -> Story:
-        """Let one more batch run after a while."""
-        yield self.clock.at(self.clock.now + queue.STEP_S, Rank.TIMER)
-        queue.has_timer = False
-        queue.one_more()
-        self._form(queue)
+    def _undelivered(self, link: Any, visit: Visit) -> None:
+        """Give up a delivery: its dead-letter queue has it, or nobody."""
+        queue = link.dead_letter_queue
+        if isinstance(self.does[link.target], FanOut):  # no branch on its way, but one that is lost
+            self.requests[visit.request].open += 1
+        if queue is not None and self.queues[queue].mapping is not None:
+            self._open(visit, queue)
+            self._start(self._put_aside(queue, visit.by(0)))
+        self._close(visit, "dropped" if queue is None else "dead-lettered")
 
-    def _batch(self, queue: Queue, batch: list[Message]) -> Story:
-        """Run the function with a batch, if it has an environment for it."""
-        start_s, name = self.clock.now, queue.mapping.target
-        yield self.clock.at(start_s, Rank.HANDED)
-        how = self.pools[name].take(start_s)
-        if how is None:
-            failed = batch
-        else:
-            answer, failed = yield from self._run(name, batch, how == "cold", queue.mapping)
-            self.pools[name].give_back(start_s, self.clock.now, answer.status)
-        queue.running -= 1
-        self._end_batch(queue, batch, failed, start_s)
-        self._form(queue)
-
-    def _end_batch(self, queue: Queue, batch: list[Message], failed: list[Message], start_s: float) -> None:
-        """Delete the messages that are done; the others come back."""
-        for message in batch:
-            if message in failed:
-                queue.counts["returned"] += 1
-                self._start(self._back(queue, message, start_s))
-            else:
-                self._close(message.request, "completed")
-        queue.calm_down()
-
-    def _back(self, queue: Queue, message: Message, start_s: float) -> Story:
-        """Let a message become visible again, or move it to the dead-letter queue."""
-        at_s = max(start_s + queue.buffer.visibility_timeout_s, self.clock.now)
-        yield self.clock.at(at_s, Rank.TIMER, message.request, message.salt, self.order[queue.mapping.source])
-        redrives = [(key, link) for key, link in self._out(queue.mapping.source) if isinstance(link, Redrive)]
-        for key, link in redrives:
-            if message.receives >= link.max_receive_count:
-                queue.counts["dead_letters"] += 1
-                if self.queues[link.target].mapping is not None:
-                    self._hand_over(key, message.request, message.salt)
-                self._close(message.request, "dead-lettered")
-                return
-        message.salt = again(message.salt)
-        self._enqueue(queue, message)
+    def _put_aside(self, queue: str, visit: Visit) -> Story:
+        """Bring what could not be delivered to its queue, in its turn."""
+        yield self.clock.at(self.clock.now, Rank.HANDED)
+        yield from self._message(queue, visit)
 
     # --- topics and buses ---
 
-    def _fan_out(self, name: str, q: int, s: int) -> None:
+    def _fan_out(self, name: str, visit: Visit) -> None:
         """Deliver a message along every link whose filter lets it pass."""
-        self.requests[q].over_s = self.clock.now
-        carried = attributes(self.dice, self.load.attributes, q)
+        self.requests[visit.request].over_s = self.clock.now
+        carried = attributes(self.dice, self.load.attributes, visit.request)
         for key, link in self._out(name):
-            if isinstance(link, Delivery) and self._passes(key, link, carried, q, s):
-                self._hand_over(key, q, s)
+            if isinstance(link, Delivery) and self._passes(key, link, carried, visit):
+                self._hand_over(key, visit, token=visit.token)
 
-    def _passes(self, key: str, link: Any, carried: Mapping[str, Any], q: int, s: int) -> bool:
+    def _passes(self, key: str, link: Any, carried: Mapping[str, Any], visit: Visit) -> bool:
         """Tell whether a message passes a link's filter."""
         policy = link.filter_policy or {}
         if policy and set(policy) <= set(carried):
             return passes_all(policy, carried)
-        return link.match_fraction is None or self.dice.hits(f"{key}.chance", link.match_fraction, q, s)
+        return link.match_fraction is None or self.dice.hits(f"{key}.chance", link.match_fraction, visit)
 
-    # --- state machines ---
+    # --- asynchronous events ---
 
-    def _execution(self, name: str, q: int, s: int) -> Story:
-        """Run a state machine to its end."""
-        machine, began_s = self.machines[name], self.clock.now
-        machine.counts["executions"] += 1
-        yield from self._overhead(name, "start", machine.flow.start, machine.flow.start_hop, q, s)
-        answer = yield from self._states(name, machine.flow.steps, q, s)
-        if machine.flow.answers:
-            machine.counts["express_100ms"] += math.ceil((self.clock.now - began_s) * 10 - 1e-6)
-        return answer._replace(ran_nothing=False)
-
-    def _end_execution(self, name: str, q: int, answer: Answer) -> None:
-        """End the branch of an execution that nobody waits for: a failure is heard of only where a catcher sends it."""
-        steps = [*_all_steps(self.machines[name].flow.steps)]
-        caught = {catcher.goto for step in steps for catcher in step.catchers}
-        sends = [
-            link.target
-            for _, link in self._out(name)
-            if isinstance(link, Task) and link.state in caught and isinstance(self.does[link.target], Buffer)
-        ]
-        is_kept = any(self.queues[target].mapping is None for target in sends)
-        lost = "dead-lettered" if is_kept else "dropped"
-        self._close(q, "completed" if answer.is_ok else lost)
-
-    def _states(self, name: str, steps: Sequence[Step], q: int, s: int) -> Story:
-        """Go from state to state; return how it ended."""
-        index = {step.name: i for i, step in enumerate(steps)}
-        i = 0
+    def _event(self, name: str, visit: Visit, sent_s: float) -> Story:
+        """Run a function with an event until it succeeds or its retries or its time are used up."""
+        pool: Any = self.does[name]
+        visit, is_stopped = self._turned(name, visit)
+        if is_stopped:
+            sent = self._destinations(name, "OnFailure", visit)
+            self._close(visit, "dead-lettered" if sent else "dropped")
+            return
+        if pool.limit == 0:
+            self._close(visit, "dropped")
+            return
+        errors, refusals = 0, doubling_s(BACKOFF_MOST_S)
         while True:
-            self.machines[name].counts["transitions"] += 1
-            answer, goto = yield from self._state(name, steps[i], q, s)
-            if goto is None:
-                return answer
-            if index[goto] <= i:
-                s = descend(s, ITEM)
-            i = index[goto]
-
-    def _state(self, name: str, step: Step, q: int, s: int) -> Story:
-        """Run one state; return how it ended and which comes next, None at an end."""
-        match step.kind:
-            case "task" | "parallel":
-                return (yield from self._with_retries(name, step, q, s))
-            case "choice":
-                i = self.dice.way(f"{name}.{step.name}.choice", [share for _, share in step.ways], q, s)
-                return OK, step.ways[-1 if i is None else i][0]
-            case "wait":
-                yield self.clock.at(self.clock.now + step.wait_s, Rank.TIMER, q, s, self.order[name])
-            case "fail":
-                return Answer("error", step.error), None
-        return OK, step.goto
-
-    def _with_retries(self, name: str, step: Step, q: int, s: int) -> Story:
-        """Run a state that can fail, as its Retry and Catch say."""
-        used = [0] * len(step.retriers)
-        run = self._task if step.kind == "task" else self._parallel
-        while True:
-            answer = yield from run(name, step, q, s)
+            answer = yield from self._invocation(name, visit)
             if answer.is_ok:
-                return OK, step.goto
-            k = next((k for k, retrier in enumerate(step.retriers) if matches(retrier.errors, answer)), None)
-            if k is None or used[k] >= step.retriers[k].max_attempts:
-                return answer, next((c.goto for c in step.catchers if matches(c.errors, answer)), None)
-            wait_s = self._backoff_s(f"{name}.{step.name}.jitter", step.retriers[k], used[k], q, s)
-            used[k] += 1
-            s = again(s)
-            yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, q, s, self.order[name])
-            self.machines[name].counts["transitions"] += 1
+                break
+            if answer.status in ("throttled", "service"):
+                wait_s = next(refusals)
+            else:
+                wait_s, errors = EVENT_WAITS_S[errors] if errors < pool.event_retries else math.inf, errors + 1
+            if self.clock.now + wait_s > sent_s + pool.event_age_s:
+                break
+            visit = visit.again()
+            yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[name])
+        sent = self._destinations(name, "OnSuccess" if answer.is_ok else "OnFailure", visit)
+        is_refused = answer.status in ("throttled", "service")
+        lost = "dead-lettered" if sent else "expired" if is_refused else "dropped"
+        self._close(visit, "completed" if answer.is_ok else lost)
 
-    def _backoff_s(self, site: str, retrier: Any, used: int, q: int, s: int) -> float:
-        """Return how long to wait before the next retry."""
-        wait_s = retrier.interval_s
-        for _ in range(used):
-            wait_s *= retrier.backoff_rate
-        wait_s = min(wait_s, retrier.max_delay_s)
-        return wait_s * self.dice.uniform(site, q, s) if retrier.has_full_jitter else wait_s
+    def _turned(self, name: str, visit: Visit) -> tuple[Visit, bool]:
+        """Count an event that comes to a function of a circle; return whether Lambda stops it."""
+        circle, pool = self.circles.get(name), self.does[name]
+        if circle is None or not pool.stops_recursion or visit.is_entry or visit.token is not None:
+            return visit, False
+        visit = replace(visit, turns=visit.turns + 1)
+        return visit, visit.turns >= (RECURSION - 1) * circle
 
-    def _task(self, name: str, step: Step, q: int, s: int) -> Story:
-        """Call what a task names, and wait for it if it answers."""
-        flow = self.machines[name].flow
-        yield from self._overhead(name, f"{step.name}.overhead", flow.task_overhead, flow.task_hop, q, s)
-        links = [(k, link) for k, link in self._out(name) if isinstance(link, Task) and link.state == step.link]
-        for key, link in links:
-            target = self.does[link.target]
-            answers = isinstance(target, Pool) or (isinstance(target, Flow) and target.answers)
-            if answers and link.invocation_type == "RequestResponse":
-                return (yield from self._waited_for(link.target, q, descend(s, self.places[key])))
-            self._hand_over(key, q, s)
-        return OK
-
-    def _waited_for(self, target: str, q: int, s: int) -> Story:
-        """Wait for what a task calls; it runs on if the task is stopped."""
-        call = self._start(self._serve(target, q, s))
-        try:
-            return (yield call)
-        except simpy.Interrupt:
-            self._left_behind(q, call)
-            raise
-
-    def _parallel(self, name: str, step: Step, q: int, s: int) -> Story:
-        """Run branches at once; the first failure is the state's, and stops the others."""
-        branches = {self._start(self._branch(name, branch, q, s)): True for branch in step.branches}
-        never = self.clock.event()
-        try:
-            return (yield from self._wait_for(branches, never))
-        except simpy.Interrupt:
-            for branch in branches:
-                if branch.is_alive:
-                    branch.interrupt()
-            raise
-
-    def _branch(self, name: str, steps: Sequence[Step], q: int, s: int) -> Story:
-        """Run one branch of a parallel state until its end, or until another one has failed."""
-        try:
-            yield self.clock.at(self.clock.now, Rank.HANDED)
-            return (yield from self._states(name, steps, q, s))
-        except simpy.Interrupt:
-            return OK
+    def _destinations(self, name: str, condition: str, visit: Visit) -> int:
+        """Send a record to each destination; return how many."""
+        keys = [k for k, link in self._out(name) if isinstance(link, Destination) and link.condition == condition]
+        for key in keys:
+            self._hand_over(key, visit)
+        return len(keys)

@@ -1,14 +1,13 @@
-"""What the slow twin of the simulator is built from: time with its rules for ties, draws, environments, queues.
+"""What the slow twin of the simulator is built from: time with its rules for ties, draws, visits, answers, requests.
 
-Everything here is state and plain arithmetic; the stories of requests are in simpy_twin.py.
+Everything here is state and plain arithmetic; the stories of requests are in simpy_twin.py and the files it names.
 """
 
 import functools
 import heapq
 import math
-from collections import Counter, deque
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -16,14 +15,14 @@ import simpy
 
 from chainkit.distributions import Constant, Law, Standard
 from chainkit.patterns import passes
-from chainkit.records import Buffer, Flow, Pool
 from chainkit.simulation import draws
-from chainkit.wiring import EventSourceMapping
 
 Story = Generator[simpy.Event, Any, Any]
 """A strand of a request's story: it yields what it waits for."""
 ITEM = 65_536
 """What one more item of a `count`, or one more turn of a loop, adds to a place."""
+SECOND_COPY = 32_768
+"""What a duplicate adds to the place by which its message travels."""
 
 # --- time ---
 
@@ -38,16 +37,52 @@ class Rank(IntEnum):
     END = 2
     TIMER = 3
     ARRIVAL = 4
+    CONTROL = 5
+    """Provisioned environments and warmers."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request on one of its ways: what its draws there are keyed by."""
+
+    request: int
+    salt: int = 0
+    is_repeat: bool = False
+    """Whether it, or something above it, is a further attempt or a duplicate."""
+    turns: int = 0
+    """How many events of a circle of services have led here."""
+    is_entry: bool = False
+    """Whether a request enters here."""
+    token: simpy.Event | None = None
+    """What a state that waits for a callback has sent along: it happens when this branch completes."""
+
+    def by(self, place: int, *, is_repeat: bool = False, token: simpy.Event | None = None) -> "Visit":
+        """Return the visit that comes from here by a place."""
+        salt = draws.descend(self.salt, place)
+        return Visit(self.request, salt, self.is_repeat or is_repeat, self.turns, token=token)
+
+    def again(self) -> "Visit":
+        """Return the visit of the next attempt."""
+        return replace(self, salt=draws.again(self.salt), is_repeat=True)
 
 
 class Clock(simpy.Environment):
     """SimPy's environment with times that are given, not added up, and with the rules' order of ties."""
 
-    def at(self, time_s: float, rank: Rank, request: int = 0, salt: int = 0, place: int = 0) -> simpy.Event:
+    def at(self, time_s: float, rank: Rank, visit: Visit | None = None, place: int = 0) -> simpy.Event:
         """Return an event that happens at that time."""
+        key = (rank, visit.request, visit.salt, place) if visit is not None else (rank, 0, 0, place)
+        return self._put(time_s, key)
+
+    def control(self, time_s: float, service: int, kind: int, entry: int = 0) -> simpy.Event:
+        """Return an event after everything else of its time."""
+        return self._put(time_s, (Rank.CONTROL, service, kind, entry))
+
+    def _put(self, time_s: float, key: tuple[int, int, int, int]) -> simpy.Event:
+        """Put an event where time and rank want it."""
         event = simpy.Event(self)
         event._ok, event._value = True, None
-        heapq.heappush(self._queue, (time_s, (rank, request, salt, place), next(self._eid), event))
+        heapq.heappush(self._queue, (time_s, key, next(self._eid), event))
         return event
 
     def schedule(self, event: simpy.Event, priority: int = 1, delay: float = 0) -> None:
@@ -70,26 +105,27 @@ class Dice:
     def __init__(self, seed: int, replication: int) -> None:
         self.key = functools.cache(lambda site: draws.site_key(seed, replication, site))
 
-    def time_s(self, site: str, law: Law | None, request: int, salt: int) -> float:
-        """Return a draw of a law, 0 where there is none."""
+    def time_s(self, site: str, law: Law | None, visit: Visit, longer_s: float = 0.0) -> float:
+        """Return a draw of a law that is shifted by so much; where there is no law it is 0 before the shift."""
         if law is None:
-            return 0.0
+            return longer_s
         if isinstance(law, Constant):
-            return law.value_s
+            return law.value_s + longer_s
         unit, rows = _standard(law)
-        return draws.sample(rows, draws.word(self.key(site), request, salt)) * unit.scale + unit.shift
+        bits = draws.word(self.key(site), visit.request, visit.salt)
+        return draws.sample(rows, bits) * unit.scale + (unit.shift + longer_s)
 
-    def uniform(self, site: str, request: int, salt: int) -> float:
+    def uniform(self, site: str, visit: Visit) -> float:
         """Return a uniform number."""
-        return draws.word(self.key(site), request, salt) / 2.0**64
+        return draws.word(self.key(site), visit.request, visit.salt) / 2.0**64
 
-    def hits(self, site: str, p: float, request: int, salt: int) -> bool:
+    def hits(self, site: str, p: float, visit: Visit) -> bool:
         """Tell whether a chance hits."""
-        return draws.hits(self.key(site), p, request, salt)
+        return draws.hits(self.key(site), p, visit.request, visit.salt)
 
-    def way(self, site: str, shares: list[float], request: int, salt: int) -> int | None:
+    def way(self, site: str, shares: list[float], visit: Visit) -> int | None:
         """Return which of several that exclude each other is taken, or None."""
-        u, total = self.uniform(site, request, salt), 0.0
+        u, total = self.uniform(site, visit), 0.0
         for i, share in enumerate(shares):
             total += share
             if u < total:
@@ -97,19 +133,19 @@ class Dice:
         return None
 
 
-# --- requests ---
-
-WORST_FIRST = ("dropped", "expired", "dead-lettered", "throttled", "failed", "completed")
-LOST = WORST_FIRST[:3]
+# --- answers ---
 
 
 class Answer(NamedTuple):
     """How a call ended."""
 
     status: str
+    """ok, error, throttled, timeout, service (an error of Lambda itself) or impatient (States.Timeout of a state)."""
     error: str = ""
     ran_nothing: bool = False
     """Whether the call was refused by what it called itself."""
+    is_fatal: bool = False
+    """Whether no Retry and no Catch takes it."""
 
     @property
     def is_ok(self) -> bool:
@@ -123,9 +159,26 @@ class Answer(NamedTuple):
 
 
 OK, TIMEOUT = Answer("ok"), Answer("timeout", "Sandbox.Timedout")
-THROTTLED = Answer("throttled", "throttled", ran_nothing=True)
+THROTTLED = Answer("throttled", "Lambda.TooManyRequestsException", ran_nothing=True)
+SERVICE = Answer("service", "Lambda.ServiceException", ran_nothing=True)
+IMPATIENT = Answer("impatient", "States.Timeout")
+CIRCUIT_OPEN = Answer("error", "CircuitOpen", ran_nothing=True)
 GONE = Answer("timeout", ran_nothing=True)
 """Of a call whose caller was cut: what it called is a branch of its own."""
+
+
+def matches(errors: tuple[str, ...], answer: Answer) -> bool:
+    """Tell whether names in a Retry or Catch mean this failure."""
+    if answer.is_fatal:
+        return False
+    wide = {"States.ALL"} if answer.status == "impatient" else {"States.ALL", "States.TaskFailed"}
+    return bool((wide | {answer.error}) & set(errors))
+
+
+# --- requests ---
+
+WORST_FIRST = ("dropped", "expired", "dead-lettered", "throttled", "failed", "completed")
+LOST = WORST_FIRST[:3]
 
 
 @dataclass
@@ -154,157 +207,6 @@ class Request:
         return math.nan if self.open else self.over_s - self.arrived_s
 
 
-# --- environments ---
-
-ACCOUNT = 1000
-BURST, REFILL_PER_S = 1000.0, 100.0
-
-
-class Account:
-    """The environments that functions without a reservation share."""
-
-    def __init__(self, pools: list[Pool]) -> None:
-        self.limit = ACCOUNT - sum(pool.limit or 0 for pool in pools)
-        self.running = 0
-
-
-class Environments:
-    """The environments of one function."""
-
-    def __init__(self, pool: Pool, account: Account) -> None:
-        self.pool, self.account = pool, account
-        self.running = 0
-        self.idle_since_s: list[float] = []
-        """Of the idle ones, the most recently used last."""
-        self.tokens, self.filled_s = BURST, 0.0
-        self.counts = Counter[str]()
-
-    def take(self, now_s: float) -> str | None:
-        """Return whether the environment that takes an invocation is "warm" or "cold", or None: throttled."""
-        self.idle_since_s = [since for since in self.idle_since_s if since + self.pool.keep_alive.mean_s > now_s]
-        how = self._free(now_s)
-        if how is None:
-            self.counts["throttles"] += 1
-            return None
-        self.running += 1
-        self.account.running += self.pool.limit is None
-        self.counts["invocations"] += 1
-        self.counts["cold_starts"] += how == "cold"
-        return how
-
-    def _free(self, now_s: float) -> str | None:
-        """Return which environment can be had, and take it."""
-        if self.pool.limit is not None and self.running >= self.pool.limit:
-            return None
-        if self.pool.limit is None and self.account.running >= self.account.limit:
-            return None
-        if self.idle_since_s:
-            self.idle_since_s.pop()
-            return "warm"
-        self.tokens = min(BURST, self.tokens + (now_s - self.filled_s) * REFILL_PER_S)
-        self.filled_s = now_s
-        if self.tokens < 1:
-            return None
-        self.tokens -= 1
-        return "cold"
-
-    def give_back(self, start_s: float, now_s: float, status: str) -> None:
-        """End an invocation: bill it, and keep the environment unless it was cut."""
-        self.running -= 1
-        self.account.running -= self.pool.limit is None
-        self.counts["errors"] += status == "error"
-        self.counts["timeouts"] += status == "timeout"
-        self.counts["billed_ms"] += math.ceil((now_s - start_s) * 1000 - 1e-6)
-        if status != "timeout":
-            self.idle_since_s.append(now_s)
-
-
-class Work(NamedTuple):
-    """What an invocation starts with."""
-
-    is_cold: bool
-    is_batch: bool
-    is_reporting: bool
-    """Whether it reports which units failed."""
-    extra_s: float
-    """Init and overhead, before the first unit."""
-    deadline_s: float
-
-
-# --- queues ---
-
-
-@dataclass
-class Message:
-    """A message in a queue with a mapping."""
-
-    request: int
-    salt: int
-    receives: int = 0
-    visible_s: float = 0.0
-
-
-class Queue:
-    """A queue and its mapping's poller."""
-
-    FIRST, LAST, STEP_S = 5, 1250, 0.2
-
-    def __init__(self, buffer: Buffer, mapping_id: str | None, mapping: EventSourceMapping | None) -> None:
-        self.buffer, self.mapping_id, self.mapping = buffer, mapping_id, mapping
-        self.waiting: deque[Message] = deque()
-        self.running = 0
-        self.is_ramping = mapping is not None and mapping.maximum_concurrency is None
-        self.most = self.FIRST if mapping is None or self.is_ramping else mapping.maximum_concurrency
-        self.has_timer = False
-        self.counts = Counter[str]()
-
-    def is_ready(self, now_s: float) -> bool:
-        """Tell whether the waiting messages make a batch."""
-        assert self.mapping is not None
-        if not self.waiting:
-            return False
-        is_full = len(self.waiting) >= self.mapping.batch_size
-        return is_full or self.waiting[0].visible_s + self.mapping.maximum_batching_window_s <= now_s
-
-    def receive(self) -> list[Message]:
-        """Take the next batch."""
-        assert self.mapping is not None
-        batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), self.mapping.batch_size))]
-        for message in batch:
-            message.receives += 1
-        self.counts["batches"] += 1
-        self.counts["receives"] += len(batch)
-        return batch
-
-    def one_more(self) -> None:
-        """Let one more batch run at once, if all are busy and something waits."""
-        if self.waiting and self.running >= self.most:
-            self.most += 1
-
-    def calm_down(self) -> None:
-        """Go back to the first pollers when there is little to do."""
-        if self.is_ramping and not self.waiting and self.running < self.FIRST:
-            self.most = self.FIRST
-
-
-# --- state machines ---
-
-
-class Machine:
-    """A state machine's counters."""
-
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-        self.counts = Counter[str]()
-
-
-def matches(errors: tuple[str, ...], answer: Answer) -> bool:
-    """Tell whether names in a Retry or Catch mean this failure."""
-    names = {"States.ALL", "States.TaskFailed"}
-    names.add("Lambda.TooManyRequestsException" if answer.status == "throttled" else answer.error)
-    return bool(names & set(errors))
-
-
 # --- traffic ---
 
 
@@ -312,7 +214,7 @@ def attributes(dice: Dice, shares: Mapping[str, Mapping[Any, float]], request: i
     """Return the attributes that a request carries."""
     carried = {}
     for name, values in shares.items():
-        i = dice.way(f"attribute:{name}", list(values.values()), request, 0)
+        i = dice.way(f"attribute:{name}", list(values.values()), Visit(request))
         carried[name] = list(values)[-1 if i is None else i]
     return carried
 

@@ -193,6 +193,30 @@ def test_the_arrival_rate_changes_and_the_attributes_of_the_traffic_stay():
     assert state.figures.run.load == state.load
 
 
+@pytest.mark.parametrize(
+    "load",
+    [
+        ck.Ramp(start_per_s=0, end_per_s=4, duration_s=60),
+        ck.Bursts(phases=[(1, 90), (20, 10)]),
+        ck.Replay.per_minute([600, 30]),
+    ],
+)
+def test_traffic_whose_rate_changes_is_made_faster_as_a_whole(load):
+    state = State(orders(), load, requests=50, seed=1)
+
+    assert state.set_rate(8)
+    assert type(state.load) is type(load)
+    assert state.load.rate_per_s == pytest.approx(8)
+    assert not state.figures.errors
+
+
+def test_the_rate_of_users_who_wait_cannot_be_set():
+    state = State(orders(), ck.ClosedLoop(users=5, think=1), requests=50, seed=1)
+
+    assert not state.set_rate(8)
+    assert "change users or think" in state.refusal.fix
+
+
 def test_a_rate_of_zero_is_refused(state):
     assert not state.set_rate(0)
     assert "rate_per_s=0" in state.refusal.problem
