@@ -18,6 +18,7 @@ from chainkit.simulation.kernel import COMPLETIONS, DEAD_LETTERED, OUT_SLOWEST, 
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.levels_walk import is_within_quota, recall, tune, walk
 from chainkit.simulation.levels_ways import wander
+from chainkit.simulation.primitives import BINS, FIRST_BIN, OPTIONS, bits_of, floats, ints
 
 
 @njit(**OPTIONS)
@@ -159,9 +160,10 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
         else:
             meter(mem, mem_f, slot, n)
             measure(mem, mem_f, out, slot, n)
-        if mem[ANSWER] >= 0:
-            count(mem, mem_f, histograms, sums, out, kept, is_kept, np.int64(RESPONSES), mem[ANSWER], slot, n, request, number)
-        count(mem, mem_f, histograms, sums, out, kept, is_kept, np.int64(COMPLETIONS), mem[END_COLUMN], slot, n, request, number)
+        for k in range(2):  # responses, completions
+            column = mem[ANSWER] if k == RESPONSES else mem[END_COLUMN]
+            if column >= 0:
+                count(mem, mem_f, histograms, sums, out, kept, is_kept, k, column, slot, n, request, number)
         first_over(mem, mem_f, slot, n, request)
         mem[OLDEST] += n
         if n < most:
@@ -172,7 +174,8 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
 def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is_kept, is_final):
     """Lay out, walk and count the arrivals of one block; return whether all is proven so far."""
     mem, mem_f, sites, sites_f, table = ints(mem_), floats(mem_), ints(sites_), floats(sites_), floats(table_)
-    arrivals, histograms, sums, out, kept = floats(arrivals_), ints(histograms_), floats(sums_), ints(out_), floats(kept_)
+    arrivals, histograms, sums = floats(arrivals_), ints(histograms_), floats(sums_)
+    out, kept = ints(out_), floats(kept_)
     taken, total = 0, arrivals_.size
     slots, words = mem[SLOTS], mem[COLD_WORDS]
     is_recalled = False
@@ -188,7 +191,8 @@ def advance(mem_, sites_, table_, arrivals_, histograms_, sums_, out_, kept_, is
                 mem[k] = 0
             if mem[HAS_WAYS] == 1:
                 for i in range(n):
-                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, mem[FIRST] + mem[LAID] + i, np.int64(FIRST_TURN))
+                    request = mem[FIRST] + mem[LAID] + i
+                    why = wander(mem, mem_f, sites, sites_f, table, slot + i, request, np.int64(FIRST_TURN))
                     if why != PROVEN:
                         return why
             else:

@@ -7,15 +7,16 @@ request in flight, counts by pool and time bucket, lists of what happens in each
 import numpy as np
 from numba import njit
 
-from chainkit.simulation.primitives import BINS, FIRST_BIN, OPTIONS, bits_of, draw, draw_many, floats, ints
+from chainkit.simulation.many import draw_many
+from chainkit.simulation.primitives import OPTIONS, draw
 
 PROVEN, UNSURE, LIMITED, TOO_COLD, MORE_ROOM, MORE_LEVELS, MORE_VISITS = range(7)
 """Why `advance` stopped: all is proven so far; something is not; or an attempt with more room may prove it."""
 
 DRAW, ADD, LATEST = range(3)
 """Steps of a plan, each for a column:
-DRAW column, site, salt, first site, visit: draws of a site; ADD column, from, drawn, overhead, visit, -, fraction: a time
-after another one; LATEST column, a, b: the later of two."""
+DRAW column, site, salt, first site, visit: draws of a site; ADD column, from, drawn, overhead, visit, -, fraction: a
+time after another one; LATEST column, a, b: the later of two."""
 STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, SPAN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 3, 4, 32, 96
 (V_POOL, V_SALT, V_RANK, V_RANK_LEAVE, V_FLOW) = range(5)
 
@@ -29,7 +30,8 @@ STEP_WORDS, VISIT_WORDS, ORIGIN_WORDS, SPAN_WORDS, POOL_ROW, HEAD_WORDS = 8, 8, 
 
 # --- a pool ---
 (NEEDED, TOP, COLD_RUNS, RUNS, BILLED, INIT, MOST_LEVEL, REPLACED, KEEP, DUE, TOKENS, TOKENS_AT, BURST, REFILL, INIT_MS,
- BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT, SPAN, IS_SHARED, OVERHEAD, FAILURES, LONGEST_TIME) = range(28)  # fmt: skip
+ BUSY, BUSY_AREA, LIVES, LIVES_AREA, RELEASES, LAST_START, LONGEST, INIT_LIMIT, SPAN, IS_SHARED, OVERHEAD, FAILURES,
+ LONGEST_TIME) = range(28)  # fmt: skip
 # LIVES       sum of when environments were last used, of those that are gone and replaced, less when each began
 # LIVES_AREA  the same until the last arrival, with the keep-alive after it, and those that are there then
 # RELEASES    at the end: sum of when those that are not replaced were last used

@@ -6,6 +6,8 @@ from numba import njit
 
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.levels_ways import wander
+from chainkit.simulation.primitives import OPTIONS, draw
+
 
 @njit(**OPTIONS)
 def is_before(mem, mem_f, x, y):
@@ -115,10 +117,10 @@ def recall(mem, mem_f, p, wanted):
 @njit(**OPTIONS)
 def is_kept_whole(mem, mem_f, n, b):
     """Tell whether what was gathered from an old bucket is all of it: no other request has come into a slot since."""
+    strangers = 0
     for i in range(n):
-        if np.int64(mem_f[mem[FOUND] + 2 * i + 1] * mem_f[PER_S_F]) != b:
-            return False
-    return True
+        strangers += int(np.int64(mem_f[mem[FOUND] + 2 * i + 1] * mem_f[PER_S_F]) != b)
+    return strangers == 0
 
 
 @njit(**OPTIONS)
@@ -344,7 +346,7 @@ def walk(mem, mem_f, sites, sites_f, table, stop):
             if why != PROVEN:
                 return why
         if mem[ACCOUNT_LEFT] < 0:  # the pools' highest levels together are too many: were they at one time?
-            high = 0
+            high = np.int64(0)
             for k in range(groups):
                 high += (mem[lanes + k] + mem[at + 2 * k]) & mem[mem[SHARED] + k]
             if (high & LANE) + ((high >> LANE_BITS) & LANE) + (high >> 2 * LANE_BITS) > mem[ACCOUNT]:

@@ -9,13 +9,54 @@ import numpy as np
 from numba import njit
 
 from chainkit.simulation.kernel import (
-    ALIVE, CALL, CHANCE, COMPLETED, DELAY, DESCEND, ELAPSED, END_FLOW, ENTER, FAIL, FAILED_, JOIN, JUMP, LEAVE, MATCH,
-    METER, NO_OUTCOME, OUT_ANSWERS, OUT_BRANCHES, OUT_LEDGER, PATIENCE, RESET, RESPOND, RET, RETRY, SPAWN, STAMP, STATUS_,
-    THROTTLED_, WAIT, WORK,
+    ALIVE,
+    CALL,
+    CHANCE,
+    COMPLETED,
+    DELAY,
+    DESCEND,
+    ELAPSED,
+    END_FLOW,
+    ENTER,
+    FAIL,
+    FAILED_,
+    JOIN,
+    JUMP,
+    LEAVE,
+    MATCH,
+    METER,
+    NO_OUTCOME,
+    OUT_ANSWERS,
+    OUT_BRANCHES,
+    OUT_LEDGER,
+    PATIENCE,
+    RESET,
+    RESPOND,
+    RET,
+    RETRY,
+    SPAWN,
+    STAMP,
+    STATUS_,
+    THROTTLED_,
+    WAIT,
+    WORK,
 )  # fmt: skip
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.primitives import (
-    END, OK, PAGE, THROTTLED, TIMEOUT, TIMER, below, descended, hit, retried, unretried, word,
+    END,
+    OK,
+    OPTIONS,
+    PAGE,
+    THROTTLED,
+    TIMEOUT,
+    TIMER,
+    below,
+    descended,
+    draw,
+    hit,
+    retried,
+    unretried,
+    word,
 )  # fmt: skip
 
 MOST_STEPS = 100_000
@@ -79,7 +120,7 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, turn):
                 if visits == mem[VISITS]:
                     return MORE_VISITS
                 row = mem[POOL] + POOL_ROW * mem[c + 1]
-                visit = visits
+                visit = np.int64(visits)
                 visits += 1
                 way = mem[WAY] + 2 * visit * mem[STRIDE] + slot
                 mem[way], mem[way + mem[STRIDE]] = mem[c + 1], salt
@@ -222,7 +263,8 @@ def wander(mem, mem_f, sites, sites_f, table, slot, request, turn):
             elif op == STAMP:
                 since = t
             elif op == ELAPSED:
-                mem[tally + mem[c + 1]] += (-1 if turn < 0 else 1) * np.int64(np.ceil((t - since) * mem_f[c + 7] - 1e-6))
+                units = np.int64(np.ceil((t - since) * mem_f[c + 7] - 1e-6))
+                mem[tally + mem[c + 1]] += -units if turn == TAKE_BACK else units
             elif op == DESCEND:
                 salt = descended(salt, mem[c + 1])
             elif op == RESET:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from chainkit.simulation import levels
+from chainkit.simulation import levels, many
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import Assembler, Program
 from chainkit.simulation.keepers import Keeper
@@ -128,7 +128,7 @@ class _Traffic:
 
     def fill(self, first: int, out: FloatArray) -> float:
         """Fill `out` with the arrivals of the next requests, first, first + 1 ...; return the last, seconds."""
-        self.at = float(m.arrivals(self.sites, self.table, self.site, first, self.at, out))
+        self.at = float(many.arrivals(self.sites, self.table, self.site, first, self.at, out))
         if self.clock is None:
             return self.at
         out[:] = self.clock(out)

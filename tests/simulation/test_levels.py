@@ -1,5 +1,6 @@
 """The run by levels gives what the event loop gives, bit for bit; where it proves nothing, the loop runs."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ import chainkit as ck
 from chainkit.distributions import Constant, Exponential, Law, LogNormal
 from chainkit.simulation import levels, lower, machine
 from chainkit.simulation import levels_memory as lm
-from chainkit.simulation.loads import Load, Poisson, Steady
+from chainkit.simulation.loads import ClosedLoop, Load, Poisson, Steady
 from chainkit.simulation.machine import Tally
 from tests.simulation import strategies
 from tests.simulation.case import KINDS, WAYS, Case, chain_of
@@ -37,7 +39,10 @@ def row_of_functions(count: int = 5, **more: Any) -> ck.Chain:
 def run(engine: str, case: Case, seed: int, hops: Mapping[str, Law] | None = None) -> Tally:
     """Run one replication of a case with an engine, if it may."""
     hops = case.options["latency"] if hops is None else hops
-    program = lower.lower(case.chain, case.at, lower.hop_laws(hops), case.load.attributes)
+    think = case.load.think if isinstance(case.load, ClosedLoop) else None
+    program = lower.lower(
+        case.chain, case.at, lower.hop_laws(hops), case.load.attributes, case.account_concurrency, think=think
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(machine.ENGINE, engine)
         return machine.replicate(
@@ -58,11 +63,13 @@ def assert_same(case: Case, *, seed: int = 1, hops: Mapping[str, Law] | None = N
         whole_s = pool["busy_s"] + pool["idle_s"]
         for word, value in pool.items():
             if word == "idle_s":  # a difference of sums on either side
-                assert fast.pools[name][word] == pytest.approx(value, rel=1e-9, abs=1e-12 * whole_s + 1e-9), (name, word)
+                about = pytest.approx(value, rel=1e-9, abs=1e-12 * whole_s + 1e-9)
             else:
-                exact = word not in SUMS
-                assert fast.pools[name][word] == pytest.approx(value, rel=0 if exact else 1e-12, abs=0), (name, word)
-        assert fast.areas[name] == pytest.approx(slow.areas[name], rel=1e-9, abs=1e-12 * whole_s + 1e-9), name
+                about = pytest.approx(value, rel=1e-12 if word in SUMS else 0, abs=0)
+            assert fast.pools[name][word] == about, (name, word)
+        if name in slow.areas:
+            assert fast.areas[name] == pytest.approx(slow.areas[name], rel=1e-9, abs=1e-12 * whole_s + 1e-9), name
+    assert fast.areas.keys() == slow.areas.keys()
     return fast
 
 
@@ -110,7 +117,7 @@ def test_where_everything_meets_in_one_instant_its_order_is_the_same(
 
 
 @pytest.mark.parametrize("error_rate", [0, 0.1])
-def test_a_run_that_ends_makes_room_for_an_earlier_request_that_comes_by_a_hop_in_that_instant(error_rate: float) -> None:
+def test_a_run_that_ends_makes_room_for_an_earlier_request_in_that_instant(error_rate: float) -> None:
     """Each request calls g after 1 s and hands over to it after 0.25 s; g takes 0.25 s: every call meets an end."""
     chain = chain_of(ck.LambdaFunction("f", duration=0.0, init=0), ck.LambdaFunction("g", duration=0.25, init=0.25))
     chain.set("g", timeout_s=60, error_rate=error_rate, maximum_retry_attempts=0)
@@ -128,7 +135,7 @@ def test_an_overhead_and_a_first_duration_and_measured_hops_are_drawn_the_same()
 
 BY_LEVELS = [
     "one_function", "measured_init", "everything_constant", "five_in_a_row", "calls_of_a_case", "call_of_itself",
-    "routes_of_an_api", "events_to_a_function_that_is_off", "machine_of_two_tasks", "loop_of_states",
+    "routes_of_an_api", "events_to_a_function_that_is_off",
 ]  # fmt: skip
 
 
@@ -136,14 +143,15 @@ BY_LEVELS = [
 @pytest.mark.parametrize("name", CASES)
 def test_every_hand_made_chain_runs_the_same_whichever_way_it_is_run(name: str, has_hops: bool) -> None:
     case = CASES[name]()
-    both = assert_same(Case(case.chain, case.load, case.requests, case.at, has_hops, case.drain_s), seed=2)
+    both = assert_same(dataclasses.replace(case, has_hops=has_hops), seed=2)
 
     assert both.engine == "levels" or name not in BY_LEVELS
 
 
 def calls(link: str, **more: Any) -> ck.Chain:
     """Return a function that calls three at a time, or hands over to them, behind an API."""
-    chain = chain_of(ck.HttpApi("api"), *(ck.LambdaFunction(n, duration=Exponential(mean_s=0.1), **more) for n in "fghi"))
+    usual = {"duration": Exponential(mean_s=0.1), **more}
+    chain = chain_of(ck.HttpApi("api"), *(ck.LambdaFunction(name, **usual) for name in "fghi"))
     chain.connect("api", "f")
     for name in "ghi":
         chain.connect("f", name, link=link, step=1)
@@ -204,7 +212,7 @@ def test_a_whole_simulation_says_the_same(monkeypatch: pytest.MonkeyPatch) -> No
         assert {tally.engine for tally in found.tallies} == {engine}
 
     for a, b in zip(frames[0][:2], frames[1][:2], strict=True):
-        np.testing.assert_allclose(a.to_numpy(float), b.to_numpy(float), rtol=1e-12)
+        pd.testing.assert_frame_equal(a, b, rtol=1e-12)
     assert frames[0][2].equals(frames[1][2])
     assert frames[0][3:] == frames[1][3:]
 
@@ -221,7 +229,7 @@ REFUSED: Mapping[str, Callable[[], Case]] = {
     "a reserved limit binds": lambda: case_of(busy(reserved_concurrency=3), Poisson(rate_per_s=20), 2_000),
     "the account's limit binds": lambda: case_of(busy(duration=60), Poisson(rate_per_s=20), 2_000),
     "too many begin at once": lambda: case_of(busy(duration=2.0), Poisson(rate_per_s=900), 2_000),
-    "a timeout cuts": lambda: case_of(busy(timeout_s=1, duration=Exponential(mean_s=0.3)), Poisson(rate_per_s=5), 2_000),
+    "a timeout cuts": lambda: case_of(busy(timeout_s=1, duration=Exponential(mean_s=0.3)), Poisson(rate_per_s=5), 900),
     "a caller is cut while it waits": CASES["caller_times_out_while_it_waits"],
     "a buffer": CASES["batches"],
     "a call side by side fails": CASES["parallel_calls"],
@@ -322,10 +330,10 @@ def printed() -> str:
 def test_levels_give_the_same_results_without_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[2]
     program = "from tests.simulation.test_levels import printed; print(printed())"
-    environment = {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(root), "PYTHONWARNINGS": "error", machine.ENGINE: "levels"}
+    environment = {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(root), "PYTHONWARNINGS": "error"}
     monkeypatch.setenv(machine.ENGINE, "levels")
     found = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, **environment}, cwd=root,
+        [sys.executable, "-c", program], env={**os.environ, **environment, machine.ENGINE: "levels"}, cwd=root,
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
@@ -345,5 +353,5 @@ def test_a_level_that_was_left_longer_ago_than_the_keep_alive_is_cold_and_at_tha
 
 
 def test_levels_lie_three_to_a_word() -> None:
-    assert lm.FULL == sum(lm.HALF << (lm.LANE_BITS * i) for i in range(3))
+    assert sum(lm.HALF << (lm.LANE_BITS * i) for i in range(3)) == lm.FULL
     assert lm.FULL < 1 << 63
