@@ -382,10 +382,10 @@ def _load() -> None:
     with undisturbed():
         import pandas  # noqa: F401, ICN001
 
-        from chainkit.simulation import machine, primitives  # noqa: F401
+        from chainkit.simulation import machine, many  # noqa: F401
 
         # Compiled code loads at its first call. This one does nothing: there is no arrival to fill in.
-        primitives.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
+        many.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
 
 
 def _check(
