@@ -162,7 +162,7 @@ def options(draw: Any, word: str, queues: list[str]) -> dict[str, Any]:
             **calls,
             "retry": _retries(),
             "breaker": _breakers(),
-            "client_timeout_s": st.sampled_from([0.1, 0.5]),
+            "client_timeout_s": st.sampled_from([0.1, 0.17, 0.3, 0.5]),
             "on_error": st.just("continue"),
         },
         "async": sends,
