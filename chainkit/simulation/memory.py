@@ -263,10 +263,13 @@ class Memory:
             found |= {(name, "waiting"): waiting, (name, "arrived"): row[m.RECEIVED] + waiting}
             found[name, "oldest_s"] = float(oldest_s)
         ledger = self.out[k.OUT_LEDGER : k.OUT_LEDGER + 6]
-        arrived = float(self.g[m.G_ISSUED] or self.g[m.G_FIRST_REQUEST] - self.g[m.G_NUMBERED])
         found |= {("", "completed"): float(ledger[k.COMPLETED]), ("", "ended"): float(ledger.sum())}
-        found |= {("", "arrived"): arrived, ("", "in_flight"): arrived - float(ledger.sum())}
         return found
+
+    def held_s(self, row: int, now_s: float) -> float:
+        """Return how long a rate limiter would hold what comes now."""
+        floats = self.queues.view(np.float64).reshape(-1, 32)[row]
+        return max(0.0, float(floats[m.TAT_F] - floats[m.SLACK_F]) - now_s)
 
     def _idle_s(self, row: IntArray, now_s: float) -> float:
         """Return for how long environments of one row of the pools have been idle until now, together."""
