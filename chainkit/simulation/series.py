@@ -35,7 +35,7 @@ class Sampler:
 
     program: Program
     width_s: float
-    next_s: float = field(init=False)
+    next_s: float = 0.0
     acts_after_arrivals: bool = True
     totals: list[FloatArray] = field(default_factory=list)
     """Per border: (nodes, TOTALS)."""
@@ -45,15 +45,14 @@ class Sampler:
     """Per border: (nodes,) of the oldest message that waits."""
     memory: "Memory | None" = None
 
-    def __post_init__(self) -> None:
-        """Begin with the first border."""
-        self.next_s = self.width_s
-
     def act(self, memory: "Memory", now_s: float) -> None:
-        """Read a border."""
-        self.memory = memory
-        if len(self.totals) == MOST_BINS:
-            self.double()
+        """Read a border; at the beginning there is nothing to read, but what to read from."""
+        if self.memory is None:
+            self.memory, self.next_s = memory, self.width_s
+            return
+        self.make_room()
+        if now_s < self.next_s:
+            return
         pools = memory.pools.reshape(-1, POOL_WORDS)[: len(self.program.pool_nodes)]
         queues = memory.queues.reshape(-1, 32)[: len(self.program.queue_nodes)]
         areas = memory.areas_at(now_s)
@@ -71,7 +70,14 @@ class Sampler:
     def finish(self) -> None:
         """Read the last border, after which nothing happened."""
         if self.memory is not None:
+            self.make_room()
             self.act(self.memory, self.next_s)
+
+    def make_room(self) -> None:
+        """Where there are as many bins as may be, make half of them: then the next border is later."""
+        if len(self.totals) == MOST_BINS:
+            self.double()
+            self.next_s = (len(self.totals) + 1) * self.width_s
 
     def double(self) -> None:
         """Make one bin of two."""
