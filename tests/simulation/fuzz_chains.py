@@ -172,9 +172,7 @@ class Maker:
             case "a":
                 self.chain.add(ck.HttpApi(name, integration_timeout_s=d.one(0.3, 2.5, 30.0)))
             case "q":
-                self.chain.add(
-                    ck.SqsQueue(name, visibility_timeout_s=d.one(2, 10, 10, 20, 20), delay_s=d.one(0, 0, 2))
-                )
+                self.chain.add(ck.SqsQueue(name, visibility_timeout_s=d.one(2, 10, 10, 20, 20), delay_s=d.one(0, 0, 2)))
             case "t":
                 self.chain.add(ck.SnsTopic(name))
             case "b":

@@ -183,7 +183,11 @@ def billed_is_busy_rounded_up(x: Ran) -> Iterator[str]:
     """Billed time is busy time, each invocation rounded up to a millisecond; INIT is the part that inits took."""
     for name in x.functions:
         row = x.nodes[name]
-        billed, busy, ran = row["billed_s"] * 1000, row["duration_mean_s"] * row["invocations"] * 1000, row["invocations"]
+        billed, busy, ran = (
+            row["billed_s"] * 1000,
+            row["duration_mean_s"] * row["invocations"] * 1000,
+            row["invocations"],
+        )
         slack = 1e-9 * busy + MS_SLACK * (ran + 1)
         if not busy - slack <= billed < busy + ran + slack:
             yield f"{name}: {billed} ms are billed for {busy} ms of {ran} invocations"

@@ -74,7 +74,9 @@ def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}
-        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)):
+        match dice.one(
+            "task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)
+        ):
             case "wait":
                 states[label] = {"Type": "Wait", "Seconds": dice.whole(0, 2), **way}
             case "choice":

@@ -172,7 +172,6 @@ def _differs(x: Ran, plain: Mapping[str, Any]) -> bool:
     return not (same and other.branches.equals(x.run.branches))
 
 
-
 def _of_losses(x: Ran) -> Iterator[str]:
     """Yield outcomes, and dead letters of each kind."""
     for word, n in x.ledger.items():
