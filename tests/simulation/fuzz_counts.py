@@ -98,7 +98,7 @@ def _queue(traced: Traced, queue: str, link: EventSourceMapping) -> Iterator[str
         yield f"{queue}: traces tell {len(spans)} receives, and {row['receives']} are counted"
     done = sum(span.status == "ok" for span in spans)
     deletes = traced.x.usage[queue, "deletes"]
-    if link.batch_size == 1 and done != deletes or not deletes <= done <= 10 * deletes:
+    if (link.batch_size == 1 and done != deletes) or not deletes <= done <= 10 * deletes:
         yield f"{queue}: traces tell {done} messages worked off, and {deletes} deletes of at most ten are counted"
 
 
