@@ -53,8 +53,8 @@ def test_the_module_runs_as_a_program() -> None:
 def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
-        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, test, "
-        "check, bench, fuzz, notebooks, wheelhouse\n"
+        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, validate, "
+        "test, check, bench, fuzz, notebooks, wheelhouse\n"
     )
 
 
