@@ -32,6 +32,14 @@ SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "base", "core", "ty
 # Tests of no single module: of the repository, of several modules together, or of every service.
 WHOLE = {
     "conservation",
+    "controls",
+    "rules_callers",
+    "rules_deliveries",
+    "rules_effects",
+    "rules_lambda",
+    "rules_machines",
+    "rules_queues",
+    "rules_traffic",
     "contract",
     "docs",
     "house",
@@ -43,6 +51,7 @@ WHOLE = {
     "python_kernel",
     "seeds",
     "slice",
+    "tables",
     "wheel",
 }
 

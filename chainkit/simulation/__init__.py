@@ -18,7 +18,13 @@ memory.py            the memory of one replication, how it grows, what it counte
 keepers.py           what tends pools by the clock: provisioned environments, warmers
 machine.py           one replication: gives the kernel its arrivals
 run.py               `simulate` and `Run`: what users see
-stories.py           one request's rows -> a trace
+progress.py          runs the replications, shows how far they are, keeps what is done when interrupted
+intervals.py         how sure a run is of its figures
+tables.py            outcomes, services, usage
+series.py            a run over time
+lives.py             what was written down about requests -> lives and critical paths
+stories.py           one request's lives -> a trace
+blame.py             many requests' paths -> where the time goes
 ===================  ============================================================================================
 
 What happens in a run, rule by rule, stands in ARCHITECTURE.md; tests/simulation holds it equal to a slow twin on SimPy.

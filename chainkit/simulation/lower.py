@@ -104,7 +104,9 @@ class _Lowering(States):
                 case Flow():
                     self._flow(name, behaviour)
             while self.stubs:
-                self._stub(*self.stubs.pop())
+                label, key, link = self.stubs.pop()
+                a.node = link.source  # it is the caller that waits there
+                self._stub(label, key, link)
         a.node = ""
         for key in self.deliveries:
             self._tries(key)

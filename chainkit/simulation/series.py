@@ -22,8 +22,8 @@ MOST_BINS = 200
 """What takes longer than expected is cut into bins of twice the width."""
 USUAL_BINS = 100
 """Of the time until the last arrival, at most."""
-FIRST_WIDTH_S = 0.01
-"""Width of the bins at first, where all requests arrive at once."""
+LEAST_S = 1e-3
+"""Width of a bin at first, where all requests come at once."""
 TOTALS = ("arrivals", "throttles", "begun", "cold", "running_s", "idle_s", "waiting_s")
 """Read at borders, counted from the start."""
 PEAKS = ("concurrency_peak", "backlog_peak")
@@ -50,8 +50,8 @@ class Sampler:
         if self.memory is None:
             self.memory, self.next_s = memory, self.width_s
             return
-        self.make_room()
-        if now_s < self.next_s:
+        if len(self.totals) == MOST_BINS:
+            self.double()  # now this border is the middle of a bin
             return
         pools = memory.pools.reshape(-1, POOL_WORDS)[: len(self.program.pool_nodes)]
         queues = memory.queues.reshape(-1, 32)[: len(self.program.queue_nodes)]
@@ -70,14 +70,9 @@ class Sampler:
     def finish(self) -> None:
         """Read the last border, after which nothing happened."""
         if self.memory is not None:
-            self.make_room()
+            if len(self.totals) == MOST_BINS:
+                self.double()
             self.act(self.memory, self.next_s)
-
-    def make_room(self) -> None:
-        """Where there are as many bins as may be, make half of them: then the next border is later."""
-        if len(self.totals) == MOST_BINS:
-            self.double()
-            self.next_s = (len(self.totals) + 1) * self.width_s
 
     def double(self) -> None:
         """Make one bin of two."""
@@ -88,6 +83,7 @@ class Sampler:
         self.totals, self.ages_s = self.totals[1::2], self.ages_s[1::2]
         self.peaks = [np.maximum(a, b) for a, b in zip(self.peaks[::2], self.peaks[1::2], strict=True)]
         self.width_s *= 2
+        self.next_s = (len(self.totals) + 1) * self.width_s
 
 
 def _pool_totals(row: npt.NDArray[np.int64], areas: tuple[float, float]) -> tuple[float, ...]:
@@ -145,8 +141,8 @@ def series(run: "Run") -> "pd.DataFrame":
 
 def _samplers(run: "Run") -> list[Sampler]:
     """Run every replication again and return what was read."""
-    last_s = max(tally.span_s for tally in run.tallies)
-    width_s = _round(last_s / USUAL_BINS) if last_s > 0 else FIRST_WIDTH_S
+    span_s = max(tally.span_s for tally in run.tallies)
+    width_s = _round(max(span_s / USUAL_BINS, LEAST_S))
     samplers = [Sampler(run.program, width_s) for _ in run.tallies]
 
     def one(r: int, told: "Told") -> "Tally":

@@ -68,7 +68,7 @@ def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], reque
     others = {what: counted(program, tallies, name, what) for what in ("service_errors", "pings")}
     tries = total["invocations"] - others["pings"] + total["throttles"] + others["service_errors"]
     if "ready_runs" in total:
-        others |= {"spill_over": total["invocations"] - total["ready_runs"], "provisioned_s": total["provisioned_s"]}
+        others |= {"spill_over": total["spill_over"], "provisioned_s": total["provisioned_s"]}
     return {
         "invocations": total["invocations"],
         "cold_starts": total["cold_starts"],
@@ -78,7 +78,7 @@ def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], reque
         "throttles": total["throttles"],
         "runs_per_request": tries / requests,
         "duration_mean_s": total["busy_s"] / runs,
-        "busy_mean": total["busy_s"] / span_s,
+        "busy_mean": busy_s / span_s,
         "busy_peak": max(tally.pools[name]["peak"] for tally in tallies),
         "environments_mean": (busy_s + idle_s) / span_s,
         "idle_mean": idle_s / span_s,
@@ -119,9 +119,10 @@ def usage(chain: Chain, program: Program, tallies: Sequence["Tally"], requests: 
     hours = sum(tally.span_s for tally in tallies) / 3600
     rules = data.quotas()["sqs_mapping"]
     lines = []
-    for name, service in chain.services.items():
-        for meter in service.meters():
-            quantity = counted(program, tallies, name, meter.counter)
+    billed = [(name, service.meters()) for name, service in chain.services.items()]
+    for name, meters in [*billed, *((link.source, link.meters()) for link in chain.links.values())]:
+        for meter in meters:
+            quantity = hours if meter.counter == "hours" else counted(program, tallies, name, meter.counter)
             if meter.counter == "empty_receives" and name in program.queue_nodes:
                 quantity = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
             lines.append(UsageLine(name, meter, quantity * meter.factor))
