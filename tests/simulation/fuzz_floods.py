@@ -190,6 +190,8 @@ def publishers(m: "Maker") -> Flood:
         m.chain.connect(hub, "q", **m.link_settings(way, m.chain.service(hub)))
         if d.hits(0.6):
             m.chain.connect(target, "kept", link="on_failure")
+        if d.hits(0.3):
+            m.chain.connect(target, "kept", link="on_success")
     kinds = {"filter_policy": {"kind": ["digital"]}} if d.hits(0.75) else {}
     m.chain.connect("f", "q", link="send", **{**m.link_settings("send", m.chain.service("f")), **kinds})
     return _by_api(m, "f"), m.load(), d.one(None, 4), None

@@ -43,7 +43,7 @@ class Around:
     @property
     def more(self) -> tuple[str, ...]:
         """Return the kinds of tasks besides a call."""
-        return ("token", "token", "event", "event", "start", "sync")
+        return (*["token"] * 3, *["event"] * 3, "start", "sync")
 
     @property
     def is_standard(self) -> bool:
@@ -63,7 +63,7 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
         workflow="STANDARD" if around.is_standard else "EXPRESS",
         choices={choice: [0.4, 0.6] for choice in named(definition, "Choice")},
         items={each: dice.whole(0, 5) for each in named(definition, "Map")},
-        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.13)},
+        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.18)},
     )
 
 
@@ -75,7 +75,7 @@ def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}
         match dice.one(
-            "task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)
+            "task", "task", "task", "wait", *["choice", "choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)
         ):
             case "wait":
                 states[label] = {"Type": "Wait", "Seconds": dice.whole(0, 2), **way}
@@ -115,7 +115,7 @@ def _task(around: Around) -> dict[str, Any]:
     del state["End"]
     if kind in ("token", "event"):
         state["TimeoutSeconds"] = dice.one(1, 5, 100)
-        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.6) else {})
+        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.8) else {})
     return state | ({"TimeoutSeconds": dice.whole(1, 3)} if dice.hits(0.2) else {})
 
 
@@ -128,7 +128,7 @@ def _map(around: Around, each: dict[str, Any]) -> dict[str, Any]:
         more["ToleratedFailureCount"] = dice.whole(0, 2)
     elif is_distributed and dice.hits(0.8):
         more["ToleratedFailurePercentage"] = dice.one(0, 30, 50)
-    if is_distributed and dice.hits(0.8):
+    if is_distributed and dice.hits(0.95):
         more["ItemBatcher"] = {"MaxItemsPerBatch": 2}
     state = mapped(each["States"], "DISTRIBUTED" if is_distributed else "INLINE", **more)
     state["ItemProcessor"]["StartAt"] = each["StartAt"]
