@@ -9,7 +9,7 @@ import pytest
 from chainkit import __version__, cli, doctor
 from chainkit.doctor import Row
 
-WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "notebooks", "wheelhouse"]
+WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "fuzz", "notebooks", "wheelhouse"]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, validate, "
-        "test, check, bench, notebooks, wheelhouse\n"
+        "test, check, bench, fuzz, notebooks, wheelhouse\n"
     )
 
 

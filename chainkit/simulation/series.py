@@ -35,7 +35,7 @@ class Sampler:
 
     program: Program
     width_s: float
-    next_s: float = field(init=False)
+    next_s: float = 0.0
     acts_after_arrivals: bool = True
     totals: list[FloatArray] = field(default_factory=list)
     """Per border: (nodes, TOTALS)."""
@@ -45,13 +45,11 @@ class Sampler:
     """Per border: (nodes,) of the oldest message that waits."""
     memory: "Memory | None" = None
 
-    def __post_init__(self) -> None:
-        """Begin with the first border."""
-        self.next_s = self.width_s
-
     def act(self, memory: "Memory", now_s: float) -> None:
-        """Read a border."""
-        self.memory = memory
+        """Read a border; at the beginning there is nothing to read, but what to read from."""
+        if self.memory is None:
+            self.memory, self.next_s = memory, self.width_s
+            return
         if len(self.totals) == MOST_BINS:
             self.double()  # now this border is the middle of a bin
             return

@@ -64,13 +64,20 @@ class Report:
         """Return it as lines for a person."""
         lines = [f"{self.chains:,} chains of seed {self.seed}, {self.requests:,} requests; ended: {self.over:,} chains"]
         for kind in sorted({what.partition(":")[0] for what in self.used}):
-            names = [(what.partition(": ")[2], n) for what, n in sorted(self.used.items()) if what.startswith(kind + ":")]
+            names = [
+                (what.partition(": ")[2], n) for what, n in sorted(self.used.items()) if what.startswith(kind + ":")
+            ]
             lines.append(f"{kind}: " + ", ".join(f"{name} {n:,}" for name, n in names))
         lines += [f"out of reach: {what.partition(': ')[2]}: {why}" for what, why in OUT_OF_REACH.items()]
         if self.rare:
             lines.append(f"used by fewer than {LEAST * self.chains / 10_000:g}: {self.rare}")
         for failure in self.failures[:10]:
-            lines += ["", f"BROKEN by chain {failure['number']}: {failure['call']}", *failure["broken"], failure["chain"]]
+            lines += [
+                "",
+                f"BROKEN by chain {failure['number']}: {failure['call']}",
+                *failure["broken"],
+                failure["chain"],
+            ]
         laws = Counter(each["broken"][0].partition(":")[0] for each in self.failures)
         lines.append(f"broken: {dict(laws)}" if laws else "every law held")
         return "\n".join(lines)

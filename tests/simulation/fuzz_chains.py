@@ -19,8 +19,13 @@ from tests.simulation.case import KINDS, WAYS
 from tests.simulation.fuzz_floods import FLOODS
 from tests.simulation.fuzz_machines import Around, machine_of
 
-
-SHARES = {name: 5.7 for name in FLOODS} | {"callers": 11, "polled": 10, "machines": 12, "publishers": 9}
+SHARES = dict.fromkeys(FLOODS, 5.7) | {
+    "callers": 11,
+    "polled": 12,
+    "machines": 15,
+    "publishers": 10,
+    "invocations": 6.2,
+}
 """Percent of the chains of each kind; the rest grows as it may."""
 
 
@@ -232,7 +237,7 @@ class Maker:
                 return self._mapping()
             case "subscription":
                 kinds = d.one({"kind": ["physical"]}, {"price": [{"numeric": [">", 9]}]})
-                return d.some(0.25, {**delivers, "filter_policy": lambda: kinds, "match_fraction": lambda: 0.5})
+                return d.some(0.35, {**delivers, "filter_policy": lambda: kinds, "match_fraction": lambda: 0.5})
             case "rule":
                 kinds = d.one({"detail": {"kind": ["digital"]}}, {"detail": {"price": [5]}})
                 settings = d.some(0.3, {**delivers, "event_pattern": lambda: kinds, "match_fraction": lambda: 0.5})
@@ -306,9 +311,15 @@ class Maker:
         """Return traffic of any kind."""
         d, kinds = self.dice, KINDS
         rate = d.one(0.3, 3.0, 30.0)
-        match d.one("poisson", "users", "ramp", "spike", "calendar", "bursts", d.one("times", "minutes", "steady")):
-            case "steady":
-                return ck.Steady(rate_per_s=4, attributes=kinds)
+        match d.one(
+            "poisson",
+            "users",
+            "ramp",
+            "spike",
+            "calendar",
+            "bursts",
+            d.one("times", "minutes"),
+        ):
             case "users":
                 think = d.one(Exponential(mean_s=0.5), Constant(0.0), Constant(1.0), Uniform(0.0, 20.0))
                 return ck.ClosedLoop(users=d.whole(1, 6), think=think, attributes=kinds)

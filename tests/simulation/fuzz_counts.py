@@ -105,7 +105,7 @@ def _queue(traced: Traced, queue: str, link: EventSourceMapping) -> Iterator[str
 def _machine(traced: Traced, name: str, machine: ck.StateMachine) -> Iterator[str]:
     """Count transitions from the overheads of tasks and executions, and from waits."""
     x, row = traced.x, traced.x.nodes[name]
-    if not x.trial.options["latency"] or not row["transitions"]:
+    if "stepfunctions_start" not in x.trial.options["latency"] or not row["transitions"]:
         return
     states = list(_states(machine.definition))
     tries = len(traced.of(name, "overhead")) - row["executions"]

@@ -1,5 +1,6 @@
 """Chains of the fuzz that run into one of the limits: what a few requests of a random chain would never fill."""
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,7 @@ def polled(m: "Maker") -> Flood:
     queues = ["q", "dead", *["late"] * d.hits(0.5)]
     for queue in queues:
         m.chain.add(ck.SqsQueue(queue, visibility_timeout_s=d.one(10, 20), delay_s=d.one(0, 0, 2)))
-    for queue, dead in zip(queues, queues[1:], strict=False):
+    for queue, dead in itertools.pairwise(queues):
         m.chain.connect(queue, dead, link="redrive", max_receive_count=d.whole(1, 3))
     m.function("f", error_rate=d.one(0.2, 0.6), reserved_concurrency=d.one(None, 0, 1, 1))
     m.chain.connect("q", "f", **m.link_settings("mapping", m.chain.service("q")))
@@ -189,6 +190,8 @@ def publishers(m: "Maker") -> Flood:
         m.chain.connect(hub, "q", **m.link_settings(way, m.chain.service(hub)))
         if d.hits(0.6):
             m.chain.connect(target, "kept", link="on_failure")
+        if d.hits(0.3):
+            m.chain.connect(target, "kept", link="on_success")
     kinds = {"filter_policy": {"kind": ["digital"]}} if d.hits(0.75) else {}
     m.chain.connect("f", "q", link="send", **{**m.link_settings("send", m.chain.service("f")), **kinds})
     return _by_api(m, "f"), m.load(), d.one(None, 4), None

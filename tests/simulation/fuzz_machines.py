@@ -43,7 +43,7 @@ class Around:
     @property
     def more(self) -> tuple[str, ...]:
         """Return the kinds of tasks besides a call."""
-        return ("token", "token", "event", "event", "start", "start", "sync")
+        return (*["token"] * 3, *["event"] * 3, "start", "sync")
 
     @property
     def is_standard(self) -> bool:
@@ -63,7 +63,7 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
         workflow="STANDARD" if around.is_standard else "EXPRESS",
         choices={choice: [0.4, 0.6] for choice in named(definition, "Choice")},
         items={each: dice.whole(0, 5) for each in named(definition, "Map")},
-        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.1)},
+        result_bytes={each: 300_000 for each in named(definition, "Task") if dice.hits(0.18)},
     )
 
 
@@ -74,12 +74,14 @@ def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}
-        match dice.one("task", "task", "task", "wait", *["choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)):
+        match dice.one(
+            "task", "task", "task", "wait", *["choice", "choice"] * (i > 0), *["parallel", "map", "map"] * (depth == 0)
+        ):
             case "wait":
                 states[label] = {"Type": "Wait", "Seconds": dice.whole(0, 2), **way}
             case "choice":
                 states[label] = {"Type": "Choice", "Choices": rules(labels[0]), "Default": f"{label}_"}
-                is_fail = dice.hits(0.6)
+                is_fail = dice.hits(0.7)
                 states[f"{label}_"] = {"Type": "Fail", "Error": "Trouble"} if is_fail else {"Type": "Pass", **way}
             case "parallel":
                 branches = [_scope(around, 10 * (i + 1) + k) for k in range(dice.whole(1, 3))]
@@ -98,7 +100,7 @@ def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
 def _task(around: Around) -> dict[str, Any]:
     """Return a call of a function, a message with a token, an execution of another machine."""
     dice = around.dice
-    kind = dice.one(*["call"] * 4, *around.more) if around.inner is not None else "call"
+    kind = dice.one(*["call"] * 3, *around.more) if around.inner is not None else "call"
     match kind:
         case "token":
             state = calls("sqs:sendMessage.waitForTaskToken", Parameters={"QueueUrl": f"${{{around.queue}}}"})
@@ -113,7 +115,7 @@ def _task(around: Around) -> dict[str, Any]:
     del state["End"]
     if kind in ("token", "event"):
         state["TimeoutSeconds"] = dice.one(1, 5, 100)
-        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.6) else {})
+        return state | ({"HeartbeatSeconds": dice.whole(1, 90)} if dice.hits(0.8) else {})
     return state | ({"TimeoutSeconds": dice.whole(1, 3)} if dice.hits(0.2) else {})
 
 
@@ -122,11 +124,11 @@ def _map(around: Around, each: dict[str, Any]) -> dict[str, Any]:
     dice = around.dice
     is_distributed = around.is_standard and dice.hits(0.75)
     more: dict[str, Any] = {"MaxConcurrency": dice.whole(0, 3)} if dice.hits(0.5) else {}
-    if is_distributed and dice.hits(0.5):
-        more["ToleratedFailureCount"] = dice.whole(0, 2)
-    elif is_distributed and dice.hits(0.5):
-        more["ToleratedFailurePercentage"] = dice.one(0, 30, 50)
     if is_distributed and dice.hits(0.6):
+        more["ToleratedFailureCount"] = dice.whole(0, 2)
+    elif is_distributed and dice.hits(0.8):
+        more["ToleratedFailurePercentage"] = dice.one(0, 30, 50)
+    if is_distributed and dice.hits(0.95):
         more["ItemBatcher"] = {"MaxItemsPerBatch": 2}
     state = mapped(each["States"], "DISTRIBUTED" if is_distributed else "INLINE", **more)
     state["ItemProcessor"]["StartAt"] = each["StartAt"]

@@ -1,4 +1,4 @@
-"""What a chain of the fuzz used: each primitive of the machine, each link, setting, load, limit reached and lost branch.
+"""What a chain of the fuzz used: each primitive, link, setting, load, limit reached and lost branch.
 
 Everything is said by the design, by the instructions of its program, or by what the run counted.
 """
@@ -135,7 +135,7 @@ def _of_limits(x: Ran) -> Iterator[str]:
                 yield "limit: account concurrency"
         if row.get("spill_over"):
             yield "limit: provisioned, spill-over"
-    for queue, link in x.polled.items():
+    for link in x.polled.values():
         if link.maximum_concurrency and x.nodes[link.target]["busy_peak"] >= link.maximum_concurrency:
             yield "limit: maximum_concurrency of a mapping"
     yield from _of_quotas(x)
@@ -172,7 +172,6 @@ def _differs(x: Ran, plain: Mapping[str, Any]) -> bool:
     return not (same and other.branches.equals(x.run.branches))
 
 
-
 def _of_losses(x: Ran) -> Iterator[str]:
     """Yield outcomes, and dead letters of each kind."""
     for word, n in x.ledger.items():
@@ -184,8 +183,8 @@ def _of_losses(x: Ran) -> Iterator[str]:
             polled = redriven[queue].target in x.polled
             yield f"dead letter: redriven to a queue that is {'polled' if polled else 'kept'}"
     for link in x.chain.links.values():
-        if isinstance(link, Delivery) and link.delivery_error_rate and link.dead_letter_queue and link.word == "rule":
-            if x.branches["dead-lettered"]:
-                yield "dead letter: of a rule"
+        is_kept = isinstance(link, Delivery) and link.delivery_error_rate and link.dead_letter_queue
+        if is_kept and link.word == "rule" and x.branches["dead-lettered"]:
+            yield "dead letter: of a rule"
         if isinstance(link, Destination) and link.condition == "OnFailure" and x.branches["dead-lettered"]:
             yield "dead letter: to an OnFailure destination"

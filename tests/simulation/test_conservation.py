@@ -119,3 +119,20 @@ def test_a_ping_under_way_at_the_end_is_no_try_for_a_request() -> None:
     run = ck.simulate(chain, ck.Steady(rate_per_s=1), requests=5, seed=1, replications=1, drain_s=1.0)
 
     assert run.nodes.loc["f", "runs_per_request"] == 1.0
+
+
+def test_bins_that_become_wider_on_the_way_lose_no_time() -> None:
+    chain = chain_of(ck.SqsQueue("q", visibility_timeout_s=20), function("f", duration=1.0, init=0, timeout_s=3))
+    chain.connect("q", "f", batch_size=1, maximum_concurrency=2)
+    run = ck.simulate(chain, ck.Steady(rate_per_s=10), requests=200, seed=1, replications=1)
+    busy = run.series[run.series["node"] == "f"]["concurrency_mean"]
+
+    assert busy.max() <= 2 + 1e-9
+    assert busy.iloc[5:-2].min() >= 2 - 1e-9
+
+
+def test_a_replication_that_is_over_before_the_first_bin_has_a_series() -> None:
+    chain = chain_of(function("f", duration=0.01, init=0))
+    run = ck.simulate(chain, ck.Replay.times([0.0]), requests=2, seed=1, replications=2, latency=ck.no_latency)
+
+    assert run.series["arrivals_per_s"].max() > 0
