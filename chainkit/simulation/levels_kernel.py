@@ -101,25 +101,51 @@ def slower(mem, mem_f, out, sums, which, x, t, kind, request):
 
 
 @njit(**OPTIONS)
+def stretch_of(mem, mem_f, known, column, at, slot, number):
+    """Return in which stretch of the run a time of a request falls: how many borders come before it."""
+    t = mem_f[at]
+    while known < mem[BORDER_COUNT]:
+        row = mem[BORDERS] + BORDER_WORDS * known
+        if t < mem_f[row] or (t == mem_f[row] and (number < mem[row + 1] or kind_of(mem, mem_f, column, slot) < 2)):
+            break
+        known += 1
+    return known
+
+
+@njit(**OPTIONS)
 def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number):
     """Count the response or completion of n requests."""
     times = mem[TIMES] + slot
     at = times + column * mem[STRIDE]
     first = min(max(mem[WARM] - request, 0), n)
-    total, squares = 0.0, 0.0
     slowest = sums[SUM_SLOWEST + which]
-    for i in range(first, n):
+    known, summed, whole, squares = np.int64(0), np.int64(0), 0.0, 0.0
+    for i in range(n):
+        while known < mem[BORDER_COUNT] and mem[mem[BORDERS] + BORDER_WORDS * known + 1] <= number + i:
+            known += 1
+        stretch = known
+        if known < mem[BORDER_COUNT]:
+            stretch = stretch_of(mem, mem_f, known, column, at + i, slot + i, number + i)
+        if stretch != summed:
+            sums[SUM_WORDS * summed + 2 * which] += whole
+            sums[SUM_WORDS * summed + 2 * which + 1] += squares
+            summed, whole, squares = stretch, 0.0, 0.0
         if is_missing(mem, mem_f, which, at + i, slot + i):
+            if which == COMPLETIONS:
+                sums[SUM_WORDS * stretch + LOST] += 1.0
+            continue
+        if i < first:
             continue
         x = mem_f[at + i] - mem_f[times + i]
-        histograms[which * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
-        total += x
+        k = min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)
+        histograms[(2 * stretch + which) * BINS + k] += 1
+        whole += x
         squares += x * x
         if x >= slowest:
             slower(mem, mem_f, out, sums, which, x, mem_f[at + i], kind_of(mem, mem_f, column, slot + i), request + i)
             slowest = sums[SUM_SLOWEST + which]
-    sums[2 * which] += total
-    sums[2 * which + 1] += squares
+    sums[SUM_WORDS * summed + 2 * which] += whole
+    sums[SUM_WORDS * summed + 2 * which + 1] += squares
     if is_kept:
         for i in range(n):
             if not is_missing(mem, mem_f, which, at + i, slot + i):

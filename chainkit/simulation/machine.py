@@ -68,9 +68,11 @@ def replicate(
     memory.keepers, memory.controls, memory.drain_s = keepers, [*keepers, *controls], drain_s
     if isinstance(load, ClosedLoop):
         return _closed(program, load, memory, low, high)
-    if not (memory.controls or traced or logs_effects or batches > 1) and _may_use_levels(high - low):
-        last_s = levels.fill(program, memory, lambda: _Traffic(load, seed, replication), bounds, BLOCK)
+    if not (memory.controls or traced or logs_effects) and _may_use_levels(high - low):
+        last_s = levels.fill(program, memory, lambda: _Traffic(load, seed, replication), bounds, BLOCK, borders)
         if last_s is not None:
+            if borders:
+                memory.turn_over()
             return memory.tally(program, last_s)
     traffic = _Traffic(load, seed, replication)
     waiting = np.empty(0)

@@ -36,7 +36,7 @@ def row_of_functions(count: int = 5, **more: Any) -> ck.Chain:
     return chain
 
 
-def run(engine: str, case: Case, seed: int, hops: Mapping[str, Law] | None = None) -> Tally:
+def run(engine: str, case: Case, seed: int, hops: Mapping[str, Law] | None = None, **more: Any) -> Tally:
     """Run one replication of a case with an engine, if it may."""
     hops = case.options["latency"] if hops is None else hops
     think = case.load.think if isinstance(case.load, ClosedLoop) else None
@@ -47,7 +47,7 @@ def run(engine: str, case: Case, seed: int, hops: Mapping[str, Law] | None = Non
         patch.setenv(machine.ENGINE, engine)
         return machine.replicate(
             program, case.load, seed, 1, (100, 100 + case.requests), warmup_fraction=0.1, keep=True,
-            drain_s=case.drain_s,
+            drain_s=case.drain_s, **more,
         )  # fmt: skip
 
 
@@ -170,6 +170,19 @@ def test_retries_of_a_caller_are_run_by_levels() -> None:
     chain.connect("f", "g", retry=ck.Retry(max_attempts=3, interval_s=0.2), on_error="continue", probability=0.8)
     chain.set("g", error_rate=0.3)
     assert_by_levels(case_of(chain, Poisson(rate_per_s=20), 5_000, has_hops=True))
+
+
+@pytest.mark.parametrize("chain", [row_of_functions(), row_of_functions(3, error_rate=0.1)])
+@pytest.mark.parametrize("load", [Poisson(rate_per_s=20), Steady(rate_per_s=4)])
+def test_one_long_run_is_counted_in_the_same_stretches(chain: ck.Chain, load: Load) -> None:
+    case = case_of(chain, load, 4_000)
+    fast, slow = run("levels", case, 1, batches=7), run("loop", case, 1, batches=7)
+
+    assert (fast.engine, len(fast.batches)) == ("levels", 7)
+    for a, b in zip(fast.batches, slow.batches, strict=True):
+        np.testing.assert_array_equal(a.histograms, b.histograms)
+        np.testing.assert_allclose(a.sums[:4], b.sums[:4], rtol=1e-9)
+        assert a.lost == b.lost
 
 
 @pytest.mark.parametrize("block", [1, 777, 4_096])
