@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab doctor validate test check bench wheelhouse notebooks clean
+.PHONY: help demo lab doctor validate test check bench fuzz wheelhouse notebooks clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make test        run the tests and the notebooks"
 	@echo "make check       lint, formatting, types, import contracts"
 	@echo "make bench       measure the simulator beside its peers"
+	@echo "make fuzz        hold ten thousand random chains to the laws of conservation"
 	@echo "make notebooks   run the notebooks again and store their outputs"
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
@@ -46,7 +47,7 @@ help:
 demo lab doctor validate: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
-test check bench notebooks wheelhouse: $(VENV)/installed-dev
+test check bench fuzz notebooks wheelhouse: $(VENV)/installed-dev
 	$(CHAINKIT) $@ $(ARGS)
 
 $(INSIDE):

@@ -40,7 +40,9 @@ beside
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
-plot                   figures.py
+breaking_point,        breaking.py
+BreakingPoint
+plot                   figures/drawing.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
 ChainkitError,         errors.py
@@ -86,7 +88,8 @@ _HOMES = {
     "comparison": ("compare", "Comparison", "beside"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
-    "figures": ("plot",),
+    "breaking": ("breaking_point", "BreakingPoint"),
+    "figures.drawing": ("plot",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
     "errors": (

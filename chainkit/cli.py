@@ -166,6 +166,10 @@ def _bench(rest: Arguments) -> int:
     return _python(["bench/run.py", *rest])
 
 
+def _fuzz(rest: Arguments) -> int:
+    return _python(["-m", "tests.simulation.fuzz", *rest])
+
+
 def _wheelhouse(rest: Arguments) -> int:
     # hatchling asks for editables when, without a network, it installs this checkout.
     wanted = [".[dev]", "editables"]
@@ -231,6 +235,7 @@ _WORDS = {
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types and import contracts"),
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
+    "fuzz": _Word(_fuzz, "hold ten thousand random chains to the laws of conservation", takes="chainkit fuzz --help"),
     "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),
     "wheelhouse": _Word(_wheelhouse, "gather every wheel in wheelhouse/, to install without a network"),
 }

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from chainkit import patterns
 from chainkit.declared import declared, stated
 from chainkit.errors import ChainkitError, ConfigError
-from chainkit.records import Grant, Handle, Resource, Retrier
+from chainkit.records import Grant, Handle, Meter, Resource, Retrier
 from chainkit.service import Service
 
 Kind = Literal["sync", "async", "send", "poll", "deliver", "task", "outcome", "redrive"]
@@ -145,6 +145,10 @@ class Link:
     def handle(self, target: Service) -> Handle | None:
         """Return what the caller is told about the target, for links that code travels."""
         return None
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return what of this link itself is billed."""
+        return ()
 
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return what AWS would refuse about this link; `key` is its id."""

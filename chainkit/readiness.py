@@ -1,4 +1,4 @@
-"""Settings that keep environments ready: Application Auto Scaling of provisioned concurrency, and warmers.
+"""What keeps environments ready, and what that costs: provisioned concurrency and its scaling, warmers, snapshots.
 
 Sources  [1] Application Auto Scaling on provisioned concurrency: AWS Lambda Developer Guide, provisioned-concurrency
              (2023): target tracking, about three minutes over the target before it scales out, in below 90 % of it
@@ -7,12 +7,13 @@ Checked  2026-11-27
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from chainkit.declared import declared
 from chainkit.distributions import Constant, Duration
 from chainkit.errors import ConfigError
-from chainkit.records import Pings, Provisioned
+from chainkit.records import Meter, Pings, Provisioned
+from chainkit.units import GB_MB
 
 
 def _as_tuples(value: Any) -> Any:
@@ -40,6 +41,15 @@ class ProvisionedScaling:
     """(seconds after the start, minimum, maximum): scheduled actions."""
     every_s: float | None = Field(default=86_400.0, gt=0)
     """The schedule begins anew after so long, seconds; None: it happens once."""
+
+    @field_validator("maximum")
+    @classmethod
+    def _above(cls, maximum: int, info: ValidationInfo) -> int:
+        """Refuse a maximum below the minimum."""
+        minimum = info.data.get("minimum", 0)
+        if maximum < minimum:
+            raise ConfigError(f"{maximum} is below minimum={minimum}", fix=f"give {minimum} or more")
+        return maximum
 
     @field_validator("schedule")
     @classmethod
@@ -86,6 +96,26 @@ class Warmer:
     def pings(self) -> Pings:
         """Return the record of these pings."""
         return Pings(every_s=self.every_s, environments=self.environments, work=self.duration)
+
+
+def meters(provisioned: Provisioned | None, memory_mb: int, on: str) -> tuple[Meter, ...]:
+    """Return what environments kept ready cost: all the time, and less while they run; `on` is x86 or arm64."""
+    if provisioned is None:
+        return ()
+    ready, run, gb = f"lambda-provisioned-gb-s-{on}", f"lambda-provisioned-duration-gb-s-{on}", memory_mb / GB_MB
+    return (
+        Meter(price=ready, counter="provisioned_s", factor=gb, per="hour", why="environments kept ready"),
+        Meter(price=run, counter="provisioned_run_ms", factor=gb / 1000, why="run time in those, by the ms"),
+    )
+
+
+def snapshot_meters(memory_mb: int) -> tuple[Meter, ...]:
+    """Return what SnapStart costs where it costs anything."""
+    gb, cache, restore = memory_mb / GB_MB, "lambda-snapstart-cache-gb-s", "lambda-snapstart-restore-gb"
+    return (
+        Meter(price=cache, counter="hours", factor=3600 * gb, per="hour", why="the snapshot kept in its cache"),
+        Meter(price=restore, counter="cold_starts", factor=gb, why="restores from the snapshot"),
+    )
 
 
 def _as(cls: Any) -> BeforeValidator:

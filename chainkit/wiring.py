@@ -38,7 +38,7 @@ from chainkit.link import (
     RetrySetting,
     sdk_retry,
 )
-from chainkit.records import Grant, Resource
+from chainkit.records import Grant, Meter, Resource
 from chainkit.service import Service, logical_id
 from chainkit.wiring_calls import MAPPING
 
@@ -203,6 +203,15 @@ class EventSourceMapping(Link):
                 )
             )
         return found
+
+    def meters(self) -> tuple[Meter, ...]:
+        """Return the pollers of the provisioned mode, at their minimum: what is above it follows the load."""
+        if self.minimum_pollers is None:
+            return ()
+        why = "event pollers, the fewest there are"
+        return (
+            Meter(price="lambda-sqs-poller-hours", counter="hours", factor=self.minimum_pollers, per="hour", why=why),
+        )
 
     def _poller_problems(self, key: str) -> list[ChainkitError]:
         """Return what the provisioned mode refuses."""

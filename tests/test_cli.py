@@ -9,7 +9,7 @@ import pytest
 from chainkit import __version__, cli, doctor
 from chainkit.doctor import Row
 
-WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "notebooks", "wheelhouse"]
+WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "fuzz", "notebooks", "wheelhouse"]
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_the_module_runs_as_a_program() -> None:
 def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
-        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, test, "
-        "check, bench, notebooks, wheelhouse\n"
+        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, validate, "
+        "test, check, bench, fuzz, notebooks, wheelhouse\n"
     )
 
 

@@ -124,7 +124,8 @@ def test_a_word_that_does_not_lead_there_is_refused_with_those_that_do():
 def test_an_unknown_option_is_refused_with_the_nearest():
     assert refusal(ConfigError, JOBS, PAY, None, {"batchsize": 5}) == (
         "EventSourceMapping 'jobs' to 'pay': unknown setting 'batchsize' (did you mean 'batch_size'?)",
-        "known settings: batch_size, maximum_batching_window_s, maximum_concurrency, report_batch_item_failures",
+        "known settings: batch_size, maximum_batching_window_s, maximum_concurrency, minimum_pollers, maximum_pollers, "
+        "report_batch_item_failures",
     )
 
 

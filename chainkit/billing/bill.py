@@ -279,6 +279,9 @@ def usage_of(
         for name, service in chain.services.items()
         for meter in service.meters()
     ]
+    lines += [
+        UsageLine(link.source, meter, meter.factor * hours) for link in chain.links.values() for meter in link.meters()
+    ]
     return Usage(lines=tuple(lines), requests=float(requests), hours=float(hours), region=chain.region)
 
 
@@ -382,7 +385,9 @@ def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...
             yield f"price {key} has confidence {price.confidence}: {CONFIDENCE[price.confidence]}"
     if month.usage.region != book.region:
         yield f"the usage was counted in {month.usage.region} and is priced in {book.region}"
-    meters = {name: service.meters() for name, service in chain.services.items()}
+    meters = {name: [*service.meters()] for name, service in chain.services.items()}
+    for link in chain.links.values():
+        meters[link.source] += link.meters()
     changed = [line.node for line in month.usage.lines if line.quantity and line.meter not in meters[line.node]]
     if changed:
         names = ", ".join(dict.fromkeys(changed))

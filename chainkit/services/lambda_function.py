@@ -24,10 +24,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from chainkit import data, packaging
+from chainkit import data, packaging, readiness
 from chainkit.declared import settings
 from chainkit.distributions import Constant, Duration, from_plain
-from chainkit.errors import ConfigError
+from chainkit.errors import ConfigError, TemplateError
 from chainkit.law import Law
 from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
 from chainkit.records import Api, Call, Grant, Handle, Meter, Pool, Port, Properties, Provisioned, Resource
@@ -99,7 +99,7 @@ class LambdaFunction(Service):
     """How long an asynchronous event lives, seconds."""
     keep_alive: Duration = Constant(600.0)
     """How long an idle environment lives; a law or seconds. An assumption: AWS does not say. Measured: 600 s (2020),
-    Geometric(step_s=380, fraction=0.5) for a fleet (January 2020), Uniform(300, 420) for a single one (about 2021)."""
+    Geometric(step_s=380, fraction=0.5) of a fleet (January 2020), Uniform(300, 420) of one (about 2021)."""
     reuse: Literal["most_recent", "least_recent", "random"] = "most_recent"
     """Which idle environment an invocation takes; measurements on AWS agree with the most recently used one."""
     speed_factor: Duration | None = None
@@ -203,29 +203,8 @@ class LambdaFunction(Service):
             Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
             Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
             Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
-            *self._provisioned_meters(gb_s_per_ms),
-            *self._snapshot_meters(),
-        )
-
-    def _provisioned_meters(self, gb_s_per_ms: float) -> tuple[Meter, ...]:
-        """Return what environments kept ready cost: all the time, and less while they run; [7]."""
-        if self._provisioned() is None:
-            return ()
-        on, gb = "arm64" if self.architecture == "arm64" else "x86", self.memory_mb / GB_MB
-        ready, run = f"lambda-provisioned-gb-s-{on}", f"lambda-provisioned-duration-gb-s-{on}"
-        return (
-            Meter(price=ready, counter="provisioned_s", factor=gb, per="hour", why="environments kept ready"),
-            Meter(price=run, counter="provisioned_run_ms", factor=gb_s_per_ms, why="run time in those, by the ms"),
-        )
-
-    def _snapshot_meters(self) -> tuple[Meter, ...]:
-        """Return what SnapStart costs on Python and .NET; Java pays nothing; [8]."""
-        if not self.snap_start or self.runtime.startswith("java"):
-            return ()
-        gb, cache, restore = self.memory_mb / GB_MB, "lambda-snapstart-cache-gb-s", "lambda-snapstart-restore-gb"
-        return (
-            Meter(price=cache, counter="hours", factor=3600 * gb, per="hour", why="the snapshot kept in its cache"),
-            Meter(price=restore, counter="cold_starts", factor=gb, why="restores from the snapshot"),
+            *readiness.meters(self._provisioned(), self.memory_mb, "arm64" if "arm64" in gb_s else "x86"),
+            *(readiness.snapshot_meters(self.memory_mb) if self.snap_start and not self._is_java() else ()),
         )
 
     def problems(self, names: Any) -> list[ConfigError]:
@@ -253,16 +232,29 @@ class LambdaFunction(Service):
     def _start_problems(self, who: str) -> list[ConfigError]:
         """Return what Lambda refuses about snapshots and environments kept ready; [7], [8]."""
         found: list[tuple[str, str]] = []
-        has_provisioned, scaling = self._provisioned() is not None, self.provisioned_scaling
         if self.snap_start and not self.runtime.startswith(SNAPPED):
             found.append((f"snap_start=True on {self.runtime}", f"choose a runtime of {', '.join(SNAPPED)}, or False"))
-        if self.snap_start and has_provisioned:
+        if self.snap_start and self._provisioned() is not None:
             found.append(("snap_start=True excludes provisioned concurrency", "choose one of them"))
-        most = max(self.provisioned_concurrency, scaling.maximum if scaling is not None else 0)
+        most = max(self.provisioned_concurrency, getattr(self.provisioned_scaling, "maximum", 0))
         if self.reserved_concurrency is not None and most > self.reserved_concurrency:
             fix = f"reserve at least {most}, or provision less"
             found.append((f"provisions {most} of reserved_concurrency={self.reserved_concurrency}", fix))
         return [ConfigError(f"{who}: {problem}", fix=fix) for problem, fix in found]
+
+    def _is_java(self) -> bool:
+        """Tell whether it runs on Java, which pays nothing for snapshots; [8]."""
+        return self.runtime.startswith("java")
+
+    def _refuse_what_is_not_deployed(self) -> None:
+        """Refuse what is simulated and priced, but not part of a template."""
+        kept = {"provisioned_concurrency": self._provisioned(), "warmer": self.warmer, "snap_start": self.snap_start}
+        for name, value in kept.items():
+            if value:
+                raise TemplateError(
+                    f"LambdaFunction {self.name!r}: {name} is simulated and priced, and not deployed",
+                    fix="take it out of the copy that is deployed, and set it up in the account by hand",
+                )
 
     def arn(self) -> Any:
         """Return the function's ARN."""
@@ -286,6 +278,7 @@ class LambdaFunction(Service):
 
     def resources(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the log group, the function and, where it differs from the default, its event settings."""
+        self._refuse_what_is_not_deployed()
         full = f"{around.chain}-{self.name}"
         runtime, handler = self._runs()
         logs = Resource(

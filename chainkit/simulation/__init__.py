@@ -22,7 +22,13 @@ levels.py            a second way to run a program, without an event queue, wher
 levels_plan.py       whether and how a program can be run so; levels_kernel.py, levels_memory.py, levels_walk.py and
                      levels_ways.py are the compiled code that does it
 run.py               `simulate` and `Run`: what users see
-stories.py           one request's rows -> a trace
+progress.py          runs the replications, shows how far they are, keeps what is done when interrupted
+intervals.py         how sure a run is of its figures
+tables.py            outcomes, services, usage
+series.py            a run over time
+lives.py             what was written down about requests -> lives and critical paths
+stories.py           one request's lives -> a trace
+blame.py             many requests' paths -> where the time goes
 ===================  ============================================================================================
 
 What happens in a run, rule by rule, stands in ARCHITECTURE.md; tests/simulation holds it equal to a slow twin on SimPy.

@@ -125,7 +125,7 @@ def _table(run: "Run", samples: Sequence[_Sample], of: str, tail: float) -> "pd.
     frame["tail_share"] = frame["tail_s"] / tail_s
     frame = frame.sort_values("mean_s", ascending=False, ignore_index=True, kind="stable")
     sample, worst = (sum(len(group) for group in groups) for groups in (spread, slowest))
-    frame.columns.name = f"{of}: {sample:,} requests; tail: {worst:,} of the slowest {1 - tail:.3g}"
+    frame.columns.name = f"{of}: {sample:,} requests; tail: {worst:,} of the slowest {100 * (1 - tail):.3g} %"
     frame.attrs |= {
         "figure": "blame", "chain": run.chain.name, "of": of, "tail": tail, "requests": sample, "tail_requests": worst,
         "left_out": sum(each.left_out for each in samples), "mean_s": whole_s, "tail_s": tail_s,

@@ -58,9 +58,12 @@ class Keeper:
                 part.act(memory, now_s)
         self._plan()
 
-    def allocated_s(self, until_s: float) -> float:
-        """Return for how long environments were provisioned, together, in seconds."""
-        return self.scaling.allocated_until(until_s) if self.scaling is not None else 0.0
+    def figures(self, memory: "Memory") -> dict[str, float]:
+        """Return for how long environments were provisioned, together, seconds, and how many runs spilled over."""
+        if self.scaling is None:
+            return {}
+        allocated_s = self.scaling.allocated_until(memory.last_arrival_s)
+        return {"provisioned_s": allocated_s, "spill_over": self.scaling.spilled_over(memory)}
 
 
 @dataclass
@@ -85,6 +88,9 @@ class _Scaling:
     since_s: float = 0.0
     minute_busy_s: float = 0.0
     minute_ready_s: float = 0.0
+    spilled: int = 0
+    on_demand: int = 0
+    """Invocations on demand until the number of provisioned environments changed last."""
 
     def __post_init__(self) -> None:
         """Read the rules."""
@@ -164,6 +170,11 @@ class _Scaling:
         """Return the time integral of what was allocated."""
         return self.area_s + self.ready * (until_s - self.since_s)
 
+    def spilled_over(self, memory: "Memory") -> int:
+        """Return how many invocations took an environment on demand although some were provisioned."""
+        row, pool = self._rows(memory)
+        return self.spilled + (int(pool[m.INVOCATIONS] - row[m.INVOCATIONS]) - self.on_demand) * (self.ready > 0)
+
     def _rows(self, memory: "Memory") -> tuple[IntArray, IntArray]:
         """Return the row of the provisioned environments, and their pool's."""
         rows = memory.pools.reshape(-1, POOL_WORDS)
@@ -173,6 +184,9 @@ class _Scaling:
     def _allocate(self, memory: "Memory", now_s: float, ready: int) -> None:
         """Set how many are allocated; without a reservation they are taken from the account."""
         self.area_s, self.since_s = self.allocated_until(now_s), now_s
+        self.spilled = self.spilled_over(memory)
+        row, pool = self._rows(memory)
+        self.on_demand = int(pool[m.INVOCATIONS] - row[m.INVOCATIONS])
         if self.pool.limit is None:
             memory.g[m.G_ACCOUNT_LIMIT] -= ready - self.ready
         self.ready = ready

@@ -31,7 +31,7 @@ OUT_LEDGER, OUT_BRANCHES, OUT_ANSWERS, OUT_SAMPLES, OUT_SLOWEST = 0, 8, 16, 24, 
 """Places in the integers that a run gives back: requests and branches by outcome, answers by status, a request of each
 outcome (+ 1), the slowest to be answered and to complete; then counters."""
 SUM_SLOWEST = 4
-"""Place of their times among the sums."""
+"""Place of their times among the sums; behind them the sums of each batch, by request number."""
 RESPONSES, COMPLETIONS = 0, 1
 
 
@@ -56,6 +56,9 @@ def run(
     frames_f, heap_f, g_f = floats(frames_), floats(heap_), floats(g_)
     size, account = g[G_HEAP], g[G_ACCOUNT]
     form = g[G_FORM]
+    batches, counted = g[G_BATCHES], g[G_COUNTED]
+    batch = 0
+    batch_low = batch_high = np.int64(-1)
     most_in_flight, counts_turns = g[G_MOST_IN_FLIGHT], g[G_COUNTS_TURNS] == 1
     is_final, first_request, entry, room = g[G_FINAL] == 1, g[G_FIRST_REQUEST], g[G_ENTRY], g[G_RING]
     reserve, is_kept, traced, warm, stop = g[G_RESERVE], g[G_KEEP] == 1, g[G_TRACED], g[G_WARM], g_f[G_STOP_F]
@@ -220,15 +223,18 @@ def run(
             if op == ENTER or op == ENTER_BATCH:  # noqa: SIM109 - a pool, b site, c leave, d first site, e refused, g fraction
                 p = (code[c + 1] & PAGE) << POOL_SHIFT
                 refused = pools[p + RUNNING] >= pools[p + LIMIT]
+                limit = BY_RESERVATION
                 v = (pools[p + READY_ROW] & PAGE) << POOL_SHIFT  # its provisioned environments, if one is idle
                 if v > 0 and pools[v + TAIL] == pools[v + HEAD]:
                     v = 0
                 if v == 0 and pools[p + IN_ACCOUNT] == 1 and account >= account_limit:
+                    limit = limit if refused else BY_ACCOUNT
                     refused = True
                 if not refused:  # the account's request quota
                     x = max(quota, t)
                     if x - t > quota_slack:
                         refused = True
+                        limit = BY_QUOTA
                     else:
                         quota = x + quota_step
                 number = -1
@@ -261,11 +267,13 @@ def run(
                     pools_f[p + TOKENS_AT_F] = t
                     if tokens < 1.0:
                         refused = True
+                        limit = BY_SCALING
                     else:
                         tokens -= 1.0
                     pools_f[p + TOKENS_F] = tokens
                 if refused:
                     pools[p + THROTTLES] += 1
+                    pools[p + limit] += 1
                     frames[b + STATE] |= THROTTLED
                     pc = code[c + 5]
                     continue
@@ -470,8 +478,16 @@ def run(
                     out[OUT_LEDGER + worst] += 1
                     if out[OUT_SAMPLES + worst] == 0:
                         out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
+                    if frames[e + REQUEST] >= warm:
+                        if batches > 1 and (frames[e + REQUEST] < batch_low or frames[e + REQUEST] >= batch_high):
+                            batch = (frames[e + REQUEST] - warm + 1) * batches - 1
+                            batch = batch // counted
+                            batch_low = warm + batch * counted // batches
+                            batch_high = warm + (batch + 1) * counted // batches
+                        if worst >= DEAD_LETTERED:
+                            sums[SUM_BATCHES + SUM_WORDS * batch + SUM_LOST] += 1.0
                     if frames[e + REQUEST] >= warm and worst < DEAD_LETTERED:
-                        tally(histograms, sums, COMPLETIONS, x)
+                        tally(histograms, sums, batch, COMPLETIONS, x)
                         if x > sums[SUM_SLOWEST + COMPLETIONS]:
                             sums[SUM_SLOWEST + COMPLETIONS] = x
                             out[OUT_SLOWEST + COMPLETIONS] = frames[e + REQUEST]
@@ -519,7 +535,12 @@ def run(
                 x = t - frames_f[((frames[b + ROOT] & SLOT) << 3) + PARENT]
                 out[OUT_ANSWERS + min(frames[b + STATE] & STATUS, 4)] += 1
                 if frames[b + REQUEST] >= warm:
-                    tally(histograms, sums, RESPONSES, x)
+                    if batches > 1 and (frames[b + REQUEST] < batch_low or frames[b + REQUEST] >= batch_high):
+                        batch = (frames[b + REQUEST] - warm + 1) * batches - 1
+                        batch = batch // counted
+                        batch_low = warm + batch * counted // batches
+                        batch_high = warm + (batch + 1) * counted // batches
+                    tally(histograms, sums, batch, RESPONSES, x)
                     if x > sums[SUM_SLOWEST + RESPONSES]:
                         sums[SUM_SLOWEST + RESPONSES] = x
                         out[OUT_SLOWEST + RESPONSES] = frames[b + REQUEST]

@@ -5,7 +5,7 @@ cuts and no tie is left open, or gives up, and the event loop runs from the same
 both give the same results, and the choice shows in time only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -47,7 +47,6 @@ class Replication(Protocol):
     frames: IntArray
     areas: dict[str, tuple[float, float]]
     told: Callable[[int], str | None]
-    borders: list[tuple[IntArray, FloatArray, int]]
     drain_s: float
     last_request: int
     engine: str
@@ -77,12 +76,7 @@ def _plan(program: Program) -> Plan | None:
 
 
 def fill(
-    program: Program,
-    memory: Replication,
-    traffic: Callable[[], Traffic],
-    bounds: tuple[int, int],
-    block: int,
-    borders: Sequence[int] = (),
+    program: Program, memory: Replication, traffic: Callable[[], Traffic], bounds: tuple[int, int], block: int
 ) -> float | None:
     """Fill a replication's memory and return its last arrival; where that is not proven leave it and return None.
 
@@ -92,14 +86,13 @@ def fill(
     traffic : begins the arrivals anew: an attempt that runs out of room starts again with more
     bounds : requests of the replication, from and to
     block : arrivals to draw at a time
-    borders : requests at whose arrival what has been counted is noted, as `Memory.turn_over` does
     """
     plan = _plan(program)
     if not _is_plain(program) or (plan is None and not has_ways(program)):
         return None
     grown, visits = 0, len(plan.visits) if plan is not None else VISITS
     while visits <= MOST_VISITS and _words(program, plan, grown, visits) * 8 <= MOST_BYTES:
-        attempt = _Attempt(program, plan, memory, grown, visits, [b for b in borders if b > bounds[0]])
+        attempt = _Attempt(program, plan, memory, grown, visits)
         why = attempt.run(traffic(), bounds, block)
         if why == lm.PROVEN and attempt.finish():
             return attempt.last_s
@@ -156,21 +149,11 @@ def _words(program: Program, plan: Plan | None, grown: int, visits: int) -> int:
 class _Attempt:
     """One try of a replication, `grown` doublings beyond the first room; without a plan requests take several ways."""
 
-    def __init__(
-        self,
-        program: Program,
-        plan: Plan | None,
-        memory: Replication,
-        grown: int,
-        visits: int,
-        borders: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, program: Program, plan: Plan | None, memory: Replication, grown: int, visits: int) -> None:
         self.program, self.plan, self.memory = program, plan, memory
-        self.borders = borders
-        self.histograms = np.zeros((len(borders) + 1, *memory.histograms.shape), np.int64)
-        self.sums = np.zeros((len(borders) + 1, lm.SUM_WORDS))
+        self.histograms, self.sums = np.zeros_like(memory.histograms), np.zeros_like(memory.sums)
         self.out, self.kept = memory.out.copy(), memory.kept.copy()
-        self.sizes = _sizes(program, plan, grown, visits) | {lm.BORDERS: lm.BORDER_WORDS * len(borders)}
+        self.sizes = _sizes(program, plan, grown, visits)
         self.mem = np.zeros(lm.HEAD_WORDS + sum(self.sizes.values()), np.int64)
         self.floats = self.mem.view(np.float64)
         self.requests, self.last_s, pools = 0, 0.0, len(program.pool_nodes)
@@ -183,6 +166,7 @@ class _Attempt:
         head[lm.POOLS], head[lm.GROUPS], head[lm.VISITS] = pools, -(-pools // 3), visits
         head[lm.COLD_WORDS] = -(-visits // 32)
         head[lm.FIRST], head[lm.WARM] = memory.g[m.G_NUMBERED], memory.g[m.G_WARM]
+        head[lm.BATCHES], head[lm.COUNTED] = memory.g[m.G_BATCHES], max(memory.g[m.G_COUNTED], 1)
         head[lm.ACCOUNT] = head[lm.ACCOUNT_LEFT] = program.account_limit
         head[lm.CHECK_AT] = lm.CHECKED
         self.floats[lm.LAST_ARRIVAL_F] = np.inf
@@ -240,30 +224,20 @@ class _Attempt:
     def run(self, traffic: Traffic, bounds: tuple[int, int], most: int) -> int:
         """Run block by block; return whether all is proven, or why not."""
         low, high = bounds
-        while low + self.requests < high:
-            first = low + self.requests
-            block = np.empty(min([most, high - first, *(border - first for border in self.borders if border > first)]))
+        for first in range(low, high, most):
+            block = np.empty(min(most, high - first))
             self.last_s = traffic.fill(first, block)
             if first == low:
                 self._set_width(block)
             is_final = first + block.size == high
-            self.requests += block.size
-            if low + self.requests in self.borders:
-                self._note_border()
             why = self._advance(block, is_final=is_final)
+            self.requests += block.size
             is_over = self.memory.told(block.size) == "end"
             if why == lm.PROVEN and is_over and not is_final:
                 return self._advance(np.empty(0), is_final=True)
             if why != lm.PROVEN:
                 return why
         return lm.PROVEN
-
-    def _note_border(self) -> None:
-        """Write down the last arrival: what comes before it belongs to the stretch before."""
-        k = int(self.mem[lm.BORDER_COUNT])
-        row = self._part(lm.BORDERS)[lm.BORDER_WORDS * k :]
-        row.view(np.float64)[0], row[1] = self.last_s, self.requests - 1
-        self.mem[lm.BORDER_COUNT] = k + 1
 
     def _set_width(self, block: FloatArray) -> None:
         """Make the buckets as wide as requests are apart."""
@@ -278,7 +252,7 @@ class _Attempt:
         if is_final:
             self.floats[lm.LAST_ARRIVAL_F] = self.last_s
         why = advance(
-            self.mem, memory.sites, memory.table, block, self.histograms.ravel(), self.sums.ravel(), self.out,
+            self.mem, memory.sites, memory.table, block, self.histograms.ravel(), self.sums, self.out,
             self.kept.ravel(), bool(memory.g[m.G_KEEP]), is_final,
         )  # fmt: skip
         return lm.LIMITED if why == lm.PROVEN and self._is_cut() else int(why)
@@ -305,11 +279,7 @@ class _Attempt:
             self.out += self._part(lm.TALLY)
             memory.g[m.G_EVENTS] = self.mem[lm.EVENTS_ALL]
         self.out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6] = self.mem[lm.FIRST_END : lm.FIRST_END + 6]
-        histograms, sums = self.histograms.cumsum(axis=0), self.sums.cumsum(axis=0)
-        for i in range(int(self.mem[lm.BORDER_COUNT])):
-            memory.borders.append((histograms[i], sums[i], int(sums[i, lm.LOST])))
-        sums[-1, lm.LOST] = 0.0
-        memory.histograms[:], memory.sums[:], memory.out[:] = histograms[-1], sums[-1], self.out
+        memory.histograms[:], memory.sums[:], memory.out[:] = self.histograms, self.sums, self.out
         memory.kept[:] = self.kept
         memory.frames = memory.frames[:0]  # nothing is in flight
         self._finish_pools()

@@ -18,7 +18,9 @@ from chainkit.simulation.kernel import COMPLETIONS, DEAD_LETTERED, OUT_SLOWEST, 
 from chainkit.simulation.levels_memory import *
 from chainkit.simulation.levels_walk import is_within_quota, recall, tune, walk
 from chainkit.simulation.levels_ways import wander
-from chainkit.simulation.primitives import BINS, FIRST_BIN, OPTIONS, bits_of, floats, ints
+from chainkit.simulation.primitives import (
+    BINS, FIRST_BIN, OPTIONS, SUM_BATCHES, SUM_LOST, SUM_WORDS, bits_of, floats, ints,
+)  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -101,74 +103,37 @@ def slower(mem, mem_f, out, sums, which, x, t, kind, request):
 
 
 @njit(**OPTIONS)
-def stretch_of(mem, mem_f, known, column, at, slot, number):
-    """Return in which stretch of the run a time of a request falls: how many borders come before it."""
-    t = mem_f[at]
-    while known < mem[BORDER_COUNT]:
-        row = mem[BORDERS] + BORDER_WORDS * known
-        if t < mem_f[row] or (t == mem_f[row] and (number < mem[row + 1] or kind_of(mem, mem_f, column, slot) < 2)):
-            break
-        known += 1
-    return known
+def batch_of(mem, request):
+    """Return in which batch a request is counted, and the first request after that batch."""
+    batch = max(((request - mem[WARM] + 1) * mem[BATCHES] - 1) // mem[COUNTED], 0)
+    return batch, mem[WARM] + (batch + 1) * mem[COUNTED] // mem[BATCHES]
 
 
 @njit(**OPTIONS)
-def count_all(mem, mem_f, histograms, sums, out, which, column, slot, first, n, request, stretch):
-    """Count the response or completion of requests of which none is missing, all of one stretch."""
-    times = mem[TIMES] + slot
-    at, bins = times + column * mem[STRIDE], (2 * stretch + which) * BINS
-    slowest, whole, squares = sums[SUM_SLOWEST + which], 0.0, 0.0
-    for i in range(first, n):
-        x = mem_f[at + i] - mem_f[times + i]
-        histograms[bins + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
-        whole += x
-        squares += x * x
-        if x >= slowest:
-            slower(mem, mem_f, out, sums, which, x, mem_f[at + i], kind_of(mem, mem_f, column, slot + i), request + i)
-            slowest = sums[SUM_SLOWEST + which]
-    sums[SUM_WORDS * stretch + 2 * which] += whole
-    sums[SUM_WORDS * stretch + 2 * which + 1] += squares
-
-
-@njit(**OPTIONS)
-def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number):
-    """Count the response or completion of n requests."""
+def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number, batch):
+    """Count the response or completion of n requests of one batch."""
     times = mem[TIMES] + slot
     at = times + column * mem[STRIDE]
     first = min(max(mem[WARM] - request, 0), n)
+    total, squares, lost = 0.0, 0.0, 0
+    bins = (2 * batch + which) * BINS
     slowest = sums[SUM_SLOWEST + which]
-    known, summed, whole, squares, begin = np.int64(0), np.int64(0), 0.0, 0.0, 0
-    while known < mem[BORDER_COUNT] and mem[mem[BORDERS] + BORDER_WORDS * known + 1] <= number:
-        known += 1
-    if mem[HAS_WAYS] == 0 and known == mem[BORDER_COUNT]:  # the usual case, without what the other one asks each time
-        count_all(mem, mem_f, histograms, sums, out, which, column, slot, first, n, request, known)
-        begin = n
-    for i in range(begin, n):
-        while known < mem[BORDER_COUNT] and mem[mem[BORDERS] + BORDER_WORDS * known + 1] <= number + i:
-            known += 1
-        stretch = known
-        if known < mem[BORDER_COUNT]:
-            stretch = stretch_of(mem, mem_f, known, column, at + i, slot + i, number + i)
-        if stretch != summed:
-            sums[SUM_WORDS * summed + 2 * which] += whole
-            sums[SUM_WORDS * summed + 2 * which + 1] += squares
-            summed, whole, squares = stretch, 0.0, 0.0
+    for i in range(first, n):
         if is_missing(mem, mem_f, which, at + i, slot + i):
-            if which == COMPLETIONS:
-                sums[SUM_WORDS * stretch + LOST] += 1.0
-            continue
-        if i < first:
+            lost += 1
             continue
         x = mem_f[at + i] - mem_f[times + i]
-        k = min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)
-        histograms[(2 * stretch + which) * BINS + k] += 1
-        whole += x
+        histograms[bins + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
+        total += x
         squares += x * x
         if x >= slowest:
             slower(mem, mem_f, out, sums, which, x, mem_f[at + i], kind_of(mem, mem_f, column, slot + i), request + i)
             slowest = sums[SUM_SLOWEST + which]
-    sums[SUM_WORDS * summed + 2 * which] += whole
-    sums[SUM_WORDS * summed + 2 * which + 1] += squares
+    k = SUM_BATCHES + SUM_WORDS * batch
+    sums[k + 2 * which] += total
+    sums[k + 2 * which + 1] += squares
+    if which == COMPLETIONS:
+        sums[k + SUM_LOST] += lost
     if is_kept:
         for i in range(n):
             if not is_missing(mem, mem_f, which, at + i, slot + i):
@@ -197,13 +162,14 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
     ends, per_s, front = mem[TIMES] + mem[END_COLUMN] * mem[STRIDE], mem_f[PER_S_F], mem[FRONT]
     while mem[OLDEST] < mem[LAID]:
         slot = mem[OLDEST] & (mem[SLOTS] - 1)
-        most = min(mem[LAID] - mem[OLDEST], mem[SLOTS] - slot)
+        request, number = mem[FIRST] + mem[OLDEST], mem[OLDEST]
+        batch, border = batch_of(mem, request)
+        most = min(mem[LAID] - mem[OLDEST], mem[SLOTS] - slot, border - request)
         n = 0
         while n < most and np.int64(mem_f[ends + slot + n] * per_s) < front:
             n += 1
         if n == 0:
             return
-        request, number = mem[FIRST] + mem[OLDEST], mem[OLDEST]
         if mem[HAS_WAYS] == 1:
             meter_ways(mem, mem_f, slot, n)
         else:
@@ -212,7 +178,7 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
         for k in range(2):  # responses, completions
             column = mem[ANSWER] if k == RESPONSES else mem[END_COLUMN]
             if column >= 0:
-                count(mem, mem_f, histograms, sums, out, kept, is_kept, k, column, slot, n, request, number)
+                count(mem, mem_f, histograms, sums, out, kept, is_kept, k, column, slot, n, request, number, batch)
         first_over(mem, mem_f, slot, n, request)
         mem[OLDEST] += n
         if n < most:

@@ -193,11 +193,6 @@ class Paths:
         code: list[list[int]] = self.program.code.reshape(-1, 8).tolist()
         return code
 
-    @cached_property
-    def _queues(self) -> dict[int, str]:
-        """Return the queue that a batch's last row belongs to."""
-        return {self.program.labels[f"{name}.batch.settle"]: name for name in self.program.queue_nodes}
-
     def to(self, life: Life, until_s: float) -> list[Part]:
         """Return how a request came to where a life is at an instant: from its arrival on."""
         legs = [(life, until_s)]
@@ -244,9 +239,8 @@ class Paths:
             case m.NOTE_SHARE, _:
                 yield from self._shared(life, i, start_s, end_s)
             case m.NOTE_SETTLED, _:
-                is_throttled = moment.status == m.THROTTLED
-                queue = self._queues[moment.pc]
-                yield Part(start_s, end_s, node if is_throttled else queue, _AGAIN[is_throttled])
+                assert moment.other is not None
+                yield Part(start_s, end_s, *self._again(moment.other, node, moment.status))
             case m.NOTE_TOOK, _:
                 last = life.later(i, k.LEAVE)
                 work = "failed attempt" if last is not None and last.status != m.OK else "own work"
@@ -263,7 +257,7 @@ class Paths:
             case _, k.AWAIT:
                 yield from self._token(life, start_s, end_s)
             case _, k.RETRY:
-                yield Part(start_s, end_s, *self._again(life, i))
+                yield Part(start_s, end_s, *self._again(life, node, moment.status, i))
             case _, k.DELAY:
                 yield Part(start_s, end_s, node, self.delay(moment.pc))
             case _:
@@ -273,15 +267,14 @@ class Paths:
         """Return why a delay is there: its site's name says so."""
         return _DELAYS.get(self.program.site_names[self._code[pc][2]].rpartition(".")[2], "overhead")
 
-    def _again(self, life: Life, i: int) -> tuple[str, str]:
+    def _again(self, life: Life, node: str, status: int, until: int = 1 << 30) -> tuple[str, str]:
         """Return whose failure a retry waits for, and why: what was called last, and what that called."""
-        node, status = self.program.marks[life.moments[i].pc][0], life.moments[i].status
         while True:
-            failed = [child for j, child in life.children if j <= i and child.status != m.OK and child.moments]
+            failed = [child for j, child in life.children if j <= until and child.status != m.OK and child.moments]
             if not failed:
                 return node, _AGAIN[status == m.THROTTLED]
-            life = failed[-1]
-            node, status, i = self.node(life), life.status, len(life.moments)
+            life, until = failed[-1], 1 << 30
+            node, status = self.node(life), life.status
 
     def _strands(self, life: Life, start_s: float, end_s: float) -> Iterator[Part]:
         """Yield the branches that a wait was for: the one that ended it, before it the one that let that one start."""

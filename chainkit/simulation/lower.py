@@ -104,7 +104,9 @@ class _Lowering(States):
                 case Flow():
                     self._flow(name, behaviour)
             while self.stubs:
-                self._stub(*self.stubs.pop())
+                label, key, link = self.stubs.pop()
+                a.node = link.source  # it is the caller that waits there
+                self._stub(label, key, link)
         a.node = ""
         for key in self.deliveries:
             self._tries(key)
@@ -227,11 +229,13 @@ class _Lowering(States):
         """Write one ping of a warmer: an invocation of its own, for no request."""
         a, work = self.a, self.a.law(f"{name}.ping", pings.work)
         a.label(f"{name}.ping")
-        a.emit(k.ENTER, self.pool_of[name], work, f"{name}.ping.leave", work, f"{name}.ping.over", 1, 1.0)
+        a.emit(k.METER, a.counter("pings", name), 1)  # counted as it begins, as every invocation is
+        a.emit(k.ENTER, self.pool_of[name], work, f"{name}.ping.leave", work, f"{name}.ping.refused", 1, 1.0)
         a.label(f"{name}.ping.leave")
-        a.emit(k.METER, a.counter("pings", name), 1)
         a.emit(k.LEAVE, self.pool_of[name])
-        a.label(f"{name}.ping.over")
+        a.emit(k.FREE)
+        a.label(f"{name}.ping.refused")
+        a.emit(k.METER, a.counter("pings", name), -1)
         a.emit(k.FREE)
 
     def _fail(self, name: str, pool: Pool, code: int, target: str) -> None:

@@ -46,22 +46,20 @@ def replicate(
     ----------
     traced : numbers of requests to write down
     controls : what acts at instants of its own
-    batches : as how many stretches of equally many arrivals it is counted
+    batches : in how many lots of equally many requests, in their order, it is counted
     told : is told how many more requests have arrived (0: only that time has passed); where it answers "end", no more
         arrive; what it raises ends the replication
     logs_effects : whether to write down when units of work begin and are done
     """
     low, high = bounds
-    memory = Memory(program, seed, replication, high - low, keep=keep)
+    memory = Memory(program, seed, replication, high - low, keep=keep, batches=batches)
     memory.told = told if told is not None else lambda _: None
     memory.trace_requests([number - low for number in traced], high - low)
     if logs_effects:
         memory.log_effects()
     memory.g[m.G_NUMBERED] = low
-    memory.g[m.G_WARM] = warm = low + int(warmup_fraction * (high - low))
-    borders = [warm + i * (high - warm) // batches for i in range(batches)] if batches > 1 else []
-    if low in borders:
-        memory.turn_over()
+    memory.g[m.G_WARM] = low + int(warmup_fraction * (high - low))
+    memory.g[m.G_COUNTED] = high - memory.g[m.G_WARM]
     keepers = [Keeper(name, pool) for name, pool in program.keepers]
     for keeper in keepers:
         keeper.begin(memory)
@@ -69,16 +67,14 @@ def replicate(
     if isinstance(load, ClosedLoop):
         return _closed(program, load, memory, low, high)
     if not (memory.controls or traced or logs_effects) and _may_use_levels(high - low):
-        last_s = levels.fill(program, memory, lambda: _Traffic(load, seed, replication), bounds, BLOCK, borders)
+        last_s = levels.fill(program, memory, lambda: _Traffic(load, seed, replication), bounds, BLOCK)
         if last_s is not None:
-            if borders:
-                memory.turn_over()
             return memory.tally(program, last_s)
     traffic = _Traffic(load, seed, replication)
     waiting = np.empty(0)
     drawn = low
     while True:
-        count = min([BLOCK, high - drawn, *(border - drawn for border in borders if border > drawn)])
+        count = min(BLOCK, high - drawn)
         arrivals = np.empty(waiting.size + count)
         arrivals[: waiting.size] = waiting
         last_s = traffic.fill(drawn, arrivals[waiting.size :])
@@ -88,13 +84,9 @@ def replicate(
             memory.g[m.G_FINAL], memory.last_request = 1, high
             memory.end_arrivals(last_s)
         waiting = memory.go(arrivals)
-        if drawn in borders:
-            memory.turn_over()
         if memory.told(count) == "end":
             high = drawn
         if memory.last_request == drawn:
-            if borders:
-                memory.turn_over()
             return memory.tally(program, last_s)
 
 

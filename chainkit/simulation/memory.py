@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -41,7 +40,7 @@ class Control(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a stretch of a long replication counted: the answers and completions between two of its arrivals."""
+    """What was counted of some successive requests of a long replication."""
 
     histograms: IntArray
     sums: FloatArray
@@ -115,11 +114,12 @@ class _Areas:
 class Memory:
     """Everything the kernel works on, and how it grows."""
 
-    def __init__(self, program: Program, seed: int, replication: int, requests: int, *, keep: bool) -> None:
+    def __init__(
+        self, program: Program, seed: int, replication: int, requests: int, *, keep: bool, batches: int = 1
+    ) -> None:
         self.replication, self.last_request = replication, -1
         self.told: Told = lambda _: None
         self.engine = "loop"
-        self.borders: list[tuple[IntArray, FloatArray, int]] = []
         self.last_arrival_s = self.end_s = np.inf
         """Known as soon as the last block of arrivals is drawn."""
         self.drain_s = np.inf
@@ -150,8 +150,8 @@ class Memory:
             row[m.RING] = 2 * i * room
         self.ring = np.zeros(2 * room * (self.pools.size // POOL_WORDS))
         self.heap = np.zeros(2 * frames + 16, np.int64)
-        self.histograms = np.zeros((2, m.BINS), np.int64)
-        self.sums = np.zeros(8)
+        self.histograms = np.zeros((batches, 2, m.BINS), np.int64)
+        self.sums = np.zeros(m.SUM_BATCHES + m.SUM_WORDS * batches)
         self.kept = np.full((requests if keep else 1, 2), np.nan)
         self.out = np.zeros(FIRST_COUNTER + len(program.counters) + 1, np.int64)
         self.trace, self.marks = np.zeros(m.TRACE_WORDS, np.int64), np.zeros(1, np.int64)
@@ -160,7 +160,7 @@ class Memory:
         g[m.G_FREE], g[m.G_FREE_COUNT] = used, frames - used
         g[m.G_READY], g[m.G_READY_LAST], g[m.G_FORM] = -1, -1, -1
         g[m.G_ACCOUNT_LIMIT], g[m.G_RING], g[m.G_RESERVE] = program.account_limit, room, rows + 64
-        g[m.G_KEEP] = int(keep)
+        g[m.G_KEEP], g[m.G_BATCHES] = int(keep), batches
         g[m.G_ENTRY], g[m.G_WATCH_PC], g[m.G_BUDGET] = program.labels["entry"], program.labels["watch"], BREATH
         g[m.G_GONE_PC], g[m.G_ARRIVE_PC] = program.labels["gone"], program.labels["arrive"]
         g[m.G_MOST_IN_FLIGHT] = program.most_in_flight
@@ -254,6 +254,26 @@ class Memory:
             areas[name] = (float(floats[m.WAITED_F] + row[m.WAITING_NOW] * now_s - floats[m.SINCE_Q_F]), 0.0)
         return areas
 
+    def reading(self, now_s: float) -> dict[tuple[str, str], float]:
+        """Return what has been counted until now, by (node, figure); of the whole chain the node is empty."""
+        found: dict[tuple[str, str], float] = {}
+        for name, row in zip(self.pool_nodes, self.pools.reshape(-1, POOL_WORDS), strict=False):
+            found |= {(name, figure): value for figure, value in _pool(row).items()}
+        starts = self.frames.view(np.float64).reshape(-1, 8)[:, m.START]
+        for name, row in zip(self.queue_nodes, self.queues.reshape(-1, 32), strict=False):
+            waiting = int(row[m.WAITING_NOW])
+            oldest_s = now_s - starts[row[m.FIRST] & m.SLOT] if waiting else 0.0
+            found |= {(name, "waiting"): waiting, (name, "arrived"): row[m.RECEIVED] + waiting}
+            found[name, "oldest_s"] = float(oldest_s)
+        ledger = self.out[k.OUT_LEDGER : k.OUT_LEDGER + 6]
+        found |= {("", "completed"): float(ledger[k.COMPLETED]), ("", "ended"): float(ledger.sum())}
+        return found
+
+    def held_s(self, row: int, now_s: float) -> float:
+        """Return how long a rate limiter would hold what comes now."""
+        floats = self.queues.view(np.float64).reshape(-1, 32)[row]
+        return max(0.0, float(floats[m.TAT_F] - floats[m.SLACK_F]) - now_s)
+
     def _idle_s(self, row: IntArray, now_s: float) -> float:
         """Return for how long environments of one row of the pools have been idle until now, together."""
         floats, x = row.view(np.float64), np.arange(row[m.HEAD], row[m.TAIL]) & (self.g[m.G_RING] - 1)
@@ -329,14 +349,14 @@ class Memory:
         return Tally(
             replication=self.replication,
             bounds=(low, self.last_request),
-            batches=self._batches(),
+            batches=self._batches() if len(self.histograms) > 1 else (),
             ledger=out[k.OUT_LEDGER : k.OUT_LEDGER + 6].copy(),
             branches=out[k.OUT_BRANCHES : k.OUT_BRANCHES + 6].copy(),
             live_branches=live_branches,
             samples=out[k.OUT_SAMPLES : k.OUT_SAMPLES + 6].copy(),
             slowest=(slowest[0], slowest[1]),
-            histograms=self.histograms,
-            sums=sums,
+            histograms=self.histograms.sum(axis=0),
+            sums=sums[m.SUM_BATCHES :].reshape(-1, m.SUM_WORDS).sum(axis=0)[: m.SUM_LOST],
             counted=max(0, self.last_request - int(self.g[m.G_WARM])),
             kept=self.kept[: self.last_request - low],
             pools=self._pools(),
@@ -354,11 +374,6 @@ class Memory:
             trace_is_cut=bool(self.g[m.G_TRACE_ROOM] > 0 and self.g[m.G_TRACED] == 0),
         )
 
-    def turn_over(self) -> None:
-        """Begin the next batch."""
-        lost = int(self.out[k.OUT_LEDGER + k.DEAD_LETTERED : k.OUT_LEDGER + k.NO_OUTCOME].sum())
-        self.borders.append((self.histograms.copy(), self.sums.copy(), lost))
-
     def _drain_s(self, row: IntArray) -> float:
         """Return how long after the last arrival a buffer was empty for good."""
         if row[m.WAITING_NOW]:
@@ -366,9 +381,11 @@ class Memory:
         return max(0.0, float(row.view(np.float64)[m.EMPTIED_F]) - self.last_arrival_s)
 
     def _batches(self) -> tuple[Batch, ...]:
-        """Return what was counted between the borders."""
+        """Return what was counted of each batch of requests."""
+        sums = self.sums[m.SUM_BATCHES :].reshape(-1, m.SUM_WORDS)
         return tuple(
-            Batch(histograms=b[0] - a[0], sums=b[1] - a[1], lost=b[2] - a[2]) for a, b in pairwise(self.borders)
+            Batch(histograms=counts, sums=each[: m.SUM_LOST], lost=int(each[m.SUM_LOST]))
+            for counts, each in zip(self.histograms, sums, strict=True)
         )
 
     def _pools(self) -> dict[str, dict[str, float]]:
@@ -382,7 +399,7 @@ class Memory:
                 figures[name]["run_ms"] -= ready["billed_ms"]
                 figures[name] |= {"ready_runs": ready["invocations"], "provisioned_run_ms": ready["billed_ms"]}
         for keeper in self.keepers:
-            figures[keeper.name]["provisioned_s"] = keeper.allocated_s(self.last_arrival_s)
+            figures[keeper.name] |= keeper.figures(self)
         return figures
 
     def _close_open(self) -> int:
@@ -418,6 +435,10 @@ def _pool(row: IntArray) -> dict[str, float]:
         "invocations": int(row[m.INVOCATIONS]),
         "cold_starts": int(row[m.COLD_STARTS]),
         "throttles": int(row[m.THROTTLES]),
+        "throttles_reserved": int(row[m.BY_RESERVATION]),
+        "throttles_account": int(row[m.BY_ACCOUNT]),
+        "throttles_quota": int(row[m.BY_QUOTA]),
+        "throttles_scaling": int(row[m.BY_SCALING]),
         "errors": int(row[m.ERRORS]),
         "timeouts": int(row[m.TIMEOUTS]),
         "peak": int(row[m.PEAK]),

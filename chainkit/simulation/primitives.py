@@ -50,13 +50,14 @@ POOL_SHIFT = 6
 (RUNNING, LIMIT, HEAD, TAIL, COLD_STARTS, INVOCATIONS, THROTTLES, PEAK, IN_ACCOUNT, ERRORS, TIMEOUTS, RING, KEEP_F,
  TIMEOUT_F, BUSY_F, IDLE_F, INIT_SITE, BILLED_MS, OVERHEAD_SITE, TOKENS_F, TOKENS_AT_F, INIT_MS_F, BURST_F,
  REFILL_F, SINCE_F, INIT_LIMIT_F, IS_SPECIAL, KEEP_SITE, REUSE, REUSE_SITE, SPEED_SITE, NUMBER, READY_ROW,
- EXCESS) = range(34)  # fmt: skip
+ EXCESS, BY_RESERVATION, BY_ACCOUNT, BY_QUOTA, BY_SCALING) = range(38)  # fmt: skip
 # SINCE_F    sum of the starts of what runs now: the time integral of what runs is BUSY_F + RUNNING * now - SINCE_F
 # RING       its idle environments: when each became idle, oldest first. Of a special pool (law of keep-alive, reuse
 #            order, speed factor, provisioned ones) two words each: when it will be gone, its number
 # IDLE_F     of a special pool: sum of the ends less the sum of the beginnings of idle times
 # READY_ROW  row of the provisioned environments, 0 for none; NUMBER the next environment's; EXCESS: provisioned
 #            environments that go as soon as they are free
+# BY_...     throttles by what refused: its reservation, the account's concurrency or request quota, the scaling rate
 MOST_RECENT, LEAST_RECENT, RANDOM = 0, 1, 2
 
 # --- a buffer, 32 words ---
@@ -76,7 +77,7 @@ CLOSED, OPEN, ON_TRIAL = 0, 1, 2
  G_ENTRY, G_RING, G_RESERVE, G_KEEP, G_FORM, G_EVENTS, G_TRACED, G_TRACES, G_TRACE_ROOM, G_WARM, G_WATCH_PC, G_STOP_F,
  G_NOW_F, G_BUDGET, G_NUMBERED, G_TAT_F, G_STEP_F, G_SLACK_F, G_USERS, G_LAST_REQUEST, G_ISSUED, G_LAST_F,
  G_ARRIVE_PC, G_MOST_IN_FLIGHT, G_GONE_PC, G_TOKENS, G_FRAMES, G_EFFECTS, G_EFFECT_ROOM,
- G_COUNTS_TURNS) = range(40)  # fmt: skip
+ G_COUNTS_TURNS, G_BATCHES, G_COUNTED) = range(42)  # fmt: skip
 
 PAGE = 0xFFFFF
 """Masks a row number, so that the compiler sees that it is not negative."""
@@ -86,6 +87,8 @@ INF_BITS = 0x7FF0000000000000
 BINS_PER_OCTAVE, LOWEST = 128, -20
 BINS = 40 * BINS_PER_OCTAVE
 FIRST_BIN = (1023 + LOWEST) << 7
+SUM_BATCHES, SUM_WORDS, SUM_LOST = 6, 5, 4
+"""Sums of each batch, two of answers and two of completions, and how many requests were lost: where, how many, last."""
 
 
 def _pointer(dtype):
@@ -303,11 +306,12 @@ def schedule(heap, frames, n, is_hole, at, k):
 
 
 @njit(**OPTIONS)
-def tally(histograms, sums, which, x):
-    """Count a duration in a histogram, and add it and its square to the sums."""
-    histograms[which * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
-    sums[2 * which] += x
-    sums[2 * which + 1] += x * x
+def tally(histograms, sums, batch, which, x):
+    """Count a duration in a batch's histogram, and add it and its square to the batch's sums."""
+    histograms[(2 * batch + which) * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1
+    k = SUM_BATCHES + SUM_WORDS * batch + 2 * which
+    sums[k] += x
+    sums[k + 1] += x * x
 
 
 # --- frames: a free list, and a list of those that run next in the same instant, first come first served ---
@@ -457,7 +461,7 @@ def concerns(frames, marks, f, numbered, count):
     b = (f & SLOT) << 3
     found = is_marked(marks, frames[b + REQUEST] - numbered, count)
     parent = frames[b + PARENT]
-    if not found and parent < -1:
+    if not found and parent < -(1 << 62):
         m = parent & SLOT
         for _ in range((parent >> 48) & BATCH_COUNT):
             found = found or is_marked(marks, frames[(m << 3) + REQUEST] - numbered, count)

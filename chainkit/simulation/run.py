@@ -98,8 +98,8 @@ class Run:
         """Return the figures with their 95 % intervals: one row each, columns low, value, high, note; seconds.
 
         Values are over all requests after the warm-ups together. Intervals come from the replications, whose arrivals
-        are independent; of one replication, from 20 batches: what was answered, or completed, between the arrivals of
-        every twentieth of its requests. What was lost, or not over when the run ended, counts as infinite.
+        are independent; of one replication, from 20 batches, each the next twentieth of its requests. What was lost, or
+        not over when the run ended, counts as infinite.
 
         ``note`` says where an interval is missing, or not to be believed: "not enough requests" (few requests are as
         slow as that, or there is nothing to compare), or that neighbouring batches resemble each other, so that the
@@ -123,8 +123,8 @@ class Run:
         """One row per service: what it did and how busy it was; NaN where a figure means nothing.
 
         ``runs_per_request``: tries to run a function, refused ones included, per request: retries multiplied.
-        ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last arrival;
-        ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
+        ``busy_mean``, ``environments_mean``, ``idle_mean``, ``backlog_mean``: averages over the time until the last
+        arrival; ``drain_s``: how long after it the last waiting message was taken, in the slowest replication.
         """
         return tables.nodes(self.chain, self.program, self.tallies, self.requests)
 
@@ -155,7 +155,7 @@ class Run:
         >>> _ = chain.connect("jobs", "pay")
         >>> _ = chain.add(ck.LambdaFunction("ask")), chain.connect("ask", "jobs", duplicate_rate=0.1)
         >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
-        >>> 150 < run.effects.loc["pay", "twice"] < 250
+        >>> bool(150 < run.effects.loc["pay", "twice"] < 250)
         True
         """
         from chainkit.simulation import lower
@@ -362,7 +362,7 @@ def simulate(
     bounds = _bounds(requests, replications)
     kept: dict[str, Any] = {"warmup_fraction": warmup_fraction, "keep": keep == "requests", "drain_s": drain_s}
     is_long = replications == 1 and requests >= intervals.BATCHES * intervals.LEAST_BATCH
-    batches = intervals.BATCHES if is_long and think is None else 1  # users do not come in an order
+    batches = intervals.BATCHES if is_long else 1
 
     def one(r: int, told: "Told") -> "Tally":
         return machine.replicate(program, load, seed, r, bounds[r], told=told, batches=batches, **kept)

@@ -22,6 +22,8 @@ MOST_BINS = 200
 """What takes longer than expected is cut into bins of twice the width."""
 USUAL_BINS = 100
 """Of the time until the last arrival, at most."""
+LEAST_S = 1e-3
+"""Width of a bin at first, where all requests come at once."""
 TOTALS = ("arrivals", "throttles", "begun", "cold", "running_s", "idle_s", "waiting_s")
 """Read at borders, counted from the start."""
 PEAKS = ("concurrency_peak", "backlog_peak")
@@ -33,7 +35,7 @@ class Sampler:
 
     program: Program
     width_s: float
-    next_s: float = field(init=False)
+    next_s: float = 0.0
     acts_after_arrivals: bool = True
     totals: list[FloatArray] = field(default_factory=list)
     """Per border: (nodes, TOTALS)."""
@@ -43,15 +45,14 @@ class Sampler:
     """Per border: (nodes,) of the oldest message that waits."""
     memory: "Memory | None" = None
 
-    def __post_init__(self) -> None:
-        """Begin with the first border."""
-        self.next_s = self.width_s
-
     def act(self, memory: "Memory", now_s: float) -> None:
-        """Read a border."""
-        self.memory = memory
+        """Read a border; at the beginning there is nothing to read, but what to read from."""
+        if self.memory is None:
+            self.memory, self.next_s = memory, self.width_s
+            return
         if len(self.totals) == MOST_BINS:
-            self.double()
+            self.double()  # now this border is the middle of a bin
+            return
         pools = memory.pools.reshape(-1, POOL_WORDS)[: len(self.program.pool_nodes)]
         queues = memory.queues.reshape(-1, 32)[: len(self.program.queue_nodes)]
         areas = memory.areas_at(now_s)
@@ -69,6 +70,8 @@ class Sampler:
     def finish(self) -> None:
         """Read the last border, after which nothing happened."""
         if self.memory is not None:
+            if len(self.totals) == MOST_BINS:
+                self.double()
             self.act(self.memory, self.next_s)
 
     def double(self) -> None:
@@ -80,6 +83,7 @@ class Sampler:
         self.totals, self.ages_s = self.totals[1::2], self.ages_s[1::2]
         self.peaks = [np.maximum(a, b) for a, b in zip(self.peaks[::2], self.peaks[1::2], strict=True)]
         self.width_s *= 2
+        self.next_s = (len(self.totals) + 1) * self.width_s
 
 
 def _pool_totals(row: npt.NDArray[np.int64], areas: tuple[float, float]) -> tuple[float, ...]:
@@ -137,7 +141,8 @@ def series(run: "Run") -> "pd.DataFrame":
 
 def _samplers(run: "Run") -> list[Sampler]:
     """Run every replication again and return what was read."""
-    width_s = _round(max(tally.span_s for tally in run.tallies) / USUAL_BINS)
+    span_s = max(tally.span_s for tally in run.tallies)
+    width_s = _round(max(span_s / USUAL_BINS, LEAST_S))
     samplers = [Sampler(run.program, width_s) for _ in run.tallies]
 
     def one(r: int, told: "Told") -> "Tally":

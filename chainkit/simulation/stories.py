@@ -21,12 +21,11 @@ def story(program: Program, tally: Tally, request: int) -> Trace:
     """Return the trace of the request that a replication wrote down."""
     response_s, completion_s = tally.kept[request - tally.bounds[0]]
     told = stories(program, tally.trace, [request]).get(request)
-    outcome = OUTCOMES[_worst(program, told)] if told is not None else "unfinished"
-    if outcome == "completed" and np.isnan(completion_s):
-        outcome = "unfinished"
+    worst = _worst(program, told) if told is not None else k.COMPLETED
+    is_over = worst >= k.DEAD_LETTERED or not np.isnan(completion_s)  # what has lost a branch is lost already
     return Trace(
         request=f"request {request}",
-        outcome=outcome,
+        outcome=OUTCOMES[worst] if is_over else "unfinished",
         response_s=float(response_s),
         completion_s=float(completion_s),
         spans=_numbered(_Teller(program, told).spans()) if told is not None else (),
@@ -102,10 +101,11 @@ class _Teller:
         """Yield an invocation, and its init."""
         over = life.later(i, k.LEAVE, k.RET)
         took = life.moments[i + 1] if i + 1 < len(life.moments) else None
-        init_s = took.x if took is not None and took.kind == m.NOTE_TOOK else 0.0
+        # An invocation that is cut while it waits does not know any longer that it was cold: it did when it began.
+        state, init_s = (took.state, took.x) if took is not None and took.kind == m.NOTE_TOOK else (0, 0.0)
         if over is not None:
             node = self.program.marks[entered.pc][0]
-            yield from self._invocation(node, entered.at_s, over.at_s, over.status, over.state, init_s)
+            yield from self._invocation(node, entered.at_s, over.at_s, over.status, state, init_s)
 
     def _batch(self, life: Life, i: int, taken: Moment) -> Iterator[Span]:
         """Yield a message's part in a batch."""

@@ -1,5 +1,6 @@
 """Tables of a run: what became of the requests, what each service did, what was used."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,15 +55,20 @@ def _sums(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: sum(row[key] for row in each) for key in each[0]}
 
 
+def _span_s(tallies: Sequence["Tally"]) -> float:
+    """Return the time until the last arrivals; NaN if all came at once, so that no average over it means anything."""
+    return sum(tally.span_s for tally in tallies) or math.nan
+
+
 def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], requests: int) -> dict[str, float]:
     """Return what a pool of environments did."""
     total = _sums([tally.pools[name] for tally in tallies])
-    runs, span_s = max(total["invocations"], 1), sum(tally.span_s for tally in tallies)
+    runs, span_s = max(total["invocations"], 1), _span_s(tallies)
     busy_s, idle_s = (sum(tally.areas[name][i] for tally in tallies) for i in (0, 1))
     others = {what: counted(program, tallies, name, what) for what in ("service_errors", "pings")}
     tries = total["invocations"] - others["pings"] + total["throttles"] + others["service_errors"]
     if "ready_runs" in total:
-        others |= {"spill_over": total["invocations"] - total["ready_runs"], "provisioned_s": total["provisioned_s"]}
+        others |= {"spill_over": total["spill_over"], "provisioned_s": total["provisioned_s"]}
     return {
         "invocations": total["invocations"],
         "cold_starts": total["cold_starts"],
@@ -72,7 +78,7 @@ def _pool_figures(program: Program, name: str, tallies: Sequence["Tally"], reque
         "throttles": total["throttles"],
         "runs_per_request": tries / requests,
         "duration_mean_s": total["busy_s"] / runs,
-        "busy_mean": total["busy_s"] / span_s,
+        "busy_mean": busy_s / span_s,
         "busy_peak": max(tally.pools[name]["peak"] for tally in tallies),
         "environments_mean": (busy_s + idle_s) / span_s,
         "idle_mean": idle_s / span_s,
@@ -89,7 +95,7 @@ def _queue_figures(name: str, tallies: Sequence["Tally"]) -> dict[str, float]:
         "batches": total["batches"],
         "batch_mean": total["received"] / max(total["batches"], 1),
         "wait_mean_s": total["waited_s"] / max(total["received"], 1),
-        "backlog_mean": sum(tally.areas[name][0] for tally in tallies) / sum(tally.span_s for tally in tallies),
+        "backlog_mean": sum(tally.areas[name][0] for tally in tallies) / _span_s(tallies),
         "backlog_peak": max(tally.queues[name]["peak_waiting"] for tally in tallies),
         "drain_s": max(tally.drain_s[name] for tally in tallies),
         "returned": total["returned"],
@@ -113,9 +119,10 @@ def usage(chain: Chain, program: Program, tallies: Sequence["Tally"], requests: 
     hours = sum(tally.span_s for tally in tallies) / 3600
     rules = data.quotas()["sqs_mapping"]
     lines = []
-    for name, service in chain.services.items():
-        for meter in service.meters():
-            quantity = counted(program, tallies, name, meter.counter)
+    billed = [(name, service.meters()) for name, service in chain.services.items()]
+    for name, meters in [*billed, *((link.source, link.meters()) for link in chain.links.values())]:
+        for meter in meters:
+            quantity = hours if meter.counter == "hours" else counted(program, tallies, name, meter.counter)
             if meter.counter == "empty_receives" and name in program.queue_nodes:
                 quantity = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
             lines.append(UsageLine(name, meter, quantity * meter.factor))

@@ -126,7 +126,8 @@ def validate(only: str | Iterable[str] = (), *, quick: bool = False) -> Accuracy
 
     Notes
     -----
-    Everything takes about two minutes on two cores. Seeds are fixed: equal versions give equal tables.
+    Everything takes some minutes on two cores, a quick run a quarter of one. Seeds are fixed: equal versions give
+    equal tables.
 
     Examples
     --------

@@ -285,10 +285,9 @@ INSIDE = {"StartAt": "Each", "States": {"Each": DONE}}
 @pytest.mark.parametrize(
     ("state", "problem"),
     [
-        ({"Type": "Map", "ItemProcessor": INSIDE}, "Map is not simulated"),
-        ({"Type": "Map", "Iterator": INSIDE}, "Map is not simulated"),
-        ({**PAY, "Resource": f"{INVOKE}.waitForTaskToken"}, "a task that waits (waitForTaskToken)"),
-        ({**PAY, "Resource": "arn:aws:states:::states:startExecution.sync:2"}, "a task that waits (sync:2)"),
+        ({"Type": "Map", "ItemProcessor": INSIDE}, "nothing says how many items it has"),
+        ({"Type": "Map", "Iterator": INSIDE}, "nothing says how many items it has"),
+        ({**PAY, "Resource": "arn:aws:states:::ecs:runTask.sync"}, "outside the chain (arn:aws:states:::ecs"),
         ({"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:pack"}, "an activity"),
         (
             {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem"},
@@ -305,8 +304,13 @@ INSIDE = {"StartAt": "Each", "States": {"Each": DONE}}
             },
             "puts 2 events",
         ),
-        ({**PAY, "TimeoutSeconds": 10}, "TimeoutSeconds is not simulated"),
-        ({**PAY, "HeartbeatSeconds": 10}, "HeartbeatSeconds is not simulated"),
+        ({**PAY, "TimeoutSeconds": "{% $patience %}"}, "TimeoutSeconds that the data computes"),
+        ({**PAY, "TimeoutSecondsPath": "$.patience"}, "TimeoutSecondsPath is not simulated"),
+        ({**PAY, "HeartbeatSecondsPath": "$.beat"}, "HeartbeatSecondsPath is not simulated"),
+        (
+            {"Type": "Map", "ItemProcessor": INSIDE, "MaxConcurrency": "{% $n %}"},
+            "MaxConcurrency that the data computes",
+        ),
         ({"Type": "Wait", "SecondsPath": "$.wait"}, "a Wait whose end is computed or a date"),
         ({"Type": "Wait", "Seconds": "{% $wait %}"}, "a Wait whose end is computed or a date"),
         ({"Type": "Wait", "Timestamp": "2027-01-01T00:00:00Z"}, "a Wait whose end is computed or a date"),
@@ -327,11 +331,42 @@ def test_an_error_name_that_is_computed_cannot_be_simulated() -> None:
         machine({"No": {"Type": "Fail", "ErrorPath": "$.error"}}).behaviour()
 
 
-def test_a_timeout_of_the_whole_machine_cannot_be_simulated() -> None:
-    made = ck.StateMachine("flow", definition={"StartAt": "A", "States": {"A": DONE}, "TimeoutSeconds": 60})
+def test_a_timeout_of_the_whole_machine_is_its_own_or_aws_s() -> None:
+    scope = {"StartAt": "A", "States": {"A": DONE}}
+    own = ck.StateMachine("flow", definition={**scope, "TimeoutSeconds": 60})
+    express = ck.StateMachine("flow", definition={**scope, "TimeoutSeconds": 900}, workflow="EXPRESS")
 
-    with pytest.raises(ck.SimulationError, match="TimeoutSeconds of the machine is not simulated"):
-        made.behaviour()
+    assert own.behaviour().timeout_s == 60
+    assert express.behaviour().timeout_s == 300
+    assert ck.StateMachine("flow", definition=scope).behaviour().timeout_s == 31_536_000
+
+
+def test_a_map_says_how_many_items_it_has_at_once_and_may_lose() -> None:
+    many = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, **INSIDE}
+    batched = {"ItemBatcher": {"MaxItemsPerBatch": 4}, "ToleratedFailurePercentage": 25}
+    inline = machine({"One": {"Type": "Map", "ItemProcessor": INSIDE, "MaxConcurrency": 90, **END}}, items={"One": 7})
+    children = machine({"One": {"Type": "Map", "ItemProcessor": many, **batched, **END}}, items={"One": 25})
+    step, child = inline.behaviour().steps[0], children.behaviour().steps[0]
+
+    assert (step.kind, step.items, step.concurrency, step.tolerated) == ("map", 7, 40, 0)
+    assert (child.items, child.concurrency, child.tolerated, child.has_children) == (7, 10_000, 1, True)
+
+
+def test_figures_for_states_that_there_are_not_are_errors() -> None:
+    made = machine({"One": {**PAY, **END}}, items={"Each": 3}, result_bytes={"Oen": 5})
+    problems = [error.problem for error in made.problems({"pay": ck.LambdaFunction("pay")})]
+
+    assert problems == [
+        "StateMachine 'flow': items: 'Each' is no Map of the definition",
+        "StateMachine 'flow': result_bytes: 'Oen' is no Task or Map of the definition (did you mean 'One'?)",
+    ]
+
+
+def test_what_a_task_waits_for_is_in_its_step() -> None:
+    token = {**PAY, "Resource": f"{INVOKE}.waitForTaskToken", "TimeoutSeconds": 60, "HeartbeatSeconds": 20, **END}
+    step = machine({"One": token}).behaviour().steps[0]
+
+    assert (step.wait_for, step.timeout_s) == ("token", 20)
 
 
 def test_what_is_not_simulated_can_still_be_built() -> None:

@@ -246,7 +246,7 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         """Let a request in, and take its answer if somebody waits for one."""
         visit = Visit(i, is_entry=True)
         if not self._somebody_waits():
-            self._open(visit, self.entry)
+            self._open(visit)
             yield from self._accept(self.entry, visit, self.clock.now)
             return
         self.requests[i].open += 1
@@ -254,12 +254,12 @@ class World(Calls, Functions, Messages, Queues, Machines, Controls):
         self.requests[i].answered_s = self.clock.now
         self._close(visit, answer.outcome)
 
-    def _open(self, visit: Visit, target: str) -> None:
-        """Begin a branch; handing something to a topic or bus is none, its deliveries are."""
-        self.requests[visit.request].open += not isinstance(self.does[target], FanOut)
+    def _open(self, visit: Visit) -> None:
+        """Begin a branch, or the way of a message to a topic or bus, which ends where that has delivered it."""
+        self.requests[visit.request].open += 1
 
     def _close(self, visit: Visit, outcome: str | None, *, is_left_behind: bool = False) -> None:
-        """End a branch: without an outcome if a copy of it goes on; one left behind does not change the request's."""
+        """End a branch, without an outcome if others go on in its place; left behind it is not the request's."""
         request = self.requests[visit.request]
         request.open -= 1
         request.over_s = self.clock.now

@@ -45,7 +45,7 @@ def test_intervals_hold_the_part_that_each_node_has():
     assert frame.attrs["requests"] == blame.SAMPLE
     assert ((frame["mean_low_s"] < 0.2) & (frame["mean_high_s"] > 0.2)).all()
     assert (frame["tail_s"] > 2 * frame["mean_s"]).all()
-    assert frame.columns.name == "response: 2,000 requests; tail: 450 of the slowest 0.01"
+    assert frame.columns.name == "response: 2,000 requests; tail: 450 of the slowest 1 %"
 
 
 def test_cold_starts_make_the_tail_though_not_the_mean():

@@ -80,7 +80,7 @@ def test_slow_requests_that_come_in_groups_count_for_less():
 
 
 def test_neighbouring_batches_that_are_alike_are_told():
-    summary = two_servers(3, requests=4_000, rho=0.98).summary()
+    summary = two_servers(4, requests=4_000, rho=0.98).summary()
 
     assert summary.loc["completion_mean_s", "note"] == intervals.CORRELATED
     assert summary.loc["completion_p99_s", "note"] == intervals.TOO_FEW

@@ -16,7 +16,7 @@ from chainkit.distributions import Constant, Exponential, Gamma, Law, LogNormal,
 from chainkit.simulation.loads import Load, Poisson, Steady
 from tests.simulation.case import chain_of, machine, rules, task
 from tests.simulation.cases import CASES
-from tests.simulation.twin_parts import Dice
+from tests.simulation.twin_parts import Dice, Visit
 
 SEEDS = range(1, 11)
 
@@ -89,7 +89,7 @@ def test_what_is_on_its_way_is_rate_times_time() -> None:
     chain = queue_before(function("f", Exponential(mean_s=1.0)), maximum_concurrency=10)
     load = Poisson(rate_per_s=8)
     run, dice = simulate(chain, load, 20_000), Dice(1, 0)
-    arrive_s = np.cumsum([dice.time_s("arrivals", load.gap(), i, 0) for i in range(20_000)])
+    arrive_s = np.cumsum([dice.time_s("arrivals", load.gap(), Visit(i)) for i in range(20_000)])
     leave_s = np.sort(arrive_s + run.completion_s)
     times_s = np.linspace(0, leave_s[-1], 200_001)
     inside = np.searchsorted(arrive_s, times_s) - np.searchsorted(leave_s, times_s)
@@ -133,7 +133,7 @@ def test_share_that_waits_is_erlangs(offered: float, servers: int, expected: flo
     shares = []
     for seed in SEEDS:
         run, dice = simulate(chain, Poisson(rate_per_s=offered), 10_000, seed=seed), Dice(seed, 0)
-        work_s = [dice.time_s("f.duration", law, i, 0) for i in range(4_000, 10_000)]
+        work_s = [dice.time_s("f.duration", law, Visit(i)) for i in range(4_000, 10_000)]
         shares.append(float((run.completion_s[4_000:] - work_s > 1e-9).mean()))
 
     assert erlang_c(offered, servers) == pytest.approx(expected, abs=5e-8)
@@ -248,10 +248,10 @@ def test_hops_and_inits_are_all_that_a_real_chain_adds() -> None:
     chain, dice = chain_of_three(), Dice(3, 0)
     run = ck.simulate(chain, Steady(rate_per_s=1), requests=1, seed=3, replications=1, warmup_fraction=0)
     hop = from_plain(data.latency()["hops"]["sync_invocation"]["law"])
-    init_s = {name: dice.time_s(f"{name}.init", f.behaviour().init, 0, 0) for name, f in chain.services.items()}
+    init_s = {name: dice.time_s(f"{name}.init", f.behaviour().init, Visit(0)) for name, f in chain.services.items()}
     three_s = 3 + init_s["three"]
-    two_s = 2 + init_s["two"] + dice.time_s("two>three.hop", hop, 0, 0) + three_s
-    one_s = 1 + init_s["one"] + dice.time_s("one>two.hop", hop, 0, 0) + two_s
+    two_s = 2 + init_s["two"] + dice.time_s("two>three.hop", hop, Visit(0)) + three_s
+    one_s = 1 + init_s["one"] + dice.time_s("one>two.hop", hop, Visit(0)) + two_s
 
     billed_s = [math.ceil(time_s * 1000) / 1000 for time_s in (one_s, two_s, three_s)]
     assert run.nodes["billed_s"].to_list() == pytest.approx(billed_s)

@@ -11,9 +11,11 @@ from tests.simulation.case import chain_of, function
 from tests.simulation.cases import CASES
 
 
-def burst(requests=600, replications=1, **settings):
-    """Simulate a queue that is sent twice what its function can do: 2 at a time, 1 s each."""
-    chain = chain_of(ck.SqsQueue("jobs", visibility_timeout_s=100), function("f", init=0, duration=1.0, **settings))
+def burst(requests=600, replications=1, duration=1.0, **settings):
+    """Simulate a queue that is sent twice what its function can do: 2 at a time, 1 s each (or more)."""
+    chain = chain_of(
+        ck.SqsQueue("jobs", visibility_timeout_s=100), function("f", init=0, duration=duration, **settings)
+    )
     chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
     options = {"seed": 1, "latency": ck.no_latency, "replications": replications, "warmup_fraction": 0}
     return ck.simulate(chain, ck.Steady(rate_per_s=4), requests=requests, keep="requests", **options)
@@ -39,6 +41,14 @@ def test_concurrency_is_flat_where_it_is_capped():
     assert f["concurrency_peak"].max() == 2
     assert f["concurrency_mean"].iloc[5:100].to_numpy() == pytest.approx(2.0)
     assert f["backlog_mean"].isna().all()
+
+
+def test_bins_that_are_joined_hold_what_their_halves_held():
+    run = burst(requests=800, duration=1.5)
+    f = run.series.set_index("node").loc["f"]
+
+    assert f["end_s"].iloc[0] == 4  # bins of 2 s would be 300
+    assert f["concurrency_mean"].iloc[1:149].to_numpy() == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("name", ["reserved_limit", "batches_with_a_window", "throttled_events", "poller_ramp"])
@@ -74,6 +84,19 @@ def test_bins_get_wider_where_the_drain_is_long():
     assert (bins <= series.MOST_BINS).all()
     assert run.series["end_s"].max() > 200  # retries come one and two minutes later
     assert run.series.attrs["last_arrival_s"] < 25
+
+
+def test_users_who_never_think_all_come_at_once():
+    chain = chain_of(ck.SqsQueue("jobs"), function("f", init=0, duration=1.0))
+    chain.connect("jobs", "f", batch_size=1, maximum_concurrency=2)
+    run = ck.simulate(
+        chain, ck.ClosedLoop(users=8, think=0), requests=8, replications=1, seed=1, latency=ck.no_latency
+    )  # fmt: skip
+    jobs = run.series[run.series["node"] == "jobs"]
+
+    assert run.series.attrs["last_arrival_s"] == 0
+    assert jobs["backlog_peak"].max() == 6
+    assert 4 <= jobs["end_s"].max() < 5
 
 
 def test_cold_starts_come_at_the_beginning():

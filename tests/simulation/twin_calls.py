@@ -75,9 +75,15 @@ class Calls:
         answer: Answer = yield from self._serve(link.target, visit)
         return answer._replace(status="timeout") if answer.status == "impatient" else answer
 
-    def _call(self, key: str, visit: Visit) -> Story:
+    def _call(self, key: str, visit: Visit, *, in_turn: bool = False) -> Story:
         """Make a call and try it again as its link says; left by its caller it stops, and what it called runs on."""
         link: Any = self.links[key]
+        if in_turn:
+            try:
+                yield self.clock.at(self.clock.now, Rank.HANDED)
+            except simpy.Interrupt:
+                self._call_too_late(key, visit)
+                return GONE
         target = self.does[link.target]
         if isinstance(target, Flow) and not target.answers:
             self._hand_over(key, visit)
@@ -96,6 +102,12 @@ class Calls:
             except simpy.Interrupt:
                 return GONE
         return answer
+
+    def _call_too_late(self, key: str, visit: Visit) -> None:
+        """Make a call that began together with one that has failed their caller in the same instant."""
+        breaker = self.breakers.get(key)
+        if breaker is None or breaker.allows(self.clock.now):
+            self._left_behind(visit, self._start(self._try(key, visit.by(self.places[key]))), was_begun=False)
 
     def _guarded_try(self, key: str, visit: Visit) -> Story:
         """Make one try if the breaker allows it, within the client's timeout; None if the caller is gone."""
@@ -150,15 +162,20 @@ class Calls:
             self.requests[visit.request].open += 1
             self._close(visit, "completed" if call.value.is_ok else "failed", is_left_behind=True)
 
-    def _left_behind(self, visit: Visit, call: simpy.Process) -> None:
-        """Let a call run on as a branch of its own: its caller is gone."""
+    def _left_behind(self, visit: Visit, call: simpy.Process, *, was_begun: bool = True) -> None:
+        """Let a call run on as a branch of its own: its caller is gone; one that is refused at once is none."""
         if call.callbacks is None:  # over in this very instant
             self._made_too_late(visit, call)
             return
         self.requests[visit.request].open += 1
-        call.callbacks.append(
-            lambda end: self._close(visit, "completed" if end.value.is_ok else "failed", is_left_behind=True)
-        )
+        made_s = self.clock.now
+
+        def over(end: Any) -> None:
+            is_none = not was_begun and end.value.ran_nothing and self.clock.now == made_s
+            word = "completed" if end.value.is_ok else "failed"
+            self._close(visit, None if is_none else word, is_left_behind=True)
+
+        call.callbacks.append(over)
 
     # --- the API ---
 

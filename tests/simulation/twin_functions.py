@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from chainkit.wiring import Caller, EventSourceMapping, PutEvents
 from tests.simulation.twin_environments import Environment
-from tests.simulation.twin_parts import OK, TIMEOUT, Answer, Rank, Story, Visit, attributes, passes_all
+from tests.simulation.twin_parts import OK, RUN_LIMIT, TIMEOUT, Answer, Rank, Story, Visit, attributes, passes_all
 from tests.simulation.twin_queues import Message
 
 
@@ -16,6 +16,8 @@ class Work(NamedTuple):
     is_batch: bool
     is_reporting: bool
     """Whether it reports which units failed."""
+    first: Visit
+    """Its first unit: what ranks its time limit."""
     extra_s: float
     """Init and overhead, before the first unit."""
     deadline_s: float
@@ -62,7 +64,7 @@ class Functions:
         init_s, deadline_s = self._begun(name, environment, first)
         overhead_s = self.dice.time_s(f"{name}.overhead", pool.overhead, first) * environment.factor
         is_reporting = mapping is not None and mapping.report_batch_item_failures
-        work = Work(environment, mapping is not None, is_reporting, init_s + overhead_s, deadline_s)
+        work = Work(environment, mapping is not None, is_reporting, first, init_s + overhead_s, deadline_s)
         self.effects.start(name, first)
         run = self._run_calling if self.steps_of(name) else self._run_alone
         answer, failed = yield from run(name, units, work)
@@ -119,12 +121,12 @@ class Functions:
                 if self._fails(name, visit):
                     return self._error(name)
                 self.effects.end(name, visit, self.clock.now)
-            answer = yield from self._step(name, keys, visit, work.deadline_s)
+            answer = yield from self._step(name, keys, visit, work)
             if not answer.is_ok:
                 return answer
             extra_s, done = 0.0, fraction
         for _, keys in steps[len(during) :]:
-            answer = yield from self._step(name, keys, visit, work.deadline_s)
+            answer = yield from self._step(name, keys, visit, work)
             if not answer.is_ok:
                 return answer
         return OK
@@ -166,7 +168,7 @@ class Functions:
             found.append((given[0] if given else i / (len(numbers) + 1), tuple(key for key, _ in step)))
         return found
 
-    def _step(self, name: str, keys: Sequence[str], visit: Visit, deadline_s: float) -> Story:
+    def _step(self, name: str, keys: Sequence[str], visit: Visit, work: Work) -> Story:
         """Hand over what is handed over, then make the calls and wait for them."""
         waited = []
         for key in keys:
@@ -179,10 +181,11 @@ class Functions:
                         return self._error(name)
                     self._hand_over(key, visit, item)
         taken = [key for key in waited if self._takes(name, key, visit)]
-        calls = {self._start(self._call(key, visit)): self._is_needed(key) for key in taken}
+        side_by_side = len({self.links[key].case or key for key in waited}) > 1
+        calls = {self._start(self._call(key, visit, in_turn=side_by_side)): self._is_needed(key) for key in taken}
         if not calls:
             return OK
-        until = self.clock.at(deadline_s, Rank.TIMER, visit, self.order[name])
+        until = self.clock.at(work.deadline_s, Rank.TIMER, work.first, RUN_LIMIT)
         answer = yield from self._wait_for(calls, until, visit)
         if answer is None:
             return TIMEOUT

@@ -11,7 +11,19 @@ import simpy
 import chainkit as ck
 from chainkit.records import Buffer, Flow, Pool, Step
 from chainkit.wiring import Task
-from tests.simulation.twin_parts import IMPATIENT, ITEM, OK, THROTTLED, Answer, Rank, Story, Visit, matches
+from tests.simulation.twin_parts import (
+    EXECUTION_LIMIT,
+    IMPATIENT,
+    ITEM,
+    OK,
+    STATE_LIMIT,
+    THROTTLED,
+    Answer,
+    Rank,
+    Story,
+    Visit,
+    matches,
+)
 
 LONG_HISTORY = Answer("error", "States.Runtime", is_fatal=True)
 TOO_LARGE = Answer("error", "States.DataLimitExceeded", is_fatal=True)
@@ -80,7 +92,7 @@ class Machines:
             return THROTTLED
         machine.counts["executions"] += 1
         body = self._start(self._body(name, visit))
-        late = self.clock.at(began_s + machine.flow.timeout_s, Rank.TIMER, visit, self.order[name])
+        late = self.clock.at(began_s + machine.flow.timeout_s, Rank.TIMER, visit, EXECUTION_LIMIT)
         happened = yield simpy.AnyOf(self.clock, [body, late])
         if body not in happened:
             body.interrupt()
@@ -93,6 +105,7 @@ class Machines:
         """Go through the states from the first one; stopped from outside it just ends."""
         flow = self.machines[name].flow
         try:
+            yield self.clock.at(self.clock.now, Rank.HANDED)
             yield from self._overhead(name, "start", flow.start, flow.start_hop, visit)
             return (yield from self._states(name, flow.steps, visit, History(flow.largest_history is not None)))
         except simpy.Interrupt:
@@ -197,7 +210,7 @@ class Machines:
             target = self.does[link.target]
             answers = isinstance(target, Pool) or (isinstance(target, Flow) and target.answers)
             if step.wait_for == "end" or (answers and link.invocation_type == "RequestResponse"):
-                return (yield from self._waited_for(link.target, step, visit.by(self.places[key])))
+                return (yield from self._waited_for(key, step, visit))
             if not self._is_put(link):
                 return THROTTLED
             self._hand_over(key, visit)
@@ -212,11 +225,12 @@ class Machines:
         """Return when a task's time is over; never if it has no limit."""
         if step.timeout_s is None:
             return self.clock.event()
-        return self.clock.at(self.clock.now + step.timeout_s, Rank.TIMER, visit)
+        return self.clock.at(self.clock.now + step.timeout_s, Rank.TIMER, visit, STATE_LIMIT)
 
-    def _waited_for(self, target: str, step: Step, visit: Visit) -> Story:
+    def _waited_for(self, key: str, step: Step, visit: Visit) -> Story:
         """Wait for what a task calls; it runs on if the task is stopped or its time is over."""
-        call = self._start(self._serve(target, visit))
+        target, sent = self.links[key].target, visit.by(self.places[key])
+        call = self._start(self._serve(target, sent))
         try:
             happened = yield simpy.AnyOf(self.clock, [call, self._late(step, visit)])
         except simpy.Interrupt:

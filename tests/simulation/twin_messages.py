@@ -8,7 +8,6 @@ from typing import Any
 
 import simpy
 
-from chainkit.records import FanOut
 from chainkit.wiring import Delivery, Destination, Rule, Subscription
 from tests.simulation.twin_parts import ITEM, SECOND_COPY, Rank, Story, Visit, attributes, passes_all
 
@@ -61,7 +60,7 @@ class Messages:
     def _send(self, key: str, visit: Visit) -> None:
         """Send one message; a bus sends no more than its account's quota lets it."""
         link, now_s = self.links[key], self.clock.now
-        self._open(visit, link.target)
+        self._open(visit)
         passes_s = self.account.deliveries.pace(now_s) if isinstance(link, Rule) else now_s
         self._start(self._carry(key, visit, now_s, passes_s))
 
@@ -98,10 +97,8 @@ class Messages:
     def _undelivered(self, link: Any, visit: Visit) -> None:
         """Give up a delivery: its dead-letter queue has it, or nobody."""
         queue = link.dead_letter_queue
-        if isinstance(self.does[link.target], FanOut):  # no branch on its way, but one that is lost
-            self.requests[visit.request].open += 1
         if queue is not None and self.queues[queue].mapping is not None:
-            self._open(visit, queue)
+            self._open(visit)
             self._start(self._put_aside(queue, visit.by(0)))
         self._close(visit, "dropped" if queue is None else "dead-lettered")
 
@@ -114,11 +111,11 @@ class Messages:
 
     def _fan_out(self, name: str, visit: Visit) -> None:
         """Deliver a message along every link whose filter lets it pass."""
-        self.requests[visit.request].over_s = self.clock.now
         carried = attributes(self.dice, self.load.attributes, visit.request)
         for key, link in self._out(name):
             if isinstance(link, Delivery) and self._passes(key, link, carried, visit):
                 self._hand_over(key, visit, token=visit.token)
+        self._close(visit, None)
 
     def _passes(self, key: str, link: Any, carried: Mapping[str, Any], visit: Visit) -> bool:
         """Tell whether a message passes a link's filter."""

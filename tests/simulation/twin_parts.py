@@ -24,6 +24,9 @@ ITEM = 65_536
 SECOND_COPY = 32_768
 """What a duplicate adds to the place by which its message travels."""
 
+RUN_LIMIT, STATE_LIMIT, EXECUTION_LIMIT = 1_000_000, 1_000_001, 1_000_002
+"""Places of time limits: what ends in the instant of a limit is in time, and the inner one of two comes first."""
+
 # --- time ---
 
 

@@ -196,7 +196,7 @@ class Queues:
         for message in batch:
             message.is_copied = True
             queue.counts["returned"] += 1
-            self._open(message.visit, queue.mapping.source)
+            self._open(message.visit)
             self._seen_again(queue, Message(message.visit, message.receives))
 
     def _stop_message(self, name: str, visit: Visit) -> None:

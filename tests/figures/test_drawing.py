@@ -80,7 +80,7 @@ def test_a_trace_is_a_waterfall_in_order_of_start():
 def test_the_answer_of_a_trace_is_a_line_in_the_legend():
     legend = [text.get_text() for text in ck.plot(TRACE).axes[0].get_legend().get_texts()]
 
-    assert legend == ["invocation", "failed attempt", "wait, hop", "answered after 300 ms"]
+    assert legend == ["invocation", "failed attempt", "wait for a retry", "answered after 300 ms"]
 
 
 def test_a_trace_without_spans_has_a_figure():

@@ -39,7 +39,7 @@ def again(run, replication, *controls):
 def test_a_control_that_only_looks_changes_nothing(name):
     case = CASES[name]()
     run = ck.simulate(case.chain, case.load, seed=3, replications=1, keep="requests", **case.options)
-    tally = again(run, 0, Watcher(0.37, acts_after_arrivals=True), Watcher(1.1))
+    tally = again(run, 0, Watcher(7.3, acts_after_arrivals=True), Watcher(1.7))
 
     np.testing.assert_array_equal(tally.kept, run.tallies[0].kept)
     np.testing.assert_array_equal(tally.ledger, run.tallies[0].ledger)

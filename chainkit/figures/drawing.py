@@ -1,4 +1,4 @@
-"""`plot`: one picture of a chain, a trace, a run, a bill, a comparison or a load. The only home of matplotlib.
+"""`plot`: one picture of a chain, a trace, a run, a bill, a comparison, a load.
 
 A figure says nothing by colour alone: bars carry hatches, points shapes, and all of them words and numbers. It takes no
 setting from matplotlib's global ones that it cannot do without, and leaves pyplot alone: a figure shows itself.
@@ -15,47 +15,55 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, NullFormatter
-from matplotlib.transforms import ScaledTranslation
 
 from chainkit.billing.bill import Bill
+from chainkit.breaking import BreakingPoint
 from chainkit.calibration.calibrate import Calibration
 from chainkit.calibration.drawing import lines
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ConfigError
+from chainkit.figures.runs import (
+    POINTS,
+    draw_blame,
+    draw_blame_of_tail,
+    draw_breaking_point,
+    draw_run,
+    interval_of,
+    parts,
+)  # fmt: skip
+from chainkit.figures.style import PALE, SMALL, WIDTH, dress, legend, note_never, say, scale_times
+from chainkit.figures.timelines import TIME_UNITS, draw_series, panels
+from chainkit.figures.waterfall import draw_trace, rows
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
 from chainkit.pictures import BAND, BLUE, GREEN, GREY, INK, PAPER, VERMILION, Card, Picture, Wire, picture
-from chainkit.records import Span, Trace
+from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import FRACTIONS, Run
-from chainkit.units import seconds, usd
+from chainkit.units import usd
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-ORANGE, PALE = "#E69F00", "#C9D1D9"
-SMALL, NORMAL, LARGE = 10.5, 12.0, 14.0
-"""Sizes of text, points: legible on a projector."""
-WIDTH = 10.0
-"""Of a figure, inches."""
 MOST_LINES = 16
 """Of a bill; what is smaller shares one bar."""
-_TIME_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Drawing(Figure):
     """A figure that shows itself as PNG, without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        """Return the figure as a notebook shows it: in 64 colours, a third of the size that the repository keeps."""
+        """Return the figure as a notebook shows it: in 64 colours, a third of the size that the repository keeps.
+
+        The colours are those farthest from each other: the most frequent ones would be greys, of the letters' edges.
+        """
         from PIL import Image  # matplotlib brings it
 
         drawn, png = BytesIO(), BytesIO()
         self.savefig(drawn, format="png")
         drawn.seek(0)
-        Image.open(drawn).convert("RGB").quantize(64).save(png, format="png", optimize=True)
+        Image.open(drawn).convert("RGB").quantize(64, Image.Quantize.MAXCOVERAGE).save(png, format="png", optimize=True)
         return png.getvalue()
 
 
@@ -70,19 +78,22 @@ def plot(thing: Any, ax: Axes) -> Axes: ...
 def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
     """Return a picture of a chain, trace, run, bill, calibration, comparison or load.
 
-    =============  ===========================================================================================
-    chain          cards and links; thick: the caller waits, dashed vermilion: what was given up
-    trace          waterfall: a bar per hop, wait and attempt, in seconds since the request entered
-    run            percentiles of response and completion with their 95 % intervals
-    bill           dollars of the month, line by line, in the order of the services
-    calibration    measured quantiles as points, the laws made of them as lines
-    comparison     percentiles of every chain, and beside them dollars a month (not drawn into a given `ax`)
-    load           requests per second over time: a sample in steps, and what is expected in the mean
-    =============  ===========================================================================================
+    ===============  ===========================================================================================
+    chain            cards and links; thick: the caller waits, dashed vermilion: what was given up
+    trace            waterfall: a bar per hop, wait and attempt, in seconds since the request entered
+    run              percentiles of response and completion with their 95 % intervals
+    bill             dollars of the month, line by line, in the order of the services
+    calibration      measured quantiles as points, the laws made of them as lines
+    comparison       percentiles of every chain, and beside them dollars a month (not drawn into a given `ax`)
+    load             requests per second over time: a sample in steps, and what is expected in the mean
+    run.series       environments, throttles, cold starts, backlogs over time, below each other (the first in `ax`)
+    run.blame()      the parts of the mean, and beside them those of the slowest (not drawn into a given `ax`)
+    breaking point   every rate that was tried, and between which two the chain breaks
+    ===============  ===========================================================================================
 
     Parameters
     ----------
-    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison or Load
+    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison, Load, BreakingPoint, run.series or run.blame()
     ax : matplotlib axes to draw into; None: a figure of its own
 
     Returns
@@ -102,12 +113,14 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
     >>> [text.get_text() for text in ck.plot(chain).axes[0].texts]
     ['jobs', 'SQS queue']
     """
-    figure_of = next((entry for kind, entry in _FIGURES.items() if isinstance(thing, kind)), None)
+    figure_of = _FRAMES.get(getattr(thing, "attrs", {}).get("figure")) or next(
+        (entry for kind, entry in _FIGURES.items() if isinstance(thing, kind)), None
+    )
     if figure_of is None:
         names = ", ".join(kind.__name__ for kind in _FIGURES)
         raise ConfigError(
-            f"plot: there is no figure of a {type(thing).__name__}; allowed: {names}",
-            fix="give one of these; a DataFrame draws itself (frame.plot)",
+            f"plot: there is no figure of a {type(thing).__name__}; allowed: {names}, run.series, run.blame()",
+            fix="give one of these; any other DataFrame draws itself (frame.plot)",
         )
     if not isinstance(ax, Axes | None):
         raise ConfigError(f"plot: ax={ax!r} is no matplotlib axes", fix="give one of plt.subplots(), or leave it out")
@@ -116,7 +129,11 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
         return ax
     width, height = figure_of.size(thing)
     figure = Drawing(figsize=(width, height), dpi=110, layout="constrained", facecolor=PAPER)
-    if figure_of.beside is None:
+    if figure_of.panels is not None:
+        draws = figure_of.panels(thing)
+        for panel, draw in zip(figure.subplots(len(draws), 1, sharex=True, squeeze=False).flat, draws, strict=True):
+            draw(panel, thing)
+    elif figure_of.beside is None:
         figure_of.draw(figure.add_subplot(), thing)
     else:
         left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
@@ -148,7 +165,7 @@ def _draw_chain(ax: Axes, thing: Chain | Variant) -> None:
     for card in drawn.cards:
         _draw_card(ax, card, scale)
     if not drawn.cards:
-        _say(ax, f"{chain.name}: no services yet")
+        say(ax, f"{chain.name}: no services yet")
 
 
 def _points_per_pixel(ax: Axes, drawn: Picture) -> float:
@@ -196,142 +213,6 @@ def _draw_card(ax: Axes, card: Card, scale: float) -> None:
         ax.text(left + 18, y, text, color=colour, fontsize=size * scale, weight=weight, va="center", zorder=6)
 
 
-# --- a trace ---
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How a kind of span is drawn."""
-
-    colour: str
-    hatch: str
-    word: str
-
-
-_WAITING = _Look(PALE, "", "wait, hop")
-_LOOKS = {
-    "invocation": _Look(BLUE, "", "invocation"),
-    "init": _Look(ORANGE, "//", "init"),
-    "overhead": _Look(PALE, "..", "overhead"),
-    "dead letter": _Look(VERMILION, "xx", "given up"),
-    "expired": _Look(VERMILION, "xx", "given up"),
-    "dropped": _Look(VERMILION, "xx", "given up"),
-}
-_FAILED = _Look(VERMILION, "\\\\", "failed attempt")
-
-
-def _look(span: Span) -> _Look:
-    """Return how a span is drawn."""
-    return _LOOKS.get(span.what, _WAITING) if span.status == "ok" else _FAILED
-
-
-def _spans(trace: Trace) -> list[Span]:
-    """Return the spans from top to bottom: not the answer, which is a line of its own, nor waits that took no time."""
-    shown = [s for s in trace.spans if s.what != "answer" and (s.end_s > s.start_s or _look(s) is not _WAITING)]
-    return sorted(shown, key=lambda s: (s.start_s, s.end_s))
-
-
-def _draw_trace(ax: Axes, trace: Trace) -> None:
-    """Draw the waterfall."""
-    spans = _spans(trace)
-    last_s = max([span.end_s for span in spans], default=0.0) or 1.0
-    shown: dict[str, Any] = {}
-    for row, span in enumerate(spans):
-        look, took_s = _look(span), span.end_s - span.start_s
-        (bar,) = ax.barh(
-            row, max(took_s, last_s * 0.002), left=span.start_s, height=0.62, color=look.colour, hatch=look.hatch,
-            edgecolor=INK, linewidth=0.6,
-        )  # fmt: skip
-        shown.setdefault(look.word, bar)
-        status = "" if span.status == "ok" else f"  {span.status}"
-        ax.text(span.end_s + last_s * 0.01, row, f"{seconds(took_s)}{status}", va="center", fontsize=SMALL, color=INK)
-    if math.isfinite(trace.response_s):
-        label = f"answered after {seconds(trace.response_s)}"
-        shown[label] = ax.axvline(trace.response_s, color=GREEN, linestyle=(0, (5, 3)), linewidth=1.6)
-    ax.set(xlim=(0, last_s * 1.16), ylim=(max(len(spans), 1) - 0.4, -0.6))
-    ax.set_yticks(range(len(spans)), [_span_name(span) for span in spans])
-    _dress(ax, f"{trace.request}: {trace.outcome}", "seconds since the request entered")
-    if shown:
-        ax.legend(shown.values(), shown.keys(), loc="best", fontsize=SMALL, framealpha=0.9)
-
-
-def _span_name(span: Span) -> str:
-    """Return what stands before a bar."""
-    return f"{span.node}: {span.what}" + (f" ({span.attempt})" if span.attempt > 1 else "")
-
-
-# --- a run ---
-
-
-def _draw_run(ax: Axes, run: Run) -> None:
-    """Draw percentiles with their intervals, response and completion one above the other."""
-    summary = run.summary()
-    offsets = {"response": -0.14, "completion": 0.14}
-    rows = list(FRACTIONS)
-    drawn = [_draw_points(ax, summary, what, rows, offset) for what, offset in offsets.items()]
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_ylim(len(rows) - 0.5, -0.6)
-    _scale_times(ax, [value for values in drawn for value in values])
-    _dress(ax, f"{run.chain.name}: {run.requests:,} requests, seed {run.seed}", "time, with 95 % intervals")
-    _legend(ax)
-
-
-def _interval(summary: "pd.DataFrame", figure: str) -> tuple[float, float, float]:
-    """Return low, value and high of one figure."""
-    low, value, high = summary.loc[figure, ["low", "value", "high"]].to_numpy(dtype=float)
-    return float(low), float(value), float(high)
-
-
-_POINTS = {"response": (BLUE, "o", BLUE), "completion": (VERMILION, "s", PAPER)}
-
-
-def _draw_points(ax: Axes, summary: "pd.DataFrame", what: str, rows: list[str], offset: float) -> list[float]:
-    """Draw one kind of percentile, a row each; return the values drawn."""
-    colour, marker, face = _POINTS[what]
-    values = []
-    for row, name in enumerate(rows):
-        figure = f"{what}_{name}_s"
-        if figure not in summary.index:
-            continue
-        low, value, high = _interval(summary, figure)
-        if not math.isfinite(value):
-            _note_never(ax, row + offset, f"{what}: never", colour)
-            continue
-        values.append(value)
-        error = [[max(value - low, 0.0)], [max(high - value, 0.0)]] if math.isfinite(high - low) else None
-        label = what if len(values) == 1 else "_"
-        ax.errorbar(
-            value, row + offset, xerr=error, fmt=marker, color=colour, markerfacecolor=face, markersize=8, capsize=4,
-            linewidth=1.8, label=label,
-        )  # fmt: skip
-        ax.annotate(
-            seconds(value), (value, row + offset), xytext=(0, 8 if offset <= 0 else -17), textcoords="offset points",
-            ha="center", fontsize=SMALL, color=colour,
-        )  # fmt: skip
-    return values
-
-
-def _note_never(ax: Axes, y: float, text: str, colour: str) -> None:
-    """Say at the right edge that a time is infinite."""
-    ax.annotate(
-        f"{text} ▸", (1.0, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=SMALL, color=colour
-    )
-
-
-def _scale_times(ax: Axes, values: list[float]) -> None:
-    """Scale the time axis: by factors where the times differ widely, and with units on its ticks."""
-    positive = [value for value in values if value > 0]
-    if positive and max(positive) > 15 * min(positive):
-        ax.set_xscale("log")
-        ax.set_xlim(min(positive) / 2.2, max(positive) * 2.8)
-    else:
-        ax.set_xlim(0, max(positive, default=1.0) * 1.2)
-    ax.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.4g} s" if value >= 1 else f"{value * 1000:.4g} ms")
-    )
-    ax.xaxis.set_minor_formatter(NullFormatter())
-
-
 # --- a bill ---
 
 
@@ -351,7 +232,7 @@ def _draw_bill(ax: Axes, bill: Bill) -> None:
     _draw_dollars(ax, [value for _, value in rows])
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
-    _dress(
+    dress(
         ax, f"{bill.chain} in {bill.region}: {usd(bill.total_usd)} for {bill.requests_per_month:,.0f} requests",
         "USD a month",
     )  # fmt: skip
@@ -376,18 +257,18 @@ def _comparison_bars(comparison: Comparison) -> Iterator[tuple[int, str, str, fl
     """Yield row, what, percentile, low, value, high."""
     for row, run in enumerate(comparison.runs.values()):
         summary = run.summary()
-        for what in _POINTS:
+        for what in POINTS:
             for name in _MARKERS:
                 figure = f"{what}_{name}_s"
                 if figure in summary.index:
-                    yield row, what, name, *_interval(summary, figure)
+                    yield row, what, name, *interval_of(summary, figure)
 
 
 def _draw_comparison(ax: Axes, comparison: Comparison) -> None:
     """Draw the percentiles of each chain: shapes are percentiles, filled is response, hollow completion."""
     values, labelled, never = [], set(), dict[int, list[str]]()
     for row, what, name, low, value, high in _comparison_bars(comparison):
-        colour, _, face = _POINTS[what]
+        colour, _, face = POINTS[what]
         if not math.isfinite(value):
             never.setdefault(row, []).append(name)
             continue
@@ -400,18 +281,18 @@ def _draw_comparison(ax: Axes, comparison: Comparison) -> None:
         )  # fmt: skip
         labelled.add(label)
     for row, names in never.items():
-        _note_never(ax, row + 0.15, f"{', '.join(names)}: never", VERMILION)
+        note_never(ax, row + 0.15, f"{', '.join(names)}: never", VERMILION)
     ax.set_yticks(range(len(comparison.runs)), list(comparison.runs))
     ax.set_ylim(len(comparison.runs) - 0.4, -0.6)
-    _scale_times(ax, values)
-    _dress(ax, "How long", "time, with 95 % intervals")
-    _legend(ax)
+    scale_times(ax, values)
+    dress(ax, "How long", "time, with 95 % intervals")
+    legend(ax)
 
 
 def _draw_comparison_bills(ax: Axes, comparison: Comparison) -> None:
     """Draw the month of each chain."""
     _draw_dollars(ax, [comparison.bills[name].total_usd for name in comparison.runs])
-    _dress(ax, "How much", "USD a month")
+    dress(ax, "How much", "USD a month")
     ax.tick_params(axis="y", labelleft=False)
 
 
@@ -419,9 +300,9 @@ def _draw_calibration(ax: Axes, cal: Calibration) -> None:
     """Draw how many runs took at most so long: points are measured, lines are laws."""
     for x_s, y, look in lines(cal):
         ax.plot(x_s, y, **look)
-    _scale_times(ax, [float(time_s) for x_s, *_ in lines(cal) for time_s in x_s])
-    _dress(ax, "Measured times and their laws", "time; upwards: share of runs that took at most so long")
-    _legend(ax)
+    scale_times(ax, [float(time_s) for x_s, *_ in lines(cal) for time_s in x_s])
+    dress(ax, "Measured times and their laws", "time; upwards: share of runs that took at most so long")
+    legend(ax)
 
 
 # --- traffic ---
@@ -430,43 +311,14 @@ def _draw_calibration(ax: Axes, cal: Calibration) -> None:
 def _draw_load(ax: Axes, load: Load) -> None:
     """Draw the rate as it is expected, and the counts of a sample."""
     seen = load.seen()
-    unit_s, unit = next((each for each in _TIME_UNITS if seen.edges_s[-1] >= 3 * each[0]), _TIME_UNITS[-1])
+    unit_s, unit = next((each for each in TIME_UNITS if seen.edges_s[-1] >= 3 * each[0]), TIME_UNITS[-1])
     ax.stairs(seen.sample_per_s, seen.edges_s / unit_s, fill=True, color=PALE, label="a sample")
     ax.stairs(seen.expected_per_s, seen.edges_s / unit_s, color=BLUE, linewidth=1.8, label="expected")
-    _dress(ax, f"{type(load).__name__}: {load.rate_per_s:.4g} requests per second in the long run", unit)
-    _legend(ax)
+    dress(ax, f"{type(load).__name__}: requests per second ({load.rate_per_s:.4g} in the long run)", unit)
+    legend(ax)
 
 
-# --- what all share ---
-
-
-def _dress(ax: Axes, title: str, below: str) -> None:
-    """Give axes a title, a grid and text that can be read from afar."""
-    ax.set_title(title, fontsize=LARGE, color=INK, loc="left")
-    ax.set_xlabel(below, fontsize=NORMAL, color=INK)
-    ax.tick_params(labelsize=NORMAL, colors=INK)
-    ax.tick_params(axis="y", length=0)
-    ax.set_facecolor(PAPER)
-    ax.grid(visible=True, axis="x", color=PALE, linewidth=0.7)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-
-
-def _legend(ax: Axes) -> None:
-    """Put the legend below the axes and their label, where no point can be."""
-    handles, labels = ax.get_legend_handles_labels()
-    inch = ax.figure.get_figure(root=True).dpi_scale_trans
-    below = ax.transAxes + ScaledTranslation(0, -0.55, inch)
-    if handles:
-        ax.legend(
-            handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=3,
-            fontsize=SMALL, frameon=False,
-        )  # fmt: skip
-
-
-def _say(ax: Axes, text: str) -> None:
-    """Write one line in the middle of empty axes."""
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=NORMAL, color=GREY)
+# --- which is drawn how ---
 
 
 @dataclass(frozen=True)
@@ -478,6 +330,8 @@ class _Figure:
     """Of a figure of its own, inches."""
     beside: Callable[[Axes, Any], None] | None = None
     """What a figure of its own shows besides."""
+    panels: Callable[[Any], list[Callable[[Axes, Any], None]]] | None = None
+    """What a figure of its own shows below each other instead."""
 
 
 def _rows(count: Callable[[Any], int], each: float = 0.42, fixed: float = 1.5) -> Callable[[Any], tuple[float, float]]:
@@ -488,12 +342,18 @@ def _rows(count: Callable[[Any], int], each: float = 0.42, fixed: float = 1.5) -
 _FIGURES: Mapping[type, _Figure] = {
     Chain: _Figure(_draw_chain, _chain_size),
     Variant: _Figure(_draw_chain, _chain_size),
-    Trace: _Figure(_draw_trace, _rows(lambda trace: len(_spans(trace)))),
-    Run: _Figure(_draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
+    Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)), 0.42, 2.1)),
+    Run: _Figure(draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
     Calibration: _Figure(_draw_calibration, lambda _: (WIDTH, 5.0)),
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills
     ),
     Load: _Figure(_draw_load, lambda _: (WIDTH, 3.6)),
+    BreakingPoint: _Figure(draw_breaking_point, lambda _: (WIDTH, 4.4)),
 }
+_FRAMES: Mapping[Any, _Figure] = {
+    "series": _Figure(draw_series, lambda frame: (WIDTH, 0.6 + 2.3 * len(panels(frame))), panels=panels),
+    "blame": _Figure(draw_blame, _rows(lambda frame: len(parts(frame))), draw_blame_of_tail),
+}
+"""By what a run's table says of itself."""
