@@ -19,7 +19,15 @@ from chainkit.simulation.levels_memory import *
 from chainkit.simulation.levels_walk import is_within_quota, recall, tune, walk
 from chainkit.simulation.levels_ways import wander
 from chainkit.simulation.primitives import (
-    BINS, FIRST_BIN, OPTIONS, SUM_BATCHES, SUM_LOST, SUM_WORDS, bits_of, floats, ints,
+    BINS,
+    FIRST_BIN,
+    OPTIONS,
+    SUM_BATCHES,
+    SUM_LOST,
+    SUM_WORDS,
+    bits_of,
+    floats,
+    ints,
 )  # fmt: skip
 
 
