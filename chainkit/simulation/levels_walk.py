@@ -364,8 +364,13 @@ def walk(mem, mem_f, sites, sites_f, table, stop):
 def tune(mem, mem_f):
     """Need of each pool the highest level that it has reached of late."""
     t = mem[FRONT] * mem_f[WIDTH_F]
+    past = t * mem[SLOTS] / mem[LAID]  # as far back as `recall` will still find all requests
+    if mem[LAID] >= mem[SLOTS]:
+        past = t - mem_f[mem[TIMES] + ((mem[LAID] + CHUNK) & (mem[SLOTS] - 1))]
     for p in range(mem[POOLS]):
         row, fell, stale = mem[POOL] + POOL_ROW * p, mem[FELL] + p * mem[LEVELS], mem[STALE] + p * mem[LEVELS]
+        mem_f[row + SPAN] = min(0.5 * mem_f[row + KEEP], 0.25 * mem[BUCKETS] * mem_f[WIDTH_F], 0.5 * past)
+        mem_f[row + DUE] = -1.0
         if mem_f[row + KEEP] < 64.0 * mem_f[WIDTH_F]:
             continue
         now = (mem[mem[LANES] + p // 3] >> (LANE_BITS * (p % 3))) & LANE
@@ -375,5 +380,4 @@ def tune(mem, mem_f):
             level += 1
         if level > mem[row + NEEDED]:
             need(mem, p, level)
-            mem_f[row + DUE] = -1.0
-            mem_f[DUE_F] = -1.0
+    mem_f[DUE_F] = -1.0

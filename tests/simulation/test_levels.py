@@ -200,6 +200,14 @@ def test_an_attempt_that_runs_out_of_room_starts_again_with_more(monkeypatch: py
     assert_by_levels(case_of(row_of_functions(error_rate=0.1), Poisson(rate_per_s=20), 3_000))
 
 
+@pytest.mark.parametrize("factor", [0.2, 4.0])
+def test_buckets_that_do_not_fit_the_rate_change_nothing(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the rate has become several times as low or as high as at the beginning."""
+    fitting = levels._Attempt._set_width
+    monkeypatch.setattr(levels._Attempt, "_set_width", lambda self, block: fitting(self, block * factor))
+    assert_by_levels(case_of(row_of_functions(), Poisson(rate_per_s=20), 40_000))
+
+
 def test_memory_does_not_grow_with_the_number_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     make = levels._Attempt.__init__
