@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
-from chainkit.simulation.assembler import POOL_WORDS
+from chainkit.simulation.assembler import POOL_WORDS, Program
 from chainkit.simulation.intervals import interval
 from chainkit.simulation.loads import MOST_PER_S, Load
 from chainkit.simulation.progress import Crew
@@ -23,17 +23,24 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-THROTTLES, BACKLOG, AGE, IN_FLIGHT, TIMEOUTS, ERRORS = range(6)
+THROTTLES, BACKLOG, AGE, HELD, TIMEOUTS, ERRORS = range(6)
 """What can break, causes before their consequences."""
 _WORDS = {
     THROTTLES: "`{node}` throttles first: {cause}",
     BACKLOG: "the backlog of `{node}` grows without bound",
     AGE: "messages get too old in `{node}`",
-    IN_FLIGHT: "work in flight grows without bound",
+    HELD: "a quota that `{node}` waits for is used up: the wait grows without bound",
     TIMEOUTS: "`{node}` times out",
     ERRORS: "requests of `{node}` fail",
 }
-_NAMES = ("throttles", "growth of the backlog", "age of the oldest", "growth of work in flight", "timeouts", "errors")
+_NAMES = (
+    "throttles",
+    "growth of the backlog",
+    "age of the oldest",
+    "growth of the wait for a quota",
+    "timeouts",
+    "errors",
+)
 _CAUSES = {
     "throttles_reserved": "its reserved concurrency of {reserved} is used up",
     "throttles_account": "all {account} environments of the account that are not reserved are in use",
@@ -185,7 +192,7 @@ def breaking_point(
     * a function throttles more than `tolerance` of the tries to run it: the answer says for which limit;
     * a queue's backlog grows over the second half by more than `tolerance` of what arrives there, or its oldest
       message is visible for longer than `most_age_s`;
-    * work in flight, of whatever kind, grows so;
+    * what a quota slows down (state transitions, deliveries of a bus) is held longer and longer;
     * a function's timeouts, or requests that are not completed, are more by `tolerance` than at the lowest rate tried.
 
     A rate that neither breaks nor holds for certain is run up to 16 times as long (to 500,000 requests). Near
@@ -197,7 +204,7 @@ def breaking_point(
     ----------
     load : traffic whose rate can be changed; of one that varies, the mean rate is changed
     seed : any integer
-    duration_s : seconds, above 0
+    duration_s : seconds, above 0; as long as the chain takes to settle (the pollers of a queue grow for four minutes)
     replications : 2 or more
     tolerance, precision : shares, above 0 to below 1
     most_age_s : seconds; infinite: no matter
@@ -319,7 +326,8 @@ class _Judge:
             found.append(self._symptom(probes, BACKLOG, name, self.tolerance))
             found.append(self._symptom(probes, AGE, name, self.most_age_s))
         entry = self.run.program.marks[self.run.program.labels["entry"]][0]
-        found += [self._symptom(probes, kind, entry, self.tolerance) for kind in (IN_FLIGHT, ERRORS)]
+        found.append(self._symptom(probes, ERRORS, entry, self.tolerance))
+        found += [self._symptom(probes, HELD, name, self.tolerance) for name in pacers(self.run.program)]
         if rate_per_s < self.lowest_per_s:
             self.lowest_per_s = rate_per_s
             self.base = {(s.kind, s.node): s.value for s in found if s.kind in (TIMEOUTS, ERRORS)}
@@ -342,6 +350,17 @@ class _Judge:
         return Symptom(kind, node, *interval(float(np.mean(each)), each), limit, cause)
 
 
+def pacers(program: Program) -> dict[str, int]:
+    """Return the services that wait for a quota, each with the row of its rate limiter."""
+    from chainkit.simulation import kernel as k
+
+    found = {}
+    for pc, (op, limiter, _, _, _, delays, *_) in enumerate(program.code.reshape(-1, 8).tolist()):
+        if op == k.PACE or (op == k.SPAWN and delays >= 0):
+            found[program.marks[pc][0]] = limiter if op == k.PACE else delays
+    return found
+
+
 @dataclass
 class _Probe:
     """Reads one replication at equal distances, after its first fifth."""
@@ -362,6 +381,8 @@ class _Probe:
         """Read."""
         self.times_s.append(now_s)
         self.counts.append(memory.reading(now_s))
+        for node, row in pacers(self.run.program).items():
+            self.counts[-1][node, "held_s"] = memory.held_s(row, now_s)
         self.next_s = now_s + self.expected_s / STEP
 
     def gained(self, node: str, name: str) -> float:
@@ -384,7 +405,7 @@ class _Probe:
                 return float(self._values(node, "oldest_s")[-len(self.counts) // 4 :].mean())
             case _ if kind == BACKLOG:
                 return self._growth(self._values(node, "waiting"), self._values(node, "arrived"))
-        return self._growth(self._values("", "in_flight"), self._values("", "arrived"))
+        return self._growth(self._values(node, "held_s"), np.array(self.times_s))
 
     def _values(self, node: str, name: str) -> FloatArray:
         """Return a figure at every reading."""

@@ -78,6 +78,32 @@ def test_the_request_quota_breaks_at_ten_times_the_concurrency():
     assert "the account's quota of 100 requests/s is used up" in str(point)
 
 
+def machine(chain, states):
+    definition = {"StartAt": next(iter(states)), "States": states}
+    return chain.add(ck.StateMachine("flow", definition=definition, workflow="STANDARD"))
+
+
+def test_a_quota_that_slows_down_breaks_at_its_rate():
+    chain = ck.Chain("c", region="eu-north-1")  # 500 transitions a second
+    passes = {f"s{i}": {"Type": "Pass", "Next": f"s{i + 1}"} for i in range(8)}
+    machine(chain, {**passes, "s8": {"Type": "Wait", "Seconds": 1, "End": True}})
+    point = found(chain, ck.Poisson(rate_per_s=20), precision=0.05)
+
+    transitions = ck.simulate(chain, ck.Steady(rate_per_s=1), requests=100, seed=1).nodes.loc["flow", "transitions"]
+    assert point.node == "flow"
+    assert "a quota that `flow` waits for is used up" in str(point)
+    assert point.low_per_s < 500 / (transitions / 100) * 1.02
+    assert point.high_per_s > 500 / (transitions / 100)
+
+
+def test_messages_that_hide_for_long_break_nothing():
+    chain = chain_of(ck.SqsQueue("jobs", visibility_timeout_s=600), function(duration=0.1, error_rate=0.2))
+    chain.connect("jobs", "work", batch_size=1)
+    point = found(chain, ck.Poisson(rate_per_s=4), duration_s=60.0, precision=0.2, account_concurrency=100)
+
+    assert point.low_per_s > 100
+
+
 def test_errors_that_there_always_are_break_nothing():
     chain = chain_of(function(error_rate=0.3, reserved_concurrency=5))
     point = found(chain, ck.Poisson(rate_per_s=0.5), precision=0.1)

@@ -17,6 +17,10 @@ stations.py          what it asks on its way: idle environments, quotas, circuit
 memory.py            the memory of one replication, how it grows, what it counted
 keepers.py           what tends pools by the clock: provisioned environments, warmers
 machine.py           one replication: gives the kernel its arrivals
+many.py              draws of many requests at a time
+levels.py            a second way to run a program, without an event queue, where that is proven to give the same
+levels_plan.py       whether and how a program can be run so; levels_kernel.py, levels_memory.py, levels_walk.py and
+                     levels_ways.py are the compiled code that does it
 run.py               `simulate` and `Run`: what users see
 progress.py          runs the replications, shows how far they are, keeps what is done when interrupted
 intervals.py         how sure a run is of its figures

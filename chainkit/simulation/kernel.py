@@ -683,7 +683,9 @@ def run(
                     pc = code[c + 4]
                     continue
                 frames[b + LINK] += 1 << s if k < 255 else 0
-                frames[b + STATE] = (frames[b + STATE] & ~STATUS) | RETRIED
+                frames[b + STATE] &= ~STATUS
+                if status not in (THROTTLED, SERVICE):  # what was turned away has not run
+                    frames[b + STATE] |= RETRIED
                 frames[b + SALT] = retried(frames[b + SALT])
                 at = t + x
                 frames[b + PC] = code[c + 3]
@@ -712,13 +714,14 @@ def run(
                 break
             if op == AGAIN:  # a queue: the visibility of a message is over
                 q = (code[c + 1] & PAGE) << 5
+                k = frames[b + STATE] & FAILED
                 frames[b + STATE] &= ~FAILED
                 if (frames[b + STATE] & RECEIVES) >> RECEIVE_SHIFT >= queues[q + MAX_RECEIVES]:
                     queues[q + DEAD_LETTERS] += 1
                     pc = queues[q + DEAD_PC]
                 else:
                     frames[b + SALT] = retried(frames[b + SALT])
-                    frames[b + STATE] |= RETRIED
+                    frames[b + STATE] |= RETRIED if k != 0 else 0
                     pc = code[c + 3]
                 continue
             if op == TICK:  # a queue: the window of its oldest message may be over
@@ -785,6 +788,7 @@ def run(
                         make_ready(frames, g, k)
                     elif not is_over:
                         queues[q + RETURNED] += 1
+                        frames[e + STATE] |= FAILED if status not in (THROTTLED, SERVICE) else 0
                         frames[e + PC] = queues[q + AGAIN_PC]
                         size = schedule(
                             heap, frames, size, is_hole, x, (TIMER << CLASS_SHIFT) | (frames[e + REQUEST] << 24) | k

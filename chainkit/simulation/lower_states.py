@@ -250,14 +250,17 @@ class States(Calls):
             self._take(link.target, f"{at}.made")
             self._spawn(key, link.target, 0, link.message_bytes, way=TOKEN)
             a.emit(k.AWAIT, leave)
+        elif is_call and step.wait_for == "end":
+            flow = self.behaviours[link.target]
+            assert isinstance(flow, Flow)
+            self._start_quota(link.target, flow, f"{at}.made")
+            a.emit(k.CALL, f"{link.target}.begin", -1, self._place(key), leave)
+            a.mark(key)
+            a.emit(k.JUMP, 1 << m.OK, 0, f"{at}.made")
+            a.emit(k.STATUS_, m.ERROR, 0, f"{at}.made")  # whatever failed there, here it is a task that failed
         elif is_call:
             a.emit(k.CALL, f"{link.target}.run", -1, self._place(key), leave)
             a.mark(key)
-            if step.wait_for == "end":  # whatever failed there, here it is a task that failed
-                a.emit(k.JUMP, ~(1 << m.OK | 1 << m.THROTTLED) & ALWAYS, 0, f"{at}.failed")
-                a.emit(k.JUMP, ALWAYS, 0, f"{at}.made")
-                a.label(f"{at}.failed")
-                a.emit(k.STATUS_, m.ERROR, 0, f"{at}.made")
         else:
             self._take(link.target, f"{at}.made")
             self._spawn(key, link.target, 0, link.message_bytes)

@@ -1,10 +1,12 @@
 """Runs the kernel: gives it memory, feeds it arrivals, lets it grow, and reads what it counted."""
 
+import os
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from chainkit.simulation import levels, many
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import Assembler, Program
 from chainkit.simulation.keepers import Keeper
@@ -16,6 +18,10 @@ FloatArray = npt.NDArray[np.float64]
 
 BLOCK = 1 << 16
 """Arrivals drawn at a time: memory does not grow with the number of requests."""
+LEVELS_FROM = 5_000
+"""Requests of a replication from which on the run by levels is tried first: its code takes a moment to load."""
+ENGINE = "CHAINKIT_ENGINE"
+"""Environment variable with which tests and benchmarks choose "loop" or "levels"; results are the same."""
 
 
 def replicate(
@@ -60,6 +66,10 @@ def replicate(
     memory.keepers, memory.controls, memory.drain_s = keepers, [*keepers, *controls], drain_s
     if isinstance(load, ClosedLoop):
         return _closed(program, load, memory, low, high)
+    if not (memory.controls or traced or logs_effects) and _may_use_levels(high - low):
+        last_s = levels.fill(program, memory, lambda: _Traffic(load, seed, replication), bounds, BLOCK)
+        if last_s is not None:
+            return memory.tally(program, last_s)
     traffic = _Traffic(load, seed, replication)
     waiting = np.empty(0)
     drawn = low
@@ -78,6 +88,12 @@ def replicate(
             high = drawn
         if memory.last_request == drawn:
             return memory.tally(program, last_s)
+
+
+def _may_use_levels(requests: int) -> bool:
+    """Tell whether to try the run by levels."""
+    wanted = os.environ.get(ENGINE, "")
+    return wanted != "loop" and (wanted == "levels" or requests >= LEVELS_FROM)
 
 
 def _closed(program: Program, load: ClosedLoop, memory: Memory, low: int, high: int) -> Tally:
@@ -106,7 +122,7 @@ class _Traffic:
 
     def fill(self, first: int, out: FloatArray) -> float:
         """Fill `out` with the arrivals of the next requests, first, first + 1 ...; return the last, seconds."""
-        self.at = float(m.arrivals(self.sites, self.table, self.site, first, self.at, out))
+        self.at = float(many.arrivals(self.sites, self.table, self.site, first, self.at, out))
         if self.clock is None:
             return self.at
         out[:] = self.clock(out)

@@ -82,6 +82,8 @@ class Tally:
     areas: dict[str, tuple[float, float]]
     """Until the last arrival, by node: environments running and idle, or messages waiting and 0; times seconds."""
     events: int
+    engine: str
+    """Which way it was run: "loop", or "levels" where that was proven to give the same."""
     trace: IntArray
     effects: IntArray
     """(n, 3) what was written down of units of work: bits of the instant, request, pool << 2 | what (effects.py)."""
@@ -117,6 +119,7 @@ class Memory:
     ) -> None:
         self.replication, self.last_request = replication, -1
         self.told: Told = lambda _: None
+        self.engine = "loop"
         self.last_arrival_s = self.end_s = np.inf
         """Known as soon as the last block of arrivals is drawn."""
         self.drain_s = np.inf
@@ -263,10 +266,13 @@ class Memory:
             found |= {(name, "waiting"): waiting, (name, "arrived"): row[m.RECEIVED] + waiting}
             found[name, "oldest_s"] = float(oldest_s)
         ledger = self.out[k.OUT_LEDGER : k.OUT_LEDGER + 6]
-        arrived = float(self.g[m.G_ISSUED] or self.g[m.G_FIRST_REQUEST] - self.g[m.G_NUMBERED])
         found |= {("", "completed"): float(ledger[k.COMPLETED]), ("", "ended"): float(ledger.sum())}
-        found |= {("", "arrived"): arrived, ("", "in_flight"): arrived - float(ledger.sum())}
         return found
+
+    def held_s(self, row: int, now_s: float) -> float:
+        """Return how long a rate limiter would hold what comes now."""
+        floats = self.queues.view(np.float64).reshape(-1, 32)[row]
+        return max(0.0, float(floats[m.TAT_F] - floats[m.SLACK_F]) - now_s)
 
     def _idle_s(self, row: IntArray, now_s: float) -> float:
         """Return for how long environments of one row of the pools have been idle until now, together."""
@@ -362,6 +368,7 @@ class Memory:
             span_s=last_s,
             areas=self.areas,
             events=int(self.g[m.G_EVENTS]),
+            engine=self.engine,
             trace=self.trace.reshape(-1, m.TRACE_WORDS)[: self.g[m.G_TRACES]],
             effects=self.effects.reshape(-1, 3)[: self.g[m.G_EFFECTS]],
             trace_is_cut=bool(self.g[m.G_TRACE_ROOM] > 0 and self.g[m.G_TRACED] == 0),

@@ -246,17 +246,6 @@ def hit(sites, site, request, salt):
     return site >= 0 and (sites[b + 3] == 1 or below(word(sites[b + 1], request, salt), sites[b + 2]))
 
 
-@njit(**OPTIONS)
-def arrivals(sites_, table_, site, first, start, out_):
-    """Fill `out` with the arrival times of requests first, first + 1, ...; gaps are draws of a site."""
-    sites, sites_f, table, out = ints(sites_), floats(sites_), floats(table_), floats(out_)
-    t = start
-    for i in range(out_.size):
-        t += draw(sites, sites_f, table, site, first + i, 0)
-        out[i] = t
-    return t
-
-
 # --- the event heap: binary; entries (time bits, class << 61 | request << 24 | frame) side by side; the root is
 # replaced where the event just taken reschedules. Ties: class (ends before timers), request, salt, then program order.
 CLASS_SHIFT, END, TIMER, ARRIVAL = 61, 0, 1, 2

@@ -155,7 +155,7 @@ class Run:
         >>> _ = chain.connect("jobs", "pay")
         >>> _ = chain.add(ck.LambdaFunction("ask")), chain.connect("ask", "jobs", duplicate_rate=0.1)
         >>> run = ck.simulate(chain, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
-        >>> 150 < run.effects.loc["pay", "twice"] < 250
+        >>> bool(150 < run.effects.loc["pay", "twice"] < 250)
         True
         """
         from chainkit.simulation import lower
@@ -382,10 +382,10 @@ def _load() -> None:
     with undisturbed():
         import pandas  # noqa: F401, ICN001
 
-        from chainkit.simulation import machine, primitives  # noqa: F401
+        from chainkit.simulation import machine, many  # noqa: F401
 
         # Compiled code loads at its first call. This one does nothing: there is no arrival to fill in.
-        primitives.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
+        many.arrivals(np.zeros(8, np.int64), np.zeros(4), 0, 0, 0.0, np.empty(0))
 
 
 def _check(

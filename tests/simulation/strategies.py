@@ -51,12 +51,11 @@ def scalings() -> st.SearchStrategy[Any]:
     )
 
 
-@st.composite
-def functions(draw: Any, name: str) -> Service:
-    """A function with any settings that change what happens in a run."""
+def _settings() -> dict[str, st.SearchStrategy[Any]]:
+    """Settings of a function that change what happens in a run."""
     lives = st.sampled_from([Constant(0.0), Constant(0.5), Constant(5.0), Uniform(0.1, 3.0), Geometric(0.5, 0.5)])
     warmer = st.builds(ck.Warmer, every_s=st.just(60.0), environments=st.integers(1, 3), duration=laws())
-    optional = {
+    return {
         "first_duration": laws(),
         "overhead": laws(),
         "error_rate": SOME,
@@ -74,7 +73,12 @@ def functions(draw: Any, name: str) -> Service:
         "idempotent": st.just(True),
         "error_name": st.just("Trouble"),
     }
-    settings = draw(some(optional, 6))
+
+
+@st.composite
+def functions(draw: Any, name: str) -> Service:
+    """A function with a few of these settings."""
+    settings = draw(some(_settings(), 6))
     if {"provisioned_concurrency", "provisioned_scaling"} & set(settings):
         settings.pop("snap_start", None)
         settings |= {"reserved_concurrency": 3} if "reserved_concurrency" in settings else {}
@@ -147,9 +151,8 @@ def _breakers() -> st.SearchStrategy[ck.CircuitBreaker]:
     )
 
 
-@st.composite
-def options(draw: Any, word: str, queues: list[str]) -> dict[str, Any]:
-    """Settings of a link; `queues` are those that can take its dead letters."""
+def _options(queues: list[str]) -> dict[str, dict[str, st.SearchStrategy[Any]]]:
+    """Settings of each kind of link; `queues` are those that can take its dead letters."""
     sizes = {"message_bytes": st.sampled_from([0, 100_000])}
     calls = {"probability": st.sampled_from([0.3, 0.7]), "step": st.integers(1, 3), **sizes}
     calls |= {"filter_policy": st.just({"kind": ["digital"]}), "chance": st.just("coin"), "case": st.just("way")}
@@ -157,12 +160,12 @@ def options(draw: Any, word: str, queues: list[str]) -> dict[str, Any]:
     delivers = {"delivery_error_rate": st.sampled_from([0.3, 0.8]), "duplicate_rate": SOME}
     if queues:
         delivers["dead_letter_queue"] = st.sampled_from(queues)
-    known: dict[str, dict[str, Any]] = {
+    return {
         "sync": {
             **calls,
             "retry": _retries(),
             "breaker": _breakers(),
-            "client_timeout_s": st.sampled_from([0.1, 0.5]),
+            "client_timeout_s": st.sampled_from([0.1, 0.17, 0.3, 0.5]),
             "on_error": st.just("continue"),
         },
         "async": sends,
@@ -187,7 +190,13 @@ def options(draw: Any, word: str, queues: list[str]) -> dict[str, Any]:
         },
         "redrive": {"max_receive_count": st.integers(1, 3)},
     }
-    settings = draw(some(known.get(word, {}), 4)) if known.get(word) else {}
+
+
+@st.composite
+def options(draw: Any, word: str, queues: list[str]) -> dict[str, Any]:
+    """A few settings of a link."""
+    known = _options(queues).get(word)
+    settings: dict[str, Any] = draw(some(known, 4)) if known else {}
     if word == "mapping" and "maximum_concurrency" not in settings and draw(st.integers(0, 3)) == 0:
         settings |= {"minimum_pollers": 2, "maximum_pollers": draw(st.integers(2, 3))}
     return settings

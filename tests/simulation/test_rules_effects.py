@@ -58,6 +58,23 @@ def test_a_retry_of_what_failed_has_its_effect_once(run: Engine) -> None:
 
 
 @both_engines
+@pytest.mark.parametrize("link", ["async", "sqs"])
+def test_what_was_turned_away_before_is_done_once(run: Engine, link: str) -> None:
+    """Three messages at a time for a function that runs one: a throttle has run nothing, so repeats nothing."""
+    chain = chain_of(f("f"), f("g", duration=5.0, reserved_concurrency=1))
+    if link == "async":
+        chain.connect("f", "g", link="async", count=3)
+    else:
+        chain.add(ck.SqsQueue("q", visibility_timeout_s=60))
+        chain.connect("f", "q", count=3)
+        chain.connect("q", "g", batch_size=1)
+    found = run(chain, RARE, requests=10)
+
+    assert found.count("g", "throttles") > 0
+    assert found.effects("g")["once"] == 10
+
+
+@both_engines
 def test_what_always_fails_has_no_effect(run: Engine) -> None:
     chain = chain_of(f("f"), f("g", poison_fraction=1.0))
     chain.connect("f", "g", link="async")

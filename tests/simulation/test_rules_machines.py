@@ -223,6 +223,19 @@ def test_the_failure_of_a_nested_execution_is_states_task_failed(run: Engine, er
 
 
 @both_engines
+def test_a_nested_execution_that_ran_and_failed_by_a_throttle_is_states_task_failed_too(run: Engine) -> None:
+    catch = [
+        {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "Throttled"},
+        {"ErrorEquals": ["States.TaskFailed"], "Next": "Failed"},
+    ]
+    ends = {"Throttled": PASS, "Failed": wait(3, End=True)}
+    inner = machine({"A": task("a")}, "STANDARD", "inner")
+    outer = machine({"S": started("inner", ".sync", Catch=catch), **ends}, "STANDARD", "outer")
+    figures = run(chain_of(outer, inner, f("a", reserved_concurrency=0)), RARE, requests=3, at="outer")
+    assert figures.completion_s == pytest.approx(3.0)
+
+
+@both_engines
 def test_an_express_execution_started_as_an_event_runs_at_least_once_and_a_synchronous_one_at_most_once(
     run: Engine,
 ) -> None:

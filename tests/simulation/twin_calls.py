@@ -96,7 +96,7 @@ class Calls:
             is_final = wait_s is None or answer is CIRCUIT_OPEN or answer.status not in link.retry.errors
             if answer.is_ok or is_final:
                 break
-            visit = visit.again()
+            visit = visit.again(after=answer.status)
             try:
                 yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[link.source])
             except simpy.Interrupt:

@@ -184,7 +184,7 @@ class Machines:
                 return answer, next((c.goto for c in step.catchers if matches(c.errors, answer)), None)
             wait_s = self._backoff_s(f"{name}.{step.name}.jitter", step.retriers[k], used[k], visit)
             used[k] += 1
-            visit = visit.again()
+            visit = visit.again(after=answer.status)
             yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[name])
             yield from self._transition(name, visit)
 

@@ -9,7 +9,7 @@ from typing import Any
 import simpy
 
 from chainkit.wiring import Delivery, Destination, Rule, Subscription
-from tests.simulation.twin_parts import ITEM, SECOND_COPY, Rank, Story, Visit, attributes, passes_all
+from tests.simulation.twin_parts import ITEM, SECOND_COPY, TURNED_AWAY, Rank, Story, Visit, attributes, passes_all
 
 EVENT_WAITS_S = (60.0, 120.0)
 BACKOFF_MOST_S = 300.0
@@ -90,7 +90,7 @@ class Messages:
             wait_s = next(waits, None)
             if wait_s is None or self.clock.now + wait_s > sent_s + age_s:
                 return False, visit
-            visit = visit.again()
+            visit = visit.again(after="service")
             yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[link.target])
         return True, visit
 
@@ -142,16 +142,16 @@ class Messages:
             answer = yield from self._invocation(name, visit)
             if answer.is_ok:
                 break
-            if answer.status in ("throttled", "service"):
+            if answer.status in TURNED_AWAY:
                 wait_s = next(refusals)
             else:
                 wait_s, errors = EVENT_WAITS_S[errors] if errors < pool.event_retries else math.inf, errors + 1
             if self.clock.now + wait_s > sent_s + pool.event_age_s:
                 break
-            visit = visit.again()
+            visit = visit.again(after=answer.status)
             yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, visit, self.order[name])
         sent = self._destinations(name, "OnSuccess" if answer.is_ok else "OnFailure", visit)
-        is_refused = answer.status in ("throttled", "service")
+        is_refused = answer.status in TURNED_AWAY
         lost = "dead-lettered" if sent else "expired" if is_refused else "dropped"
         self._close(visit, "completed" if answer.is_ok else lost)
 

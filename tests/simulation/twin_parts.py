@@ -21,6 +21,8 @@ Story = Generator[simpy.Event, Any, Any]
 """A strand of a request's story: it yields what it waits for."""
 ITEM = 65_536
 """What one more item of a `count`, or one more turn of a loop, adds to a place."""
+TURNED_AWAY = ("throttled", "service")
+"""Failures of an attempt that never ran."""
 SECOND_COPY = 32_768
 """What a duplicate adds to the place by which its message travels."""
 
@@ -64,9 +66,9 @@ class Visit:
         salt = draws.descend(self.salt, place)
         return Visit(self.request, salt, self.is_repeat or is_repeat, self.turns, token=token)
 
-    def again(self) -> "Visit":
-        """Return the visit of the next attempt."""
-        return replace(self, salt=draws.again(self.salt), is_repeat=True)
+    def again(self, *, after: str = "error") -> "Visit":
+        """Return the visit of the next attempt; of one that was turned away nothing had run, so it repeats nothing."""
+        return replace(self, salt=draws.again(self.salt), is_repeat=self.is_repeat or after not in TURNED_AWAY)
 
 
 class Clock(simpy.Environment):

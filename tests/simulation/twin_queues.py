@@ -157,7 +157,8 @@ class Queues:
         queue.running -= 1
         queue.in_flight -= len(batch)
         for message in batch:
-            self._end_message(queue, message, message in failed, hidden_until_s)
+            after = "error" if isinstance(taken, Environment) else taken.status
+            self._end_message(queue, message, message in failed, hidden_until_s, after)
         queue.calm_down()
         self._form(queue)
 
@@ -173,7 +174,7 @@ class Queues:
             yield self.clock.at(self.clock.now + wait_s, Rank.TIMER, tried, self.order[queue.mapping.source])
             wait_s = min(2 * wait_s, BACKOFF_MOST_S)
 
-    def _end_message(self, queue: Queue, message: Message, has_failed: bool, hidden_until_s: float) -> None:
+    def _end_message(self, queue: Queue, message: Message, has_failed: bool, hidden_until_s: float, after: str) -> None:
         """Delete a message that is done; another comes back, if it has not done so already."""
         if not has_failed:
             self._close(message.visit, "completed")
@@ -181,12 +182,12 @@ class Queues:
             self._close(message.visit, None)
         else:
             queue.counts["returned"] += 1
-            self._start(self._back(queue, message, max(hidden_until_s, self.clock.now)))
+            self._start(self._back(queue, message, max(hidden_until_s, self.clock.now), after))
 
-    def _back(self, queue: Queue, message: Message, at_s: float) -> Story:
+    def _back(self, queue: Queue, message: Message, at_s: float, after: str) -> Story:
         """Let a message become visible again."""
         yield self.clock.at(at_s, Rank.TIMER, message.visit, self.order[queue.mapping.source])
-        self._seen_again(queue, message)
+        self._seen_again(queue, message, after)
 
     def _watch(self, queue: Queue, batch: list[Message], hidden_until_s: float, run: simpy.Process) -> Story:
         """Let the messages of a batch that still runs become visible again: copies, branches of their own."""
@@ -197,7 +198,7 @@ class Queues:
             message.is_copied = True
             queue.counts["returned"] += 1
             self._open(message.visit)
-            self._seen_again(queue, Message(message.visit, message.receives))
+            self._seen_again(queue, Message(message.visit, message.receives), "error")
 
     def _stop_message(self, name: str, visit: Visit) -> None:
         """End a message that goes in a circle."""
@@ -209,13 +210,13 @@ class Queues:
                 return
         self._close(visit, "dropped")
 
-    def _seen_again(self, queue: Queue, message: Message) -> None:
+    def _seen_again(self, queue: Queue, message: Message, after: str) -> None:
         """Make a message visible again, or move it to the dead-letter queue if it was received too often."""
         for key, link in self._out(queue.mapping.source):
             if isinstance(link, Redrive) and message.receives >= link.max_receive_count:
                 self._redrive(queue, key, link, message)
                 return
-        message.visit = message.visit.again()
+        message.visit = message.visit.again(after=after)
         self._enqueue(queue, message)
 
     def _redrive(self, queue: Queue, key: str, link: Any, message: Message) -> None:
