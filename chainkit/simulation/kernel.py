@@ -1009,6 +1009,7 @@ def run(
                 if frames[b + REQUEST] + users < g[G_LAST_REQUEST]:
                     m = take(frames, g)
                     frames[(m << 3) + REQUEST] = frames[b + REQUEST] + users
+                    frames[(m << 3) + PARENT] = -1  # what the frame was before could be taken for a batch
                     frames[(m << 3) + PC] = g[G_ARRIVE_PC]
                     make_ready(frames, g, m)
                 pc += 1

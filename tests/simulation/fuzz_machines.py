@@ -70,7 +70,7 @@ def machine_of(name: str, around: Around) -> ck.StateMachine:
 def _scope(around: Around, depth: int = 0) -> dict[str, Any]:
     """Return a few states in a row."""
     dice, prefix = around.dice, f"s{depth}" if depth else "s"
-    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3 if depth else 4))]
+    labels = [f"{prefix}{chr(97 + i)}" for i in range(dice.whole(1, 3) if depth else dice.whole(2, 4))]
     states: dict[str, Any] = {}
     for i, label in enumerate(labels):
         way = {"Next": labels[i + 1]} if i + 1 < len(labels) else {"End": True}

@@ -14,7 +14,7 @@ from chainkit.wiring import Caller, Delivery, Destination, EventSourceMapping, I
 from tests.simulation.fuzz_laws import Ran
 
 OPS = {
-    getattr(k, name): name.rstrip("_")
+    getattr(k, name): name
     for name in (
         "ENTER", "ENTER_BATCH", "WORK", "LEAVE", "CALL", "RET", "RESPOND", "END_FLOW", "SPAWN", "WAIT", "JOIN", "ALIVE",
         "DELAY", "CHANCE", "MATCH", "FAIL", "DOOM", "RETRY", "STATUS_", "JUMP", "ENQUEUE", "AGAIN", "TICK", "RAMP",
@@ -24,7 +24,6 @@ OPS = {
     )
 }  # fmt: skip
 """Every instruction but EFFECT, which only `run.effects` has."""
-OPS[k.OVERRUN_] = "OVERRUN fires"
 FUNCTION = (
     "first_duration", "overhead", "error_rate", "poison_fraction", "service_error_rate", "reserved_concurrency",
     "speed_factor", "snap_start", "provisioned_concurrency", "provisioned_scaling", "warmer", "idempotent",

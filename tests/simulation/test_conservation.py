@@ -136,3 +136,13 @@ def test_a_replication_that_is_over_before_the_first_bin_has_a_series() -> None:
     run = ck.simulate(chain, ck.Replay.times([0.0]), requests=2, seed=1, replications=2, latency=ck.no_latency)
 
     assert run.series["arrivals_per_s"].max() > 0
+
+
+def test_users_who_come_again_do_not_disturb_traces_of_batches() -> None:
+    chain = chain_of(function("f", duration=0.05), ck.SqsQueue("q", visibility_timeout_s=20), function("g"))
+    chain.connect("f", "q", count=3)
+    chain.connect("q", "g", batch_size=3)
+    load = ck.ClosedLoop(users=4, think=0.5)
+    run = ck.simulate(chain, load, requests=200, seed=1, replications=1, keep="requests")
+
+    assert [run.trace(number).completion_s for number in range(200)] == list(run.completion_s)
