@@ -14,6 +14,7 @@ assembler.py         rows with labels, sites, tables, counters
 kernel.py            the event loop, compiled
 primitives.py        what it works on: the layout of frames, pools and buffers, draws, heap, histograms
 stations.py          what it asks on its way: idle environments, quotas, circuit breakers
+compiled.py          forgets compiled code that was made of other sources
 memory.py            the memory of one replication, how it grows, what it counted
 keepers.py           what tends pools by the clock: provisioned environments, warmers
 machine.py           one replication: gives the kernel its arrivals

@@ -5,6 +5,8 @@ reference counts, no wrap-around test per access, and LLVM inlines by itself (1.
 With NUMBA_DISABLE_JIT=1 the same source runs as plain Python on views, where an index out of range raises.
 """
 
+from pathlib import Path
+
 import numpy as np
 from numba import njit
 from numba import types as nt
@@ -13,7 +15,9 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from chainkit.simulation import draws
+from chainkit.simulation.compiled import forget_stale_code
 
+forget_stale_code(Path(__file__).parent)  # before any of it is asked for
 OPTIONS = {"cache": True, "nogil": True, "boundscheck": False}
 U = np.uint64
 
