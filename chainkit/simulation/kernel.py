@@ -16,8 +16,8 @@ from chainkit.simulation.stations import *
     ENTER, ENTER_BATCH, WORK, LEAVE, CALL, RET, RESPOND, END_FLOW, SPAWN, WAIT, JOIN, ALIVE, DELAY, CHANCE, MATCH, FAIL,
     DOOM, RETRY, STATUS_, JUMP, ENQUEUE, AGAIN, TICK, RAMP, UNIT, UNIT_FAILED, SETTLE, WATCH, PATIENCE, METER, STAMP,
     ELAPSED, DESCEND, RESET, TAKE, PACE, ASK, TELL, MAP, JOIN_MAP, AWAIT, HISTORY, DUPLICATE, OVERRUN, OVERRUN_, NEXT,
-    ARRIVE, EFFECT, FREE, RECUR,
-) = range(50)  # fmt: skip
+    ARRIVE, EFFECT, FREE, RECUR, TURN,
+) = range(51)  # fmt: skip
 
 VANISHED, LEFT_BEHIND = -2, -1
 """Ends that no instruction makes: a strand without its caller, and a callee that ran on after its caller was cut."""
@@ -1022,6 +1022,10 @@ def run(
                         continue
                 pc += 1
                 continue
+            if op == TURN:  # this frame goes on after those that are ready already
+                frames[b + PC] = pc + 1
+                make_ready(frames, g, f)
+                break
             if op == FREE:  # an activity of no request is over
                 release(frames, g, f)
                 break

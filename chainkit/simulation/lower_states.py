@@ -60,6 +60,7 @@ class States(Calls):
             a.emit(k.WAIT, f"{name}.expired")
             a.emit(k.JOIN, 0, 0, f"{name}.end")
         else:
+            a.emit(k.TURN)
             self._body(name, flow, f"{name}.end", is_branch=False)
         a.label(f"{name}.end")
         a.emit(k.ELAPSED, a.counter("express_100ms"), g=10.0)

@@ -20,7 +20,7 @@ OPS = {
         "DELAY", "CHANCE", "MATCH", "FAIL", "DOOM", "RETRY", "STATUS_", "JUMP", "ENQUEUE", "AGAIN", "TICK", "RAMP",
         "UNIT", "UNIT_FAILED", "SETTLE", "WATCH", "PATIENCE", "METER", "STAMP", "ELAPSED", "DESCEND", "RESET", "TAKE",
         "PACE", "ASK", "TELL", "MAP", "JOIN_MAP", "AWAIT", "HISTORY", "DUPLICATE", "OVERRUN", "OVERRUN_", "NEXT",
-        "ARRIVE", "FREE",
+        "ARRIVE", "FREE", "TURN",
     )
 }  # fmt: skip
 """Every instruction but EFFECT, which only `run.effects` has."""
