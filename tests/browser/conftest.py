@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -44,6 +45,8 @@ class Lab:
         notebook = {"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
         (self.folder / "designer.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
         self.page.goto(f"{self.url}/lab/tree/designer.ipynb?reset&token={self.token}")
+        # Before its kernel is there a notebook may run nothing of what it is told to.
+        self.page.get_by_role("button", name=re.compile(r"\| Idle$")).wait_for(timeout=90_000)
         self.page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=60_000)
         for _ in cells:
             self.page.keyboard.press("Shift+Enter")
