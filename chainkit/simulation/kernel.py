@@ -480,10 +480,7 @@ def run(
                         out[OUT_SAMPLES + worst] = frames[e + REQUEST] + 1
                     if frames[e + REQUEST] >= warm:
                         if batches > 1 and (frames[e + REQUEST] < batch_low or frames[e + REQUEST] >= batch_high):
-                            batch = (frames[e + REQUEST] - warm + 1) * batches - 1
-                            batch = batch // counted
-                            batch_low = warm + batch * counted // batches
-                            batch_high = warm + (batch + 1) * counted // batches
+                            batch, batch_low, batch_high = batch_of(frames[e + REQUEST], warm, counted, batches)
                         if worst >= DEAD_LETTERED:
                             sums[SUM_BATCHES + SUM_WORDS * batch + SUM_LOST] += 1.0
                     if frames[e + REQUEST] >= warm and worst < DEAD_LETTERED:
@@ -536,10 +533,7 @@ def run(
                 out[OUT_ANSWERS + min(frames[b + STATE] & STATUS, 4)] += 1
                 if frames[b + REQUEST] >= warm:
                     if batches > 1 and (frames[b + REQUEST] < batch_low or frames[b + REQUEST] >= batch_high):
-                        batch = (frames[b + REQUEST] - warm + 1) * batches - 1
-                        batch = batch // counted
-                        batch_low = warm + batch * counted // batches
-                        batch_high = warm + (batch + 1) * counted // batches
+                        batch, batch_low, batch_high = batch_of(frames[b + REQUEST], warm, counted, batches)
                     tally(histograms, sums, batch, RESPONSES, x)
                     if x > sums[SUM_SLOWEST + RESPONSES]:
                         sums[SUM_SLOWEST + RESPONSES] = x

@@ -25,6 +25,7 @@ from chainkit.simulation.primitives import (
     SUM_BATCHES,
     SUM_LOST,
     SUM_WORDS,
+    batch_of,
     bits_of,
     floats,
     ints,
@@ -111,13 +112,6 @@ def slower(mem, mem_f, out, sums, which, x, t, kind, request):
 
 
 @njit(**OPTIONS)
-def batch_of(mem, request):
-    """Return in which batch a request is counted, and the first request after that batch."""
-    batch = max(((request - mem[WARM] + 1) * mem[BATCHES] - 1) // mem[COUNTED], 0)
-    return batch, mem[WARM] + (batch + 1) * mem[COUNTED] // mem[BATCHES]
-
-
-@njit(**OPTIONS)
 def count(mem, mem_f, histograms, sums, out, kept, is_kept, which, column, slot, n, request, number, batch):
     """Count the response or completion of n requests of one batch."""
     times = mem[TIMES] + slot
@@ -171,7 +165,7 @@ def retire(mem, mem_f, histograms, sums, out, kept, is_kept):
     while mem[OLDEST] < mem[LAID]:
         slot = mem[OLDEST] & (mem[SLOTS] - 1)
         request, number = mem[FIRST] + mem[OLDEST], mem[OLDEST]
-        batch, border = batch_of(mem, request)
+        batch, _, border = batch_of(request, mem[WARM], mem[COUNTED], mem[BATCHES])
         most = min(mem[LAID] - mem[OLDEST], mem[SLOTS] - slot, border - request)
         n = 0
         while n < most and np.int64(mem_f[ends + slot + n] * per_s) < front:

@@ -19,14 +19,22 @@ EVENTS_OF_A_TRY = 3
 """Scheduled, started, ended."""
 
 
-def _most_events(steps: Sequence[Step]) -> float:
-    """Return the most events that some states can add to one history; a way back, or a retry, has no bound here."""
+def _are_entered_once(steps: Sequence[Step]) -> bool:
+    """Tell whether no state of one list can be entered twice: there is no retry, and no way leads back."""
     order = {step.name: i for i, step in enumerate(steps)}
-    total = 0.0
     for step in steps:
         ahead = [step.goto, *(way for way, _ in step.ways), *(catcher.goto for catcher in step.catchers)]
         if step.retriers or any(order.get(way or "", len(steps)) <= order[step.name] for way in ahead):
-            return math.inf
+            return False
+    return True
+
+
+def _most_events(steps: Sequence[Step]) -> float:
+    """Return the most events that some states can add to one history; a way back, or a retry, has no bound here."""
+    if not _are_entered_once(steps):
+        return math.inf
+    total = 0.0
+    for step in steps:
         total += EVENTS.get(step.kind, 2) + (EVENTS_OF_A_TRY if step.kind == "task" else 0)
         inside = sum(2 + _most_events(branch) for branch in step.branches)
         total = max(total, inside) if step.has_children else total + max(step.items, 1) * inside
@@ -94,12 +102,10 @@ class States(Calls):
 
     def _steps_s(self, name: str, steps: Sequence[Step], overhead_s: float) -> float:
         """Return the longest that some states can take together; a way back, or a retry, has no bound here."""
-        order = {step.name: i for i, step in enumerate(steps)}
+        if not _are_entered_once(steps):
+            return math.inf
         total = 0.0
         for step in steps:
-            ahead = [step.goto, *(way for way, _ in step.ways), *(catcher.goto for catcher in step.catchers)]
-            if step.retriers or any(order.get(way or "", len(steps)) <= order[step.name] for way in ahead):
-                return math.inf
             if step.kind == "task":
                 total += overhead_s + self._task_s(name, step)
             elif step.kind in ("parallel", "map"):

@@ -310,6 +310,13 @@ def schedule(heap, frames, n, is_hole, at, k):
 
 
 @njit(**OPTIONS)
+def batch_of(request, warm, counted, batches):
+    """Return in which batch a request is counted, that batch's first request, and the first after it."""
+    batch = max(((request - warm + 1) * batches - 1) // counted, 0)
+    return batch, warm + batch * counted // batches, warm + (batch + 1) * counted // batches
+
+
+@njit(**OPTIONS)
 def tally(histograms, sums, batch, which, x):
     """Count a duration in a batch's histogram, and add it and its square to the batch's sums."""
     histograms[(2 * batch + which) * BINS + min(max((bits_of(x) >> 45) - FIRST_BIN, 0), BINS - 1)] += 1

@@ -80,7 +80,18 @@ def links_that_share_a_chance() -> Case:
     return Case(chain, Poisson(rate_per_s=5, attributes=KINDS))
 
 
+def execution_waits_its_turn() -> Case:
+    """An execution without a limit begins in its turn too: an event handed over after its start has the last room."""
+    slow = {"duration": 30.0, "init": 0, "timeout_s": 60}
+    one, other = function("one", **slow), function("other", **{**slow, "duration": 47.0})
+    chain = chain_of(function("f", **SHORT), machine({"One": task("one")}), one, other)
+    chain.connect("f", "flow", link="async")
+    chain.connect("f", "other", link="async")
+    return Case(chain, Steady(rate_per_s=1), 60, has_hops=False, account_concurrency=10)
+
+
 COUNTEREXAMPLES = (
     impatient_caller_is_gone, event_before_batch, two_messages_two_batches, branch_fails_at_once, lost_and_still_open,
     topic_that_nobody_reads, inits_of_a_batch_that_calls, links_that_share_a_chance,
+    execution_waits_its_turn,
 )  # fmt: skip
