@@ -5,7 +5,9 @@
 =====================  ====================================
 name                   file
 =====================  ====================================
-Chain, load, example   chain.py
+Chain, load            chain.py
+example                examples.py
+Operation              operations.py
 LambdaFunction         services/lambda_function.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
@@ -62,7 +64,9 @@ from typing import Any
 from chainkit.loading import undisturbed
 
 _HOMES = {
-    "chain": ("Chain", "load", "example"),
+    "chain": ("Chain", "load"),
+    "examples": ("example",),
+    "operations": ("Operation",),
     "services.lambda_function": ("LambdaFunction",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),

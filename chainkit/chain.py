@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import chainkit.services  # noqa: F401 - fills the registry, from which design files are read
-from chainkit import data, designfile
+from chainkit import designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
 from chainkit.problems import problems
@@ -56,6 +56,8 @@ class Chain:
         self.region = region
         self.layout: dict[str, tuple[float, float]] = {}
         """Where each service stands on the canvas; no part of equality."""
+        self.groups: dict[str, tuple[str, ...]] = {}
+        """Frames on the canvas: title -> services in it (a region, a variant); no part of equality."""
         self.path: Path | None = None
         """The design file it was read from: `code` folders are relative to it."""
         self._services: dict[str, Service] = {}
@@ -258,8 +260,92 @@ class Chain:
         else:
             del self._services[self.service(name).name]
             self.layout.pop(name, None)
+            self._regroup({name: None})
             self._links = {k: v for k, v in self._links.items() if name not in (v.source, v.target)}
         self._graph = None
+
+    def rename(self, key: str | Service, name: str) -> Service:
+        """Give a service another name, everywhere: links, dead-letter queues and state machines follow.
+
+        Raises
+        ------
+        WiringError
+            If there is no such service, or the name is taken.
+        ConfigError
+            If it is no name.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("orders")
+        >>> _ = chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("pay"))
+        >>> _ = chain.connect("jobs", "pay")
+        >>> _ = chain.rename("jobs", "orders")
+        >>> list(chain.links)
+        ['orders>pay']
+        """
+        old = self.service(_name(key)).name
+        names = {old: name}
+        renamed = {n: service.renamed(names) for n, service in self._services.items()}
+        if name in self._services:
+            if name == old:
+                return self._services[name]
+            raise WiringError(
+                f"chain {self.name!r} has a service {name!r} already",
+                fix="choose another name, or rename that one first",
+            )
+        links: dict[str, Link] = {}
+        for k, link in self._links.items():
+            here = old in (link.source, link.target)
+            new = link.renamed(names)
+            links[_free(f"{new.source}>{new.target}", links.keys()) if here else k] = new
+        self._services = {service.name: service for service in renamed.values()}
+        self._links = links
+        self.layout = {names.get(n, n): place for n, place in self.layout.items()}
+        self._regroup(names)
+        self._graph = None
+        return self._services[name]
+
+    def become(self, other: "Chain") -> None:
+        """Take over the services, links, layout and groups of another chain; name, region and file stay."""
+        self._services, self._links = dict(other._services), dict(other._links)
+        self.layout, self.groups = dict(other.layout), dict(other.groups)
+        self._graph = None
+
+    def place(self, places: Mapping[str, tuple[float, float] | None]) -> None:
+        """Put cards where they stand on the canvas, pixels; None lets a card be placed by itself again."""
+        for name, place in places.items():
+            self.service(name)
+            if place is None:
+                self.layout.pop(name, None)
+            else:
+                self.layout[name] = (float(place[0]), float(place[1]))
+
+    def group(self, title: str, services: Iterable[str]) -> None:
+        """Draw a frame with a title around services; each stands in one frame, and none ends the frame.
+
+        A frame says what belongs together (a region, a variant, a team); it changes nothing else.
+
+        Raises
+        ------
+        WiringError
+            If a service is not there.
+        ConfigError
+            If the title is none.
+        """
+        if not isinstance(title, str) or not title.strip():
+            raise ConfigError(f"chain {self.name!r}: title={title!r} is no title of a group", fix="give it a few words")
+        inside = tuple(self.service(_name(each)).name for each in services)
+        self._regroup(dict.fromkeys(inside))
+        self.groups = {k: v for k, v in {**self.groups, title: inside}.items() if v}
+
+    def _regroup(self, names: Mapping[str, str | None]) -> None:
+        """Rename services in their groups, or take them out; a group that is left empty is gone."""
+        self.groups = {
+            title: inside
+            for title, services in self.groups.items()
+            if (inside := tuple(new for name in services if (new := names.get(name, name)) is not None))
+        }
 
     def order_links(self, place: Callable[[str], Any]) -> None:
         """Sort the links by what `place` gives for their ids: their order is part of the draws of a run."""
@@ -275,7 +361,8 @@ class Chain:
         """Return a chain that can be changed without changing this one."""
         twin = type(self)(self.name if name is None else name, self.region)
         twin._services, twin._links = dict(self._services), dict(self._links)
-        twin.layout, twin.path, twin._document = dict(self.layout), self.path, self._document
+        twin.layout, twin.groups = dict(self.layout), dict(self.groups)
+        twin.path, twin._document = self.path, self._document
         return twin
 
     # --- checking ---
@@ -302,6 +389,8 @@ class Chain:
         }
         if self.layout:
             plain["layout"] = {name: [*xy] for name, xy in self.layout.items() if name in self._services}
+        if self.groups:
+            plain["groups"] = {title: [*services] for title, services in self.groups.items()}
         return plain
 
     @classmethod
@@ -323,6 +412,9 @@ class Chain:
             with _Placed(at("links", k)):
                 chain.connect(options.pop("from"), options.pop("to"), **options)
         chain.layout = {name: (float(x), float(y)) for name, (x, y) in plain.get("layout", {}).items()}
+        for title, services in plain.get("groups", {}).items():
+            with _Placed(at("groups", title)):
+                chain.group(title, services)
         return chain
 
     def save(self, path: str | Path) -> Path:
@@ -359,25 +451,6 @@ def load(path: str | Path) -> Chain:
     # What the file says in another form than the chain would (a default written out, 0.2 for a law) is no change.
     chain.path, chain._document = path, document.stating(chain.to_plain())
     return chain
-
-
-def example(name: str) -> Chain:
-    """Return one of the designs that come with chainkit: "orders" or "orders-sfn".
-
-    Raises
-    ------
-    ConfigError
-        If there is no example of that name.
-
-    Examples
-    --------
-    >>> example("orders")
-    Chain('orders', 9 services, 8 links)
-    """
-    files = {path.name.removesuffix(".chain.yaml"): path for path in sorted(data.path("chains").glob("*/*.chain.yaml"))}
-    if name not in files:
-        raise ConfigError(f"example {name!r} is unknown{nearest(name, files)}", fix=f"examples: {', '.join(files)}")
-    return load(files[name])
 
 
 class _Placed:

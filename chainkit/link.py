@@ -1,8 +1,9 @@
 """What every link between two services is made from. The kinds of links there are stand in wiring.py."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -153,6 +154,12 @@ class Link:
     def problems(self, key: str, source: Service, target: Service) -> list[ChainkitError]:
         """Return what AWS would refuse about this link; `key` is its id."""
         return []
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the link between services that have other names now: old -> new."""
+        ends = {field: getattr(self, field, None) for field in ("source", "target", "dead_letter_queue")}
+        new = {field: names[name] for field, name in ends.items() if name in names}
+        return dataclasses.replace(self, **new) if new else self
 
     def to_plain(self) -> dict[str, Any]:
         """Return the link's settings as a design file holds them, without its ends."""

@@ -147,6 +147,10 @@ class Service(ABC):
         """Return a copy with some settings changed."""
         return changed(self, **changes)
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the service where some, or it itself, have other names now: old -> new."""
+        return dataclasses.replace(self, name=names[self.name]) if self.name in names else self
+
     def to_plain(self) -> dict[str, Any]:
         """Return the type and the settings that differ from AWS's defaults, as a design file holds them."""
         return {"type": type(self).__name__, **stated(self)}

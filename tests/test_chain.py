@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -590,3 +591,86 @@ def test_a_saved_chain_loads_in_a_new_process(orders, tmp_path):
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert out.strip() == str(orders)
+
+
+# --- names, places and groups ---
+
+
+def test_a_rename_reaches_links_dead_letters_machines_layout_and_groups() -> None:
+    chain = ck.example("orders-sfn")
+    chain.group("Payments", ["payment", "jobs-dead"] if "jobs-dead" in chain.services else ["payment"])
+    before = [(key, type(link)) for key, link in chain.links.items()]
+    chain.rename("payment", "charge")
+
+    assert chain.validate() == []
+    assert "payment" not in chain.services
+    assert [kind for _, kind in before] == [type(link) for link in chain.links.values()]
+    assert not any("payment" in (link.source, link.target) for link in chain.links.values())
+    assert chain.groups["Payments"][0] == "charge"
+
+
+def test_a_renamed_dead_letter_queue_is_still_that_of_its_delivery() -> None:
+    chain = ck.Chain("events")
+    for service in (ck.SnsTopic("topic"), ck.LambdaFunction("f"), ck.SqsQueue("dead")):
+        chain.add(service)
+    chain.connect("topic", "f", dead_letter_queue="dead")
+    chain.rename("dead", "lost")
+
+    assert chain.link("topic>f").dead_letters == "lost"
+    assert chain.validate() == []
+
+
+def test_a_rename_keeps_order_numbers_of_parallel_links_and_the_chain_when_refused() -> None:
+    chain = ck.Chain("two")
+    chain.add(ck.LambdaFunction("a")), chain.add(ck.LambdaFunction("b"))
+    chain.connect("a", "b"), chain.connect("a", "b", link="async")
+    chain.rename("a", "first")
+
+    assert list(chain.services) == ["first", "b"]
+    assert list(chain.links) == ["first>b", "first>b#2"]
+    before = chain.copy()
+    for old, new, problem in (("b", "first", "already"), ("b", "no name!", "is not a name"), ("c", "d", "no service")):
+        with pytest.raises(ck.ChainkitError, match=problem):
+            chain.rename(old, new)
+    assert chain == before
+    assert chain.rename("b", "b").name == "b"
+
+
+def test_groups_are_saved_and_follow_what_is_removed(tmp_path: Path) -> None:
+    chain = ck.Chain("grouped")
+    chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("pay"))
+    chain.group("Payments", ["jobs", "pay"])
+    again = ck.load(chain.save(tmp_path / "grouped.chain.yaml"))
+    assert again.groups == {"Payments": ("jobs", "pay")}
+
+    chain.remove("jobs")
+    assert chain.groups == {"Payments": ("pay",)}
+    chain.group("Other", ["pay"])
+    assert chain.groups == {"Other": ("pay",)}
+    chain.group("Other", [])
+    assert chain.groups == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("groups: [jobs]", "groups is a list"),
+        ("groups: {Payments: jobs}", "group 'Payments' is text"),
+        ("groups: {Payments: [pays]}", "orders.chain.yaml:4: chain 'orders' has no service 'pays'"),
+    ],
+)
+def test_groups_that_are_none_are_refused_with_their_line(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "orders.chain.yaml"
+    file.write_text(f"chainkit: 1\nchain: orders\nservices: {{pay: {{type: LambdaFunction}}}}\n{text}\n")
+
+    with pytest.raises(ck.ChainkitError, match=problem):
+        ck.load(file)
+
+
+def test_a_chain_becomes_another_and_keeps_its_name_and_file() -> None:
+    chain, other = ck.Chain("mine"), ck.example("orders")
+    chain.become(other)
+
+    assert chain.name == "mine"
+    assert chain.links.keys() == other.links.keys()
+    assert chain.layout == other.layout

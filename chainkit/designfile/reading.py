@@ -17,7 +17,7 @@ from chainkit.errors import DesignFileError, nearest
 
 Plain = dict[str, Any]
 VERSION = 1
-KEYS = ("chainkit", "chain", "region", "services", "links", "layout")
+KEYS = ("chainkit", "chain", "region", "services", "links", "layout", "groups")
 _SHAPES = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[Plain, Document, Where]:
 
     Returns
     -------
-    plain : the keys chainkit, chain, services and links, with region and layout where the file has them
+    plain : the keys chainkit, chain, services and links, with region, layout and groups where the file has them
     document : what `write` needs to keep the file's comments
     where : turns ("services", "pay") into "orders.chain.yaml:12: "
 
@@ -216,6 +216,7 @@ def _checked(plain: Any, where: Where) -> Plain:
     _check_services(design["services"], where)
     _check_links(design["links"], where)
     _check_layout(design.get("layout", {}), where)
+    _check_groups(design.get("groups", {}), where)
     return design
 
 
@@ -223,6 +224,7 @@ _EXAMPLES = {
     "services": "write services: {jobs: {type: SqsQueue}}, or one per line",
     "links": "write links: [{from: jobs, to: pay}], or one per line after a dash",
     "layout": "write layout: {jobs: [120, 80]}, or one per line",
+    "groups": "write groups: {Payments: [jobs, pay]}, or one per line",
 }
 
 
@@ -263,6 +265,17 @@ def _check_layout(layout: Any, where: Where) -> None:
                 f"{where('layout', name)}layout: {name}={place!r} is no place; allowed: two numbers, [x, y]",
                 fix=_EXAMPLES["layout"],
             )
+
+
+def _check_groups(groups: Any, where: Where) -> None:
+    """Refuse groups that are no lists of names."""
+    _expect(groups, dict, where("groups"), "groups", _EXAMPLES["groups"])
+    for title, services in groups.items():
+        place = where("groups", title)
+        _expect(title, str, place, f"groups: the title {title!r}", "put it in quotes")
+        _expect(services, list, place, f"group {title!r}", _EXAMPLES["groups"])
+        for name in services:
+            _expect(name, str, place, f"group {title!r}: {name!r}", "write the names of services")
 
 
 def _expect(value: Any, kind: type, place: str, who: str, fix: str) -> None:

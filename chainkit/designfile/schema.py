@@ -55,6 +55,11 @@ def schema() -> Schema:
                 "additionalProperties": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
                 "description": "Where each service stands on the canvas, [x, y].",
             },
+            "groups": {
+                "type": ["object", "null"],
+                "additionalProperties": {"type": "array", "items": name},
+                "description": "Frames on the canvas: title -> the services in it.",
+            },
         },
         "$defs": _definitions(),
     }

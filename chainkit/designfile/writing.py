@@ -22,7 +22,7 @@ from chainkit.designfile.reading import Document, Plain, parsed, scalar
 from chainkit.distributions import LAWS
 from chainkit.errors import DesignFileError
 
-_BLOCKS = {"services": 2, "links": 1, "layout": 1}
+_BLOCKS = {"services": 2, "links": 1, "layout": 1, "groups": 1}
 """Top-level key -> how many levels below it have a line per entry, however short they are."""
 _WIDTH = 100
 """A setting that would be longer gets a line per entry, laws excepted."""
@@ -169,8 +169,9 @@ class _Editor:
     def add(
         self, node: CollectionNode, held: dict[Any, tuple[Node, Node]], added: Plain, levels: Callable[[Any], int]
     ) -> None:
-        """Put new entries at the end of a block mapping, but before the layout."""
-        at = self.line_start(held["layout"][0]) if node is self.root and "layout" in held else self.line_end(node)
+        """Put new entries at the end of a block mapping, but before what is drawn only."""
+        drawn = [held[key][0] for key in ("layout", "groups") if node is self.root and key in held]
+        at = self.line_start(drawn[0]) if drawn else self.line_end(node)
         indent = node.start_mark.column
         for name, value in added.items():
             line = f"{' ' * indent}{_line(name, value, indent, levels(name))}\n"

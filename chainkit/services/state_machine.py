@@ -18,7 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -156,6 +156,13 @@ class StateMachine(Service):
     def answers(self) -> bool:
         """Tell whether a caller can wait for the answer: a Standard workflow is only ever started."""
         return self.workflow == "EXPRESS"
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the machine where services have other names now: its ${name}s follow."""
+        text = json.dumps(self.definition)
+        for old, new in names.items():
+            text = text.replace(f"${{{old}}}", f"${{{new}}}")
+        return super(StateMachine, self.with_settings(definition=json.loads(text))).renamed(names)
 
     def tasks(self) -> list[tuple[str, str, str, str]]:
         """Return (state, service, resource, invocation type) for each service that a task names, in order of states."""

@@ -1,0 +1,108 @@
+"""Changes of a chain as values: what the designer does, findings propose, and a history replays.
+
+An operation is one call of one of `Chain`'s own methods, so it can do nothing that a cell cannot, and it prints as the
+line that a cell would hold.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainkit.chain import Chain
+from chainkit.declared import stated
+from chainkit.errors import ConfigError, nearest
+from chainkit.law import Law
+from chainkit.service import Service
+
+VERBS = ("add", "connect", "set", "remove", "rename", "place", "group", "become")
+"""Methods of `Chain` that change it."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One change of a chain.
+
+    Parameters
+    ----------
+    verb : name of the method: one of `VERBS`
+    arguments : what it takes, by place
+    settings : what it takes by name
+
+    Raises
+    ------
+    ConfigError
+        If the verb is none.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("orders")
+    >>> steps = [
+    ...     Operation("add", (ck.SqsQueue("jobs"),)),
+    ...     Operation("set", ("jobs",), {"visibility_timeout_s": 60}),
+    ... ]
+    >>> replay(chain, steps).service("jobs").visibility_timeout_s
+    60
+    >>> print(*steps, sep=chr(10))
+    chain.add(ck.SqsQueue('jobs'))
+    chain.set('jobs', visibility_timeout_s=60)
+    """
+
+    verb: str
+    arguments: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.verb not in VERBS:
+            raise ConfigError(
+                f"operation: verb={self.verb!r} is unknown{nearest(self.verb, VERBS)}", fix=f"verbs: {', '.join(VERBS)}"
+            )
+
+    def apply(self, chain: Chain) -> Any:
+        """Carry it out, and return what the chain's method returns."""
+        return getattr(chain, self.verb)(*self.arguments, **self.settings)
+
+    def __str__(self) -> str:
+        """Return the line of Python that does it."""
+        named = [f"{name}={code(value)}" for name, value in self.settings.items()]
+        return f"chain.{self.verb}({', '.join([*map(code, self.arguments), *named])})"
+
+
+def replay(chain: Chain, operations: Iterable[Operation]) -> Chain:
+    """Carry out operations on a chain, in their order, and return it."""
+    for each in operations:
+        each.apply(chain)
+    return chain
+
+
+def code(value: Any) -> str:
+    """Return a value as Python that makes it again, with `ck` for chainkit.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> code(ck.LambdaFunction("pay", memory_mb=512, duration=0.2))
+    "ck.LambdaFunction('pay', memory_mb=512, duration=ck.Constant(value_s=0.2))"
+    """
+    match value:
+        case Chain():
+            return f"ck.Chain.from_plain({value.to_plain()!r})"
+        case Service():
+            settings = [f"{name}={code(getattr(value, name))}" for name in stated(value)]
+            return f"ck.{type(value).__name__}({', '.join([repr(value.name), *settings])})"
+        case Law():
+            names = [each.name for each in dataclasses.fields(value) if each.init and each.repr]
+            return f"ck.{type(value).__name__}({', '.join(f'{name}={code(getattr(value, name))}' for name in names)})"
+        case dict():
+            return "{" + ", ".join(f"{key!r}: {code(each)}" for key, each in value.items()) + "}"
+        case list():
+            return f"[{', '.join(map(code, value))}]"
+        case tuple():
+            return f"({', '.join(map(code, value))}{',' if len(value) == 1 else ''})"
+        case _ if hasattr(value, "__pydantic_fields__"):
+            names = [name for name in stated(value) if name in inspect.signature(type(value)).parameters]
+            return f"ck.{type(value).__name__}({', '.join(f'{name}={code(getattr(value, name))}' for name in names)})"
+        case _:
+            return repr(value)
