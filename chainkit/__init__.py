@@ -45,6 +45,7 @@ sweep                  sweeps.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
+export                 exporting.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
 ChainkitError,         errors.py
@@ -94,6 +95,7 @@ _HOMES = {
     "sweeps": ("sweep",),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
+    "exporting": ("export",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
     "errors": (

@@ -1,88 +1,4 @@
-// Draws the scene that Python holds, with vis-network (`vis`, put before this file), and reports gestures.
-
-const FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif";
-const OPTIONS = {
-  physics: false,
-  layout: { improvedLayout: false },
-  interaction: { hover: true, multiselect: false, selectConnectedEdges: false, zoomSpeed: 0.6 },
-  nodes: { shape: "custom" },
-  edges: { arrows: { to: { scaleFactor: 0.7 } }, selectionWidth: 2, hoverWidth: 1 },
-};
-
-// vis-network keeps the first renderer of a node: it looks up what to draw, each time.
-function renderer(scene) {
-  return ({ ctx, id, x, y, state }) => ({
-    drawNode() {
-      const { style, cards } = scene();
-      const data = cards.find((card) => card.id === id);
-      if (!data) return;
-      const left = x - style.width / 2;
-      const top = y - style.height / 2;
-      ctx.save();
-      ctx.beginPath();
-      ctx.roundRect(left, top, style.width, style.height, 6);
-      ctx.fillStyle = style.paper;
-      ctx.fill();
-      ctx.lineWidth = state.selected ? 4 : state.hover ? 2.5 : 1.5;
-      ctx.strokeStyle = state.selected ? style.ink : data.colour;
-      ctx.stroke();
-      ctx.fillStyle = data.colour;
-      ctx.fillRect(left, top + 2, style.band, style.height - 4);
-      ctx.textBaseline = "alphabetic";
-      ctx.textAlign = "left";
-      const first = top + (data.note ? 18 : 24);
-      const lines = [
-        [data.title, `600 14px ${FONT}`, style.ink, 0],
-        [data.label, `12px ${FONT}`, style.grey, 16],
-        [data.note, `11px ${FONT}`, style.ink, 31],
-      ];
-      for (const [text, font, colour, down] of lines) {
-        ctx.font = font;
-        ctx.fillStyle = colour;
-        ctx.fillText(text, left + 18, first + down);
-      }
-      ctx.restore();
-    },
-    nodeDimensions: { width: scene().style.width, height: scene().style.height },
-  });
-}
-
-function drawn(scene, ctxRenderer) {
-  const nodes = scene.cards.map((data) => ({
-    id: data.id,
-    x: data.x,
-    y: data.y,
-    title: `${data.id}: ${data.label}`,
-    ctxRenderer,
-  }));
-  const edges = [];
-  for (const wire of scene.wires) {
-    const look = {
-      color: { color: wire.colour, highlight: wire.colour, hover: wire.colour },
-      dashes: wire.dash.length ? wire.dash : false,
-      width: wire.width,
-      font: { face: FONT, size: 11, color: wire.colour, strokeWidth: 4, strokeColor: scene.style.paper },
-      smooth: wire.bend
-        ? { enabled: true, type: "curvedCW", roundness: wire.bend }
-        : { enabled: true, type: "cubicBezier", forceDirection: "horizontal", roundness: 0.5 },
-    };
-    // A link over several layers passes them at places without a card: nodes that nobody sees or holds.
-    const stops = [wire.from];
-    wire.via.forEach(([x, y], k) => {
-      const id = `${wire.id}\n${k}`;
-      nodes.push({ id, x, y, shape: "dot", size: 0.1, fixed: true, chosen: false, color: wire.colour, passes: wire.id });
-      stops.push(id);
-    });
-    stops.push(wire.to);
-    for (let k = 0; k + 1 < stops.length; k++) {
-      const last = k + 2 === stops.length;
-      const arrows = { to: { enabled: last } };
-      const label = k === 0 ? wire.text : undefined;
-      edges.push({ ...look, id: `${wire.id}\n${k}`, from: stops[k], to: stops[k + 1], label, arrows });
-    }
-  }
-  return { nodes, edges };
-}
+// Draws the scene that Python holds, with vis-network (`vis`) and scene.js, put before this file; reports gestures.
 
 function replace(dataset, items) {
   const ids = new Set(items.map((item) => item.id));
@@ -111,9 +27,9 @@ function render({ model, el }) {
   const nodes = new vis.DataSet();
   const edges = new vis.DataSet();
   stage.style.height = `${model.get("scene").height}px`;
-  const network = new vis.Network(stage, { nodes, edges }, OPTIONS);
+  const network = new vis.Network(stage, { nodes, edges }, model.get("scene").options);
   const scene = () => model.get("scene");
-  const draw = renderer(scene);
+  const ctxRenderer = renderer(scene);
 
   const fit = () => network.fit({ maxZoomLevel: 1.25 });
   const zoom = (factor) => network.moveTo({ scale: network.getScale() * factor });
@@ -135,12 +51,12 @@ function render({ model, el }) {
     said.textContent = key || "Arrows select a service, + and - zoom, F fits, Delete removes";
   };
   const showScene = () => {
-    const { nodes: cards, edges: wires } = drawn(scene(), draw);
-    const isOther = cards.length !== nodes.length;
+    const drawn = scene().nodes.map((node) => (node.shape === "custom" ? { ...node, ctxRenderer } : node));
+    const isOther = drawn.length !== nodes.length;
     stage.style.height = `${scene().height}px`;
     replace(edges, []);
-    replace(nodes, cards);
-    replace(edges, wires);
+    replace(nodes, drawn);
+    replace(edges, scene().edges);
     stage.setAttribute("aria-label", `Canvas of chain ${scene().name}, ${scene().cards.length} services`);
     showSelection();
     if (isOther) fit();
@@ -150,6 +66,7 @@ function render({ model, el }) {
     model.save_changes();
   };
 
+  network.on("beforeDrawing", (ctx) => drawFrames(ctx, scene(), network));
   network.on("click", (event) => {
     const card = event.nodes.find((id) => !id.includes("\n"));
     select(card ?? (event.edges[0] ?? event.nodes[0] ?? "").split("\n")[0]);

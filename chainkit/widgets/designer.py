@@ -13,7 +13,7 @@ from chainkit.widgets.canvas import Canvas
 from chainkit.widgets.deploying import DeployPanel
 from chainkit.widgets.forms import Form
 from chainkit.widgets.panels import EditPanel, FiguresPanel, TrafficPanel
-from chainkit.widgets.scene import scene
+from chainkit.scene import scene
 from chainkit.widgets.state import State, Topic
 
 

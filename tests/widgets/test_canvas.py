@@ -7,7 +7,7 @@ import pytest
 from chainkit.errors import MissingError
 from chainkit.widgets import canvas
 from chainkit.widgets.canvas import Canvas
-from chainkit.widgets.scene import scene
+from chainkit.scene import scene
 from tests.examples import orders
 
 

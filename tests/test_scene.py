@@ -6,7 +6,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.pictures import picture
-from chainkit.widgets.scene import scene
+from chainkit.scene import scene
 from tests.examples import EXAMPLES, calls, orders
 
 
