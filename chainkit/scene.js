@@ -38,18 +38,27 @@ function renderer(scene) {
   });
 }
 
-// Frames are as large as the cards in them ask for, where these stand now.
-function drawFrames(ctx, { frames, style }, network) {
+// Left, top, right and bottom of cards where they stand now, with as much room around them; null without any.
+function around(services, { style }, network, room, head) {
+  const places = Object.values(network.getPositions(services));
+  if (!places.length) return null;
+  const xs = places.map(({ x }) => x);
+  const ys = places.map(({ y }) => y);
+  const [right, down] = [style.width / 2 + room, style.height / 2 + room];
+  return [Math.min(...xs) - right, Math.min(...ys) - down - head, Math.max(...xs) + right, Math.max(...ys) + down];
+}
+
+function frameBoxes(scene, network) {
+  const { margin, head } = scene.style;
+  return scene.frames.map(({ services }) => around(services, scene, network, margin, head));
+}
+
+function drawFrames(ctx, scene, network) {
+  const { frames, style } = scene;
   ctx.save();
-  for (const { title, services } of frames) {
-    const places = Object.values(network.getPositions(services));
-    if (!places.length) continue;
-    const xs = places.map(({ x }) => x);
-    const ys = places.map(({ y }) => y);
-    const left = Math.min(...xs) - style.width / 2 - style.margin;
-    const top = Math.min(...ys) - style.height / 2 - style.margin - style.head;
-    const right = Math.max(...xs) + style.width / 2 + style.margin;
-    const bottom = Math.max(...ys) + style.height / 2 + style.margin;
+  frameBoxes(scene, network).forEach((box, k) => {
+    if (!box) return;
+    const [left, top, right, bottom] = box;
     ctx.beginPath();
     ctx.roundRect(left, top, right - left, bottom - top, 10);
     ctx.setLineDash(style.dash);
@@ -59,10 +68,23 @@ function drawFrames(ctx, { frames, style }, network) {
     ctx.font = `600 12px ${style.font}`;
     ctx.textBaseline = "alphabetic";
     ctx.textAlign = "left";
+    const { title } = frames[k];
     let shown = title;
     for (let end = title.length; end && ctx.measureText(shown).width > right - left - 20; end--)
       shown = `${title.slice(0, end - 1)}\u2026`;
     ctx.fillText(shown, left + 12, top + 20);
-  }
+  });
   ctx.restore();
+}
+
+// vis-network's own fit sees neither frames nor how large a card is.
+function fitAll(scene, network, stage) {
+  const boxes = [around(undefined, scene, network, 8, 0), ...frameBoxes(scene, network)].filter(Boolean);
+  if (!boxes.length || !stage.clientWidth) return;
+  const [left, top, right, bottom] = [0, 1, 2, 3].map((k) => {
+    const values = boxes.map((box) => box[k]);
+    return k < 2 ? Math.min(...values) : Math.max(...values);
+  });
+  const scale = Math.min(1.25, stage.clientWidth / (right - left + 16), stage.clientHeight / (bottom - top + 16));
+  network.moveTo({ position: { x: (left + right) / 2, y: (top + bottom) / 2 }, scale });
 }

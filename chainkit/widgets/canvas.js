@@ -31,7 +31,7 @@ function render({ model, el }) {
   const scene = () => model.get("scene");
   const ctxRenderer = renderer(scene);
 
-  const fit = () => network.fit({ maxZoomLevel: 1.25 });
+  const fit = () => fitAll(scene(), network, stage);
   const zoom = (factor) => network.moveTo({ scale: network.getScale() * factor });
   for (const [text, label, act] of [
     ["+", "Zoom in", () => zoom(1.25)],
