@@ -47,6 +47,7 @@ sweep                  sweeps.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
+export                 exporting.py
 Designer               widgets/designer.py
 Span, Trace, Usage     records.py
 ChainkitError,         errors.py
@@ -98,6 +99,7 @@ _HOMES = {
     "sweeps": ("sweep",),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
+    "exporting": ("export",),
     "widgets.designer": ("Designer",),
     "records": ("Span", "Trace", "Usage"),
     "errors": (

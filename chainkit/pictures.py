@@ -6,7 +6,7 @@ dashes and its `link=` word. Colours of wires are Okabe and Ito's, which colour-
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -19,6 +19,9 @@ FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 BAND = 8.0
 """Width of the stripe in the colour of the service, pixels."""
 MARGIN = 24.0
+FRAME_MARGIN, FRAME_HEAD = 16.0, 22.0
+"""Room between a frame and the cards in it, and for its title above them, pixels."""
+FRAME_DASH = (6.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,27 @@ class Wire:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A group in a picture: drawn behind the cards that stand in it."""
+
+    name: str
+    """The group's whole title."""
+    services: tuple[str, ...]
+    box: tuple[float, float, float, float]
+    """Left, top, width and height, pixels."""
+
+    @property
+    def title(self) -> str:
+        """The title, as much of it as the frame is wide."""
+        most = int((self.box[2] - 20) / 7.5)
+        return self.name if len(self.name) <= most else f"{self.name[: most - 1]}…"
+
+
+@dataclass(frozen=True)
 class Picture:
     """What is drawn of a chain."""
 
+    frames: tuple[Frame, ...]
     cards: tuple[Card, ...]
     wires: tuple[Wire, ...]
     box: tuple[float, float, float, float]
@@ -109,7 +130,7 @@ class Picture:
 
 
 def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
-    """Return the cards and wires of a chain.
+    """Return the frames, cards and wires of a chain.
 
     Parameters
     ----------
@@ -129,13 +150,31 @@ def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
         Card(name, chain.service(name).label, chain.service(name).colour, x, y, notes.get(name, ""))
         for name, (x, y) in layout.places.items()
     )
-    wires = _wires(chain, layout)
+    frames, wires = _frames(chain, layout), _wires(chain, layout)
     left, top, right, bottom = layout.bounds()
-    for wire in wires:
-        left, right = min(left, *(x for x, _ in wire.points)), max(right, *(x for x, _ in wire.points))
-        top, bottom = min(top, *(y for _, y in wire.points)), max(bottom, *(y for _, y in wire.points))
+    corners = [(x + dx, y + dy) for x, y, width, height in (f.box for f in frames) for dx, dy in ((0, 0), (width, height))]
+    for x, y in [*corners, *(point for wire in wires for point in wire.points)]:
+        left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
     box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
-    return Picture(cards, wires, box)
+    return Picture(frames, cards, wires, box)
+
+
+def _frames(chain: Chain, layout: Layout) -> tuple[Frame, ...]:
+    """Return the frames of a chain's groups, in their order: as large as the cards in them ask for."""
+    frames = []
+    for title, services in chain.groups.items():
+        inside = tuple(name for name in services if name in layout.places)
+        if inside:
+            frames.append(Frame(title, inside, _around(layout.places[name] for name in inside)))
+    return tuple(frames)
+
+
+def _around(places: Iterable[Point]) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of the frame around cards."""
+    xs, ys = zip(*places, strict=True)
+    width, height = max(xs) - min(xs) + CARD_WIDTH, max(ys) - min(ys) + CARD_HEIGHT
+    left, top = min(xs) - CARD_WIDTH / 2 - FRAME_MARGIN, min(ys) - CARD_HEIGHT / 2 - FRAME_MARGIN - FRAME_HEAD
+    return left, top, width + 2 * FRAME_MARGIN, height + 2 * FRAME_MARGIN + FRAME_HEAD
 
 
 def _wires(chain: Chain, layout: Layout) -> tuple[Wire, ...]:
@@ -208,11 +247,25 @@ def svg(chain: Chain, notes: Mapping[str, str] | None = None) -> str:
             f' style="max-width: 100%; height: auto; background: {PAPER}">',
             f"<title>{escape(chain.name)}</title>",
             f"<desc>{escape(str(chain))}</desc>",
+            *map(_frame_svg, drawn.frames),
             *map(_wire_svg, drawn.wires),
             *map(_wire_text_svg, drawn.wires),
             *map(_card_svg, drawn.cards),
             "</svg>",
         ]
+    )
+
+
+def _frame_svg(frame: Frame) -> str:
+    """Return a frame: dashed, with its title at the top left."""
+    left, top, width, height = frame.box
+    dash = " ".join(f"{length:g}" for length in FRAME_DASH)
+    return (
+        f"<g><title>{escape(frame.name)}: {escape(', '.join(frame.services))}</title>"
+        f'<rect x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="10" fill="none" stroke="{GREY}"'
+        f' stroke-width="1.2" stroke-dasharray="{dash}"/>'
+        f'<text x="{left + 12:g}" y="{top + 20:g}" font-size="12" font-weight="600" fill="{GREY}">'
+        f"{escape(frame.title)}</text></g>"
     )
 
 

@@ -1,14 +1,17 @@
 """Layout: layers from left to right, no card on another, and small edits that change little."""
 
+import math
+import random
 from itertools import combinations
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import chainkit as ck
-from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, COLUMN, arrange
+from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, COLUMN, ROW, arrange
+from tests import strategies
 from tests.examples import EXAMPLES
 
 
@@ -38,9 +41,43 @@ graphs = st.integers(1, 12).flatmap(
 )
 
 
-@given(chain=graphs)
+def acyclic(services, seed, share=0.2):
+    """Return a random chain without circles: nine services in ten are reached, some of them twice."""
+    rng = random.Random(seed)
+    links = {(rng.randrange(k), k) for k in range(1, services) if rng.random() < 0.9}
+    links |= {tuple(sorted(rng.sample(range(services), 2))) for _ in range(int(services * share))}
+    return functions(services, sorted(links, key=lambda _: rng.random()))
+
+
+large = st.builds(acyclic, st.integers(2, 60), st.integers(0, 10_000), st.floats(0, 0.6))
+spots = st.tuples(st.floats(-2000, 2000), st.floats(-2000, 2000))
+
+
+@given(chain=graphs | large)
 def test_no_card_touches_another(chain):
     assert overlaps(arrange(chain).places) == []
+
+
+@given(chain=graphs | large, data=st.data())
+def test_no_card_touches_another_where_some_have_places(chain, data):
+    for name in data.draw(st.lists(st.sampled_from(list(chain.services)), max_size=8, unique=True)):
+        spot = data.draw(spots)
+        if not overlaps({**chain.layout, name: spot}):
+            chain.layout[name] = spot
+    places = arrange(chain).places
+
+    assert overlaps(places) == []
+    assert {name: places[name] for name in chain.layout} == chain.layout
+
+
+@given(chain=strategies.chains())
+def test_any_chain_has_a_finite_place_for_every_service_apart_from_others(chain):
+    assume(not overlaps(chain.layout))
+    places = arrange(chain).places
+
+    assert list(places) == list(chain.services)
+    assert all(math.isfinite(value) for place in places.values() for value in place)
+    assert overlaps(places) == []
 
 
 @given(chain=graphs)
@@ -51,12 +88,12 @@ def test_in_a_chain_without_circles_every_link_leads_to_the_right(chain):
         assert all(places[a][0] + COLUMN <= places[b][0] for a, b in chain.graph.edges())
 
 
-@given(chain=graphs)
+@given(chain=graphs | large)
 def test_the_same_chain_has_the_same_layout(chain):
     assert arrange(chain) == arrange(chain.copy())
 
 
-@given(chain=graphs)
+@given(chain=graphs | large)
 def test_a_link_over_several_layers_passes_no_card(chain):
     layout = arrange(chain)
     touched = [
@@ -86,6 +123,35 @@ def test_a_new_service_at_the_end_moves_nobody_to_another_layer_or_past_another(
     for a, b in combinations(before, 2):
         if before[a][0] == before[b][0]:
             assert (before[a][1] < before[b][1]) == (after[a][1] < after[b][1])
+
+
+def moved(before, after):
+    """Return which share of the cards stands more than a card's place away from where it stood."""
+    far = [
+        name
+        for name, (x, y) in before.items()
+        if name in after and (abs(after[name][0] - x) > COLUMN or abs(after[name][1] - y) > ROW)
+    ]
+    return len(far) / len(before)
+
+
+# Measured over 960 edits of trees, sparse and dense graphs of 10 to 60 services: 4 % and 19 % in the mean. What a link
+# held in its layer has to move, so more cards move when one is removed.
+@pytest.mark.parametrize(("edit", "most"), [("add", 0.10), ("remove", 0.25)])
+def test_a_small_edit_of_a_laid_out_chain_moves_few_cards(edit, most):
+    shares = []
+    for seed in range(60):
+        rng = random.Random(seed)
+        chain = acyclic(rng.randint(10, 60), seed)
+        before = arrange(chain).places
+        if edit == "add":
+            chain.add(ck.LambdaFunction("new"))
+            chain.connect(*rng.sample([rng.choice(list(before)), "new"], 2), link="async")
+        else:
+            chain.remove(rng.choice(list(chain.links)))
+        shares.append(moved(before, arrange(chain).places))
+
+    assert sum(shares) / len(shares) < most
 
 
 def test_few_links_cross():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainkit as ck
+from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
 from chainkit.pictures import OTHER, STYLES, picture, svg
 from tests.examples import EXAMPLES, calls, orders
 
@@ -123,3 +124,63 @@ def test_a_function_that_calls_itself_has_a_loop():
     (loop,) = picture(chain).wires
 
     assert loop.points[0] != loop.points[-1]
+
+
+# --- frames ---
+
+
+def grouped(title="Payments", services=("jobs", "pay")):
+    chain = orders()
+    chain.group(title, services)
+    return chain
+
+
+def test_a_frame_holds_its_cards_whole_with_room_above_them_for_its_title():
+    drawn = picture(grouped())
+    (frame,) = drawn.frames
+    left, top, width, height = frame.box
+
+    assert (frame.name, frame.services) == ("Payments", ("jobs", "pay"))
+    for card in (card for card in drawn.cards if card.name in frame.services):
+        assert left < card.x - CARD_WIDTH / 2 < card.x + CARD_WIDTH / 2 < left + width
+        assert top + 30 < card.y - CARD_HEIGHT / 2 < card.y + CARD_HEIGHT / 2 < top + height
+
+
+def test_the_box_of_a_picture_holds_its_frames():
+    chain = grouped("All", orders().services)
+    drawn = picture(chain)
+    left, top, width, height = drawn.box
+    x, y, inner_width, inner_height = drawn.frames[0].box
+
+    assert left < x
+    assert top < y
+    assert x + inner_width < left + width
+    assert y + inner_height < top + height
+
+
+def test_a_frame_is_dashed_behind_everything_else_and_says_its_title_and_what_is_in_it():
+    elements = list(ET.fromstring(svg(grouped("A & <B>"))))
+    frame = elements[2]
+
+    assert frame.find(f"{SVG}title").text == "A & <B>: jobs, pay"
+    assert frame.find(f"{SVG}text").text == "A & <B>"
+    assert frame.find(f"{SVG}rect").get("stroke-dasharray")
+    assert frame.find(f"{SVG}rect").get("fill") == "none"
+
+
+def test_a_title_wider_than_its_frame_is_cut():
+    assert picture(grouped("x" * 200, ["jobs"])).frames[0].title == "x" * 21 + "…"
+
+
+def test_a_chain_without_groups_has_the_svg_that_it_had():
+    assert "stroke-dasharray=\"6 4\"" not in svg(orders())
+    assert picture(orders()).frames == ()
+
+
+def test_frames_stand_in_the_order_of_the_groups_and_nobody_elses_name_is_in_them():
+    chain = grouped()
+    chain.groups = {"Later": ("pay",), "Earlier": ("jobs", "gone"), "Empty": ("gone",)}
+
+    assert [(frame.name, frame.services) for frame in picture(chain).frames] == [
+        ("Later", ("pay",)), ("Earlier", ("jobs",)),
+    ]  # fmt: skip

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon, Rectangle
-from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 
 from chainkit.billing.bill import Bill
 from chainkit.breaking import BreakingPoint
 from chainkit.calibration.calibrate import Calibration
 from chainkit.calibration.drawing import lines
-from chainkit.chain import Chain, as_chain
+from chainkit.chain import Chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ConfigError
+from chainkit.figures.chains import chain_size, draw_chain
 from chainkit.figures.runs import (
     POINTS,
     draw_blame,
@@ -35,8 +33,7 @@ from chainkit.figures.runs import (
 from chainkit.figures.style import PALE, SMALL, WIDTH, dress, legend, note_never, say, scale_times
 from chainkit.figures.timelines import TIME_UNITS, draw_series, panels
 from chainkit.figures.waterfall import draw_trace, rows
-from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
-from chainkit.pictures import BAND, BLUE, GREEN, GREY, INK, PAPER, VERMILION, Card, Picture, Wire, picture
+from chainkit.pictures import BLUE, GREEN, GREY, INK, PAPER, VERMILION
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation.loads import Load
@@ -140,77 +137,6 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
         figure_of.draw(left, thing)
         figure_of.beside(right, thing)
     return figure
-
-
-# --- a chain ---
-
-
-def _chain_size(chain: Chain | Variant) -> tuple[float, float]:
-    """Return inches: 80 pixels each, as long as it is not wider than two pages."""
-    *_, width, height = picture(as_chain(chain, "plot")).box
-    scale = min(1 / 80, 20 / width)
-    return max(width * scale, 3.0), max(height * scale, 1.2)
-
-
-def _draw_chain(ax: Axes, thing: Chain | Variant) -> None:
-    """Draw cards and links, in the pixels of the layout."""
-    chain = as_chain(thing, "plot")
-    drawn = picture(chain)
-    left, top, width, height = drawn.box
-    ax.set(xlim=(left, left + width), ylim=(top + height, top), aspect="equal")
-    ax.set_axis_off()
-    scale = _points_per_pixel(ax, drawn)
-    for wire in drawn.wires:
-        _draw_wire(ax, wire, scale)
-    for card in drawn.cards:
-        _draw_card(ax, card, scale)
-    if not drawn.cards:
-        say(ax, f"{chain.name}: no services yet")
-
-
-def _points_per_pixel(ax: Axes, drawn: Picture) -> float:
-    """Return how large a pixel of the layout comes out."""
-    box = ax.get_position()
-    figure_width, figure_height = ax.figure.get_figure(root=True).get_size_inches()
-    *_, width, height = drawn.box
-    # Constrained layout has not moved the axes yet: in a figure of its own they will fill it.
-    share = (1.0, 1.0) if len(ax.figure.axes) == 1 else (box.width, box.height)
-    return float(72 * min(figure_width * share[0] / width, figure_height * share[1] / height))
-
-
-def _draw_wire(ax: Axes, wire: Wire, scale: float) -> None:
-    """Draw a link, its head and its word."""
-    style = wire.style
-    # matplotlib counts dashes in widths of the line.
-    dash: Any = (0, tuple(length / style.width for length in style.dash)) if style.dash else "solid"
-    codes = [Path.MOVETO, *[Path.CURVE4] * (len(wire.points) - 1)]
-    line = Path(list(wire.points), codes)
-    ax.add_patch(
-        PathPatch(line, fill=False, edgecolor=style.colour, linewidth=style.width * scale, linestyle=dash, zorder=1)
-    )
-    ax.add_patch(Polygon(wire.arrow(), facecolor=style.colour, linewidth=0, zorder=2))
-    halo = [withStroke(linewidth=4 * scale, foreground=PAPER)]
-    ax.text(
-        *wire.middle, wire.text, color=style.colour, fontsize=11.5 * scale, ha="center", va="center", zorder=3,
-        path_effects=halo,
-    )  # fmt: skip
-
-
-def _draw_card(ax: Axes, card: Card, scale: float) -> None:
-    """Draw a service: stripe, name and kind."""
-    left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
-    ax.add_patch(
-        FancyBboxPatch(
-            (left, top), CARD_WIDTH, CARD_HEIGHT, boxstyle="round,pad=0,rounding_size=6", facecolor=PAPER,
-            edgecolor=card.colour, linewidth=1.5 * scale, zorder=4,
-        )
-    )  # fmt: skip
-    ax.add_patch(Rectangle((left, top), BAND, CARD_HEIGHT, facecolor=card.colour, linewidth=0, zorder=5))
-    for text, y, size, colour, weight in (
-        (card.title, card.y - 9, 14.5, INK, "bold"),
-        (card.label, card.y + 12, 12.5, GREY, "normal"),
-    ):
-        ax.text(left + 18, y, text, color=colour, fontsize=size * scale, weight=weight, va="center", zorder=6)
 
 
 # --- a bill ---
@@ -340,8 +266,8 @@ def _rows(count: Callable[[Any], int], each: float = 0.42, fixed: float = 1.5) -
 
 
 _FIGURES: Mapping[type, _Figure] = {
-    Chain: _Figure(_draw_chain, _chain_size),
-    Variant: _Figure(_draw_chain, _chain_size),
+    Chain: _Figure(draw_chain, chain_size),
+    Variant: _Figure(draw_chain, chain_size),
     Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)), 0.42, 2.1)),
     Run: _Figure(draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
