@@ -9,30 +9,37 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(.+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{ (.*) \} from "\./(.+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:class|function|const) (\w+))", re.MULTILINE)
 
 
 @cache
 def module(name: str) -> str:
     """Return a module of `js/` and all that it imports as one module; its own exports stay.
 
-    >>> module("canvas.js").count("export"), "\nimport" in module("canvas.js")
+    >>> module("canvas.js").count("export"), "\\nimport" in module("canvas.js")
     (1, False)
     """
     texts: dict[str, str] = {}
-    _gather(name, texts, ())
-    *inner, own = texts.values()
-    return "\n".join([*(re.sub(r"^export ", "", text, flags=re.MULTILINE) for text in inner), own])
+    _gather(name.removesuffix(".js"), texts)
+    *inner, own = texts.items()
+    return "\n".join([*(_enclosed(*each) for each in inner), own[1]])
 
 
-def _gather(name: str, texts: dict[str, str], above: tuple[str, ...]) -> None:
+def _gather(name: str, texts: dict[str, str]) -> None:
     """Add a module after those it imports."""
-    if name in texts or name in above:  # functions of two modules may use each other
+    if name in texts:
         return
-    text = (HERE / "js" / name).read_text(encoding="utf-8")
-    for needed in _IMPORT.findall(text):
-        _gather(needed, texts, (*above, name))
-    texts[name] = _IMPORT.sub("", text)
+    text = (HERE / "js" / f"{name}.js").read_text(encoding="utf-8")
+    for _, needed in _IMPORT.findall(text):
+        _gather(needed, texts)
+    texts[name] = _IMPORT.sub(r"const { \1 } = module_\2;\n", text)
+
+
+def _enclosed(name: str, text: str) -> str:
+    """Return a module as a function of its own, whose names nobody else sees, and what it exports."""
+    names = ", ".join(_EXPORT.findall(text))
+    return f"const module_{name} = (() => {{\n{_EXPORT.sub('', text)}return {{ {names} }};\n}})();\n"
 
 
 @cache
