@@ -13,7 +13,16 @@ from chainkit.declared import stated
 from chainkit.errors import MissingError
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Point, arrange
 from chainkit.pictures import (
-    BAND, FONT, FRAME_DASH, FRAME_HEAD, FRAME_MARGIN, GREY, INK, PAPER, Wire, picture,
+    BAND,
+    FONT,
+    FRAME_DASH,
+    FRAME_HEAD,
+    FRAME_MARGIN,
+    GREY,
+    INK,
+    PAPER,
+    Wire,
+    picture,
 )  # fmt: skip
 from chainkit.service import Service
 from chainkit.wiring import Link
@@ -43,8 +52,8 @@ DRAWING = Path(__file__).with_suffix(".js")
 def scene(chain: Chain, notes: Mapping[str, str]) -> dict[str, Any]:
     """Return frames, cards, and the nodes and edges of vis-network.
 
-    A link over several layers passes them at places without a card, which are nodes too: "jobs>pay\\n0" is the first
-    of link "jobs>pay", and its edges are called the same way.
+    A link over several layers passes them at places without a card, which are nodes too. These, and the edges between
+    them, are called by the id of their link, a line break, and a number.
 
     Examples
     --------

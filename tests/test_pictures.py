@@ -173,7 +173,7 @@ def test_a_title_wider_than_its_frame_is_cut():
 
 
 def test_a_chain_without_groups_has_the_svg_that_it_had():
-    assert "stroke-dasharray=\"6 4\"" not in svg(orders())
+    assert 'stroke-dasharray="6 4"' not in svg(orders())
     assert picture(orders()).frames == ()
 
 

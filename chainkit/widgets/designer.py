@@ -8,12 +8,12 @@ import ipywidgets
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
 from chainkit.pictures import svg
+from chainkit.scene import scene
 from chainkit.simulation.loads import Load, Poisson
 from chainkit.widgets.canvas import Canvas
 from chainkit.widgets.deploying import DeployPanel
 from chainkit.widgets.forms import Form
 from chainkit.widgets.panels import EditPanel, FiguresPanel, TrafficPanel
-from chainkit.scene import scene
 from chainkit.widgets.state import State, Topic
 
 
