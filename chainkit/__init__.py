@@ -37,6 +37,8 @@ local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, Stack          deployment/stack.py
 variants               rewiring.py
+check                  checks/check.py
+Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
 calibrate,             calibration/calibrate.py
@@ -90,6 +92,8 @@ _HOMES = {
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
     "rewiring": ("variants",),
+    "checks.check": ("check",),
+    "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),

@@ -202,7 +202,7 @@ class Geometric(Law):
             lambda p: steps(np.log1p(-p)),
             lambda q: steps(np.log(q)),
             lambda x: -np.expm1(np.floor(x) * stay),
-            lambda x: np.exp(np.floor(x) * stay),
+            lambda x: np.where(x < 1, 1.0, np.exp(np.floor(x) * stay)),  # none ends before its first step
         )
 
 

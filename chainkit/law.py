@@ -86,6 +86,19 @@ class Law(ABC):
         """
         return self._times_s(self._unit().isf, q)
 
+    def sf(self, time_s: float) -> float:
+        """Return the chance that a draw is longer than `time_s` seconds.
+
+        >>> from chainkit.distributions import Uniform
+        >>> Uniform(low_s=1, high_s=3).sf(2.5)
+        0.25
+        """
+        scale, shift = self._place()
+        if time_s < shift:
+            return 1.0
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # the ends of the law
+            return float(self._unit().sf(np.array([(time_s - shift) / scale]))[0])
+
     def jumps(self) -> tuple[float, ...]:
         """Return the probabilities at which `ppf` jumps, ascending; there it has the value before the jump.
 

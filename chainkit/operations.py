@@ -15,6 +15,7 @@ from chainkit.declared import stated
 from chainkit.errors import ConfigError, nearest
 from chainkit.law import Law
 from chainkit.service import Service
+from chainkit.wiring import WORDS, Link, Task
 
 VERBS = ("add", "connect", "set", "remove", "rename", "place", "group", "become")
 """Methods of `Chain` that change it."""
@@ -106,3 +107,47 @@ def code(value: Any) -> str:
             return f"ck.{type(value).__name__}({', '.join(f'{name}={code(getattr(value, name))}' for name in names)})"
         case _:
             return repr(value)
+
+
+def recipe(chain: Chain) -> tuple[Operation, ...]:
+    """Return the operations that make a chain of an empty one.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> orders = ck.example("orders")
+    >>> replay(ck.Chain("orders"), recipe(orders)) == orders
+    True
+    """
+    links = [link for link in chain.links.values() if not isinstance(link, Task)]
+    return (
+        *(Operation("add", (service,)) for service in chain.services.values()),
+        *(Operation("connect", (link.source, link.target), {"link": link.word, **own_settings(link)}) for link in links),
+        *((Operation("place", (dict(chain.layout),)),) if chain.layout else ()),
+        *(Operation("group", (title, services)) for title, services in chain.groups.items()),
+    )
+
+
+def own_settings(link: Link) -> dict[str, Any]:
+    """Return a link's settings that differ from the defaults, without its ends and what its word says."""
+    given = WORDS[link.word][1].keys()
+    return {name: getattr(link, name) for name in stated(link) if name not in given}
+
+
+def script(chain: Chain) -> str:
+    """Return Python that makes a chain, as a cell or file would hold it.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("orders")
+    >>> _ = chain.add(ck.SqsQueue("jobs"))
+    >>> print(script(chain))
+    import chainkit as ck
+    <BLANKLINE>
+    chain = ck.Chain('orders', region='us-east-1')
+    chain.add(ck.SqsQueue('jobs'))
+    <BLANKLINE>
+    """
+    head = f"import chainkit as ck\n\nchain = ck.Chain({chain.name!r}, region={chain.region!r})\n"
+    return head + "".join(f"{each}\n" for each in recipe(chain))

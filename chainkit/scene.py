@@ -1,4 +1,4 @@
-"""A chain as what vis-network draws, in the notebook and in a page: plain values, in the places of the layout.
+"""A chain as what vis-network draws in an exported page: plain values, in the places of the layout.
 
 Python decides all of it; `scene.js` draws it. vis-network is read from the pyvis wheel, so nothing is fetched.
 """
@@ -30,7 +30,7 @@ from chainkit.wiring import Link
 BEND, SWING = 0.12, 170.0
 """How far a link swings out: beside another one, as a share of its length; where it leads back, pixels."""
 USUAL_WIDTH, LOWEST, HIGHEST = 1000.0, 240.0, 560.0
-"""Of the canvas in a notebook, pixels."""
+"""Of the drawing at first, pixels."""
 OPTIONS: Mapping[str, Any] = {
     "physics": {"enabled": False},
     "layout": {"improvedLayout": False},
@@ -161,6 +161,6 @@ def vis_network() -> str:
         if file.is_file():
             return file.read_text(encoding="utf-8").partition("//# sourceMappingURL")[0]
     raise MissingError(
-        f"the canvas needs {VIS.name}, and pyvis {'has' if files else 'is not installed, which has'} none",
+        f"a page needs {VIS.name}, and pyvis {'has' if files else 'is not installed, which has'} none",
         fix='pip install "pyvis>=0.3.2,<0.4"',
     )

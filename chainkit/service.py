@@ -61,6 +61,8 @@ class Service(ABC):
     """Of the card on the canvas: AWS's colour for the service's family."""
     label: ClassVar[str] = ""
     """Two or three words on the card: "Lambda function"."""
+    icon: ClassVar[str] = "M5 5h14v14H5z"
+    """What its card shows: the strokes of an SVG path in a square of 24."""
     principal: ClassVar[str] = ""
     """Who assumes this service's role, for a service that needs one."""
     grants: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -138,19 +138,19 @@ def _needs(chain: Chain) -> _Needs:
                 needs.admissions[name].append(admitted)
         for name, setting, value in link.attachments(source, target):
             needs.attached[name][setting] = value
-        needs.environment[source.name] |= _variables(link, target)
+        needs.environment[source.name] |= variables(link, target)
     return needs
 
 
-def _variables(link: Link, target: Service) -> dict[str, Any]:
+def variables(link: Link, target: Service) -> dict[str, Any]:
     """Return the environment variables that a link gives to its caller's code."""
     handle = link.handle(target)
     if handle is None:
         return {}
-    variables = {_variable(target, handle.suffix): handle.value}
+    told = {_variable(target, handle.suffix): handle.value}
     if (kind := getattr(link, "invocation_type", None)) is not None:
-        variables[_variable(target, "INVOCATION_TYPE")] = kind
-    return variables
+        told[_variable(target, "INVOCATION_TYPE")] = kind
+    return told
 
 
 def _variable(target: Service, suffix: str) -> str:

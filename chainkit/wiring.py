@@ -39,7 +39,7 @@ from chainkit.link import (
     sdk_retry,
 )
 from chainkit.records import Grant, Meter, Resource
-from chainkit.service import Service, logical_id
+from chainkit.service import Service, logical_id, registry
 from chainkit.wiring_calls import MAPPING
 
 __all__ = [
@@ -390,7 +390,7 @@ def make(source: Service, target: Service, word: str | None, options: Mapping[st
     """
     words = fitting(source, target)
     if not words:
-        raise _misfit(source, target)
+        raise misfit(source, target)
     if word is None:
         word = words[0]
     if word not in WORDS:
@@ -414,10 +414,15 @@ def make(source: Service, target: Service, word: str | None, options: Mapping[st
     return cls(source=source.name, target=target.name, **{**settings, **options})
 
 
-def _misfit(source: Service, target: Service) -> WiringError:
-    """Return the error for two services that no link joins."""
+def misfit(source: Service, target: Service) -> WiringError:
+    """Return the error for two services that no link joins, with what could stand between them."""
+    between = [
+        cls.__name__
+        for cls in registry.values()
+        if fitting(source, (one := cls("between"))) and fitting(one, target) and not isinstance(source, cls)
+    ]
     return WiringError(
         f"cannot connect {source.name!r} to {target.name!r}: {type(source).__name__} emits {list(source.port.emits)}, "
         f"{type(target).__name__} accepts {list(target.port.accepts)}",
-        fix="put a service between them that accepts the first and emits the second",
+        fix=f"put a service between them: {' or '.join(between)}" if between else "nothing can stand between them",
     )

@@ -28,6 +28,7 @@ class EventBus(Service):
     port: ClassVar[Port] = Port(emits=("event",), accepts=("event",))
     colour: ClassVar[str] = "#E7157B"
     label: ClassVar[str] = "EventBridge bus"
+    icon: ClassVar[str] = "M3 12h18M7 12V5M12 12v7M17 12V5"
     principal: ClassVar[str] = "events.amazonaws.com"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {"event": ("events:PutEvents",)}
     handle_suffix: ClassVar[str] = "BUS_NAME"

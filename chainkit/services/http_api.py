@@ -38,6 +38,7 @@ class HttpApi(Service):
     port: ClassVar[Port] = Port(emits=("integration",))
     colour: ClassVar[str] = "#8C4FFF"
     label: ClassVar[str] = "HTTP API"
+    icon: ClassVar[str] = "M8 6.5 3 12l5 5.5M16 6.5l5 5.5-5 5.5M13.5 4.5l-3 15"
     principal: ClassVar[str] = "apigateway.amazonaws.com"
     handle_suffix: ClassVar[str] = "API_URL"
 

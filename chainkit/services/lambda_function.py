@@ -134,6 +134,7 @@ class LambdaFunction(Service):
     port: ClassVar[Port] = Port(emits=("call", "outcome"), accepts=("call", "delivery", "batch"))
     colour: ClassVar[str] = "#ED7100"
     label: ClassVar[str] = "Lambda function"
+    icon: ClassVar[str] = "M7 4h3l7.5 16M11.6 8.6 6 20"
     principal: ClassVar[str] = "lambda.amazonaws.com"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {
         "call": ("lambda:InvokeFunction",),

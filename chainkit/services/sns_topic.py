@@ -27,6 +27,7 @@ class SnsTopic(Service):
     port: ClassVar[Port] = Port(emits=("notification",), accepts=("notification",))
     colour: ClassVar[str] = "#E7157B"
     label: ClassVar[str] = "SNS topic"
+    icon: ClassVar[str] = "M3.5 12h6M9.5 12l8-7M9.5 12h9M9.5 12l8 7M17.5 5h.01M18.5 12h.01M17.5 19h.01"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {"notification": ("sns:Publish",)}
     handle_suffix: ClassVar[str] = "TOPIC_ARN"
 

@@ -37,6 +37,7 @@ class SqsQueue(Service):
     port: ClassVar[Port] = Port(emits=("batch", "redrive"), accepts=("message", "delivery", "redrive"))
     colour: ClassVar[str] = "#E7157B"
     label: ClassVar[str] = "SQS queue"
+    icon: ClassVar[str] = "M3.5 7.5h4v9h-4zM10 7.5h4v9h-4zM16.5 7.5h4v9h-4z"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {
         "message": ("sqs:SendMessage",),
         "delivery": ("sqs:SendMessage",),

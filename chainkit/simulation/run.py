@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chainkit.simulation.memory import Control, Tally, Told
+    from chainkit.simulation.visits import Sample
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -232,6 +233,27 @@ class Run:
         from chainkit.simulation import blame
 
         return blame.blame(self, of, tail)
+
+    @cached_property
+    def _sample(self) -> "Sample":
+        """Some requests of one replication, written down."""
+        from chainkit.simulation import visits
+
+        return visits.sample(self)
+
+    @cached_property
+    def links(self) -> "pd.DataFrame":
+        """TODO"""
+        from chainkit.simulation import visits
+
+        return visits.links(self, self._sample)
+
+    @cached_property
+    def times(self) -> "pd.DataFrame":
+        """TODO"""
+        from chainkit.simulation import visits
+
+        return visits.times(self, self._sample)
 
     # --- one request ---
 

@@ -1,54 +1,58 @@
-"""The canvas: a scene that vis-network draws, and the gestures made on it.
+"""The canvas: a scene that the browser draws, and the gestures made on it, each of which is answered."""
 
-vis-network comes as a universal module, which would look for CommonJS, then for AMD, then for a global: it gets the
-first, in a function of its own.
-"""
-
-from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
-from chainkit.scene import DRAWING, vis_network
+from chainkit.errors import ChainkitError
+from chainkit.widgets import assets
 
-HERE = Path(__file__).parent
-
-Gesture = Callable[[Mapping[str, Any]], None]
+Answer = Mapping[str, Any]
+Gesture = Callable[[Mapping[str, Any]], Answer]
 
 
 class Canvas(anywidget.AnyWidget):
-    """A canvas to pan, zoom, select and move on.
+    """A canvas to draw on. It decides nothing: what a gesture does, `on_gesture` says.
 
     Parameters
     ----------
     scene : what `scene.scene` returns
-    on_gesture : gets {"kind": "move", "places": {name: [x, y]}} or {"kind": "remove", "key": name or id}
+    on_gesture : gets {"kind": "move", "places": {name: [x, y]}} and the like (js/ sends them), and returns what the
+        hand is told: {} if it was done, `refused` of an error if not, or what was asked for
     """
 
-    _css = HERE / "canvas.css"
+    _esm = assets.module("canvas.js")
+    _css = assets.style("canvas.css")
     scene = traitlets.Dict().tag(sync=True)
     """What is drawn."""
-    selected = traitlets.Unicode("").tag(sync=True)
-    """Name of a service, id of a link, or ""."""
+    selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """Names of services and ids of links."""
 
     def __init__(self, scene: dict[str, Any], on_gesture: Gesture) -> None:
-        self._esm = _module()
         super().__init__(scene=scene)
-        self.on_msg(lambda _, message, __: on_gesture(message))
+        self._on_gesture = on_gesture
+        self.on_msg(lambda _, message, __: self._hear(message))
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """Carry a gesture out, and answer it."""
+        try:
+            answer = self._on_gesture(message)
+        except ChainkitError as error:
+            answer = refused(error)
+        self.send({**answer, "to": message.get("n")})
+
+    def show(self, scene: dict[str, Any], selected: Sequence[str]) -> None:
+        """Draw a scene, with what is selected in it."""
+        with self.hold_sync():
+            self.scene, self.selected = scene, [*selected]
 
     def __repr__(self) -> str:
         """Return the canvas in a word: stable, so that notebooks can be compared."""
         return f"Canvas({self.scene.get('name', '')!r})"
 
 
-@cache
-def _module() -> str:
-    """Return the canvas's JavaScript: vis-network in a function of its own, then ours."""
-    wrapped = (
-        "const vis = (function () {\nconst module = { exports: {} }, exports = module.exports, define = undefined;\n"
-        f"{vis_network()}\nreturn module.exports;\n}}).call(globalThis);\n"
-    )
-    return wrapped + "\n".join(file.read_text(encoding="utf-8") for file in (DRAWING, HERE / "canvas.js"))
+def refused(error: ChainkitError | None) -> Answer:
+    """Return an error as the answer to a gesture; nothing for none."""
+    return {"refusal": {"problem": error.problem, "fix": error.fix}} if error is not None else {}

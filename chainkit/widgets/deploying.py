@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import ipywidgets
 
@@ -11,14 +12,16 @@ from chainkit.deployment.stack import Stack, deploy
 from chainkit.deployment.targets import Target, local
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.widgets.markup import refusal, report
-from chainkit.widgets.state import State, Topic
+from chainkit.widgets.panel import Panel
+from chainkit.widgets.state import Topic
 
 
-class DeployPanel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
+class DeployPanel(Panel):
     """Runs the chain for real on this machine. The target starts with the first plan and ends with `destroy`."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, of: Any) -> None:
+        super().__init__(of)
+        self._state = self.state
         self._target: Target | None = None
         self._closing = ExitStack()
         self._plan: Plan | None = None
@@ -32,11 +35,10 @@ class DeployPanel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no ty
             layout=ipywidgets.Layout(width="98%"),
         )  # fmt: skip
         self.shown = ipywidgets.HTML()
-        super().__init__([ipywidgets.HBox([self.plan, self.deploy, self.send, self.destroy]), self.event, self.shown])
-        state.listen(self._hear)
+        self.fill(ipywidgets.HBox([self.plan, self.deploy, self.send, self.destroy]), self.event, self.shown)
         self._enable()
 
-    def _hear(self, topic: Topic) -> None:
+    def hear(self, topic: Topic) -> None:
         """Drop a plan of a chain that is another by now."""
         if topic == "design":
             self._plan = None

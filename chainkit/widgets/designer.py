@@ -1,27 +1,32 @@
-"""`Designer`: the chain on a canvas, with forms, panels and figures around it, in one box."""
+"""`Designer`: the chain on a canvas, with its settings and figures below, and further panels in tabs, in one box."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ipywidgets
 
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
+from chainkit.operations import Operation
 from chainkit.pictures import svg
-from chainkit.scene import scene
 from chainkit.simulation.loads import Load, Poisson
-from chainkit.widgets.canvas import Canvas
-from chainkit.widgets.deploying import DeployPanel
-from chainkit.widgets.forms import Form
-from chainkit.widgets.panels import EditPanel, FiguresPanel, TrafficPanel
+from chainkit.widgets.canvas import Answer, Canvas
+from chainkit.widgets.figures_panel import FiguresPanel
+from chainkit.widgets.forms import FormPanel
+from chainkit.widgets.gestures import carry_out
+from chainkit.widgets.panel import Panel, look
+from chainkit.widgets.scene import scene
 from chainkit.widgets.state import State, Topic
+from chainkit.widgets.tabs import TABS
+
+HALF = ipywidgets.Layout(flex="1 1 380px", min_width="0")
 
 
 class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
-    """A chain to look at and to change, as the last line of a cell.
+    """A chain to draw and to change, as the last line of a cell.
 
-    Every gesture is an operation on the chain itself: the cell below sees it. What a cell does to the chain in turn,
-    `refresh` shows. Where no widget can be shown, the same data stands as SVG and text.
+    Every gesture is an operation on the chain itself: the cell below sees it, and `history` holds it. What a cell does
+    to the chain in turn, `refresh` shows. Where no widget can be shown, the same data stands as SVG and text.
 
     Parameters
     ----------
@@ -36,16 +41,21 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
 
     Attributes
     ----------
-    canvas, edit_panel, form, traffic_panel, figures_panel, deploy_panel : the parts, to be shown by themselves
+    canvas, form_panel, figures_panel : the parts, to be shown by themselves
+    panels : title -> panel of the tabs (traffic, comparison ...), each made when it is first asked for
     state : the operations
 
     Examples
     --------
     >>> import chainkit as ck
     >>> chain = ck.Chain("orders")
-    >>> _ = chain.add(ck.SqsQueue("jobs"))
-    >>> ck.Designer(chain, requests=100)
+    >>> designer = ck.Designer(chain, requests=100)
+    >>> designer.state.add("SqsQueue", "jobs")
+    True
+    >>> designer
     Designer('orders', 1 services)
+    >>> print(*designer.history)
+    chain.add(ck.SqsQueue('jobs'))
     """
 
     def __init__(
@@ -57,18 +67,22 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         if not isinstance(requests, int) or isinstance(requests, bool):
             raise ConfigError(f"Designer: requests={requests!r} is no number of requests", fix="give 1 or more")
         self.state = State(chain, load or Poisson(rate_per_s=4), requests=requests, seed=seed, at=at)
-        self.canvas = Canvas(scene(chain, {}), self._gesture)
-        self.edit_panel, self.form = EditPanel(self.state), Form(self.state)
-        self.traffic_panel, self.figures_panel = TrafficPanel(self.state), FiguresPanel(self.state)
-        self.deploy_panel = DeployPanel(self.state)
+        self.canvas = Canvas(scene(chain), self._gesture)
+        self.form_panel, self.figures_panel = FormPanel(self.state), FiguresPanel(self.state)
+        self.panels = _Panels(self.state)
         self.state.listen(self._hear)
-        self.canvas.observe(lambda change: self.state.select(change["new"]), names="selected")
-        left = ipywidgets.VBox([self.traffic_panel, self.edit_panel], layout=ipywidgets.Layout(width="27%"))
-        right = ipywidgets.VBox([self.figures_panel], layout=ipywidgets.Layout(width="32%", padding="0 0 0 12px"))
-        self.form.layout.width = "41%"
-        deploying = ipywidgets.Accordion([self.deploy_panel], titles=("Deploy and run on this machine",))
-        super().__init__([self.canvas, ipywidgets.HBox([left, self.form, right]), deploying])
+        self.canvas.observe(lambda change: self.state.select(*change["new"]), names="selected")
+        self.form_panel.layout, self.figures_panel.layout = HALF, HALF
+        both = ipywidgets.HBox(
+            [self.form_panel, self.figures_panel], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px")
+        )
+        super().__init__([look(), self.canvas, both, self.panels.tabs])
         self.refresh()
+
+    @property
+    def history(self) -> tuple[Operation, ...]:
+        """All that was done and not undone; `ck.replay` does it again, and each prints as a line of Python."""
+        return self.state.history
 
     def refresh(self) -> None:
         """Show the chain as it is now, also after a cell has changed it, and run it again."""
@@ -76,16 +90,19 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def _hear(self, topic: Topic) -> None:
         """Draw what changed."""
-        if topic != "selection":
-            self.canvas.scene = scene(self.state.chain, self.state.figures.notes())
-        self.canvas.selected = self.state.selected
+        if topic in ("figures", "layout"):
+            steps = {"undo": self.state.can_undo, "redo": self.state.can_redo}
+            off = [name for name, is_there in steps.items() if not is_there]
+            self.canvas.show(scene(self.state.chain, self.state.figures, off=off), self.state.selection)
+        elif topic == "selection":
+            self.canvas.selected = [*self.state.selection]
 
-    def _gesture(self, gesture: Mapping[str, Any]) -> None:
+    def _gesture(self, gesture: Mapping[str, Any]) -> Answer:
         """Carry out what was done on the canvas."""
-        if gesture["kind"] == "move":
-            self.state.move(gesture["places"])
-        elif gesture["kind"] == "remove":
-            self.state.remove(gesture["key"].removesuffix("!"))
+        if gesture["kind"] == "edit":
+            self.form_panel.focus_first()
+            return {}
+        return carry_out(self.state, gesture)
 
     def __repr__(self) -> str:
         """Return the designer in a word: stable, so that notebooks can be compared."""
@@ -96,6 +113,33 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         twin = {
             "text/plain": f"{self!r}\n{self.state.chain}",
-            "image/svg+xml": svg(self.state.chain, self.state.figures.notes()),
+            "image/svg+xml": svg(self.state.chain, self.state.notes()),
         }
         return bundle | twin
+
+
+class _Panels(Mapping[str, Panel]):
+    """The panels in tabs: each is made when its tab is opened, or it is asked for."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._made: dict[str, Panel] = {}
+        self._boxes = {title: ipywidgets.VBox() for title in TABS}
+        self.tabs = ipywidgets.Tab([*self._boxes.values()], titles=[*TABS], selected_index=None)
+        self.tabs.observe(lambda change: self._open(change["new"]), names="selected_index")
+
+    def _open(self, index: int | None) -> None:
+        if index is not None:
+            self[[*TABS][index]]
+
+    def __getitem__(self, title: str) -> Panel:
+        if title not in self._made:
+            self._made[title] = TABS[title]()(self._state)
+            self._boxes[title].children = [self._made[title]]
+        return self._made[title]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABS)
+
+    def __len__(self) -> int:
+        return len(TABS)

@@ -6,6 +6,7 @@ beside it, and the chain stays as it was.
 
 import dataclasses
 import json
+from html import escape
 from types import NoneType
 from typing import Any, get_args
 
@@ -17,10 +18,13 @@ from chainkit.declared import IDENTITY, Setting, settings, stated
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.service import Service
 from chainkit.widgets.markup import hint, refusal
+from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import State, Topic
 from chainkit.wiring import Link
 
 WIDE = ipywidgets.Layout(width="98%")
+SEVERAL = "\n"
+"""Stands for more than one selected thing: no name has a line end."""
 
 
 class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
@@ -60,11 +64,23 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             self.message.value = refusal(self._state.refusal)
 
 
-class Form(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
-    """The settings of the selected service or link, its kind of link, and its removal."""
+class FormPanel(Panel):
+    """The settings of the selected service or link, its kind of link, and its removal.
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("orders")
+    >>> _ = chain.add(ck.SqsQueue("jobs"))
+    >>> form = FormPanel(chain)
+    >>> form.state.select("jobs")
+    >>> form.fields["visibility_timeout_s"].control.value
+    '30'
+    """
+
+    def __init__(self, of: Any) -> None:
+        super().__init__(of)
+        self._state = self.state
         self._shown: tuple[str, type | None] | None = None
         self._is_showing = False
         self.fields: dict[str, Field] = {}
@@ -72,16 +88,18 @@ class Form(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         self.kind = ipywidgets.Dropdown(description="kind of link", style={"description_width": "90px"})
         self.remove = ipywidgets.Button(description="Remove", icon="trash", tooltip="Remove what is selected")
         self.message = ipywidgets.HTML()
+        self.selection = ipywidgets.Dropdown(description="selected", style={"description_width": "90px"})
+        self.selection.observe(self._select, names="value")
         self.kind.observe(self._rewire, names="value")
         self.remove.on_click(lambda _: self._remove())
-        super().__init__(layout=ipywidgets.Layout(max_height="440px", overflow="hidden auto", padding="0 8px 0 12px"))
-        state.listen(self._hear)
-        self._hear("selection")
+        self.scroll = ipywidgets.VBox(layout=ipywidgets.Layout(max_height="440px", overflow="hidden auto"))
+        self.hear("selection")
 
-    def _hear(self, topic: Topic) -> None:
+    def hear(self, topic: Topic) -> None:
         """Follow the selection, and the values."""
         if topic not in ("selection", "design"):
             return
+        self._show_selection()
         key, thing = self._state.selected, _selected(self._state)
         if (key, type(thing)) != self._shown:
             self._shown = key, type(thing)
@@ -96,16 +114,38 @@ class Form(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         """Make the form of another service or link. Values alone are shown in the form there: it keeps focus."""
         self.fields = {}
         if thing is None:
-            self.title.value = "<i>Select a service or a link, on the canvas or here, to change it.</i>"
-            self.children = [self.title]
+            self.title.value = hint("Select a service or a link, on the canvas or here, to change it.")
+            self.fill(self.selection, self.title)
             return
         cls: Any = type(thing)
         self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
-        self.title.value = f"<b>{name}</b>"
+        self.title.value = f"<h3>{escape(name)}</h3>"
         head = [self.remove] if isinstance(thing, Service) else [self.kind, self.remove]
         row = ipywidgets.HBox(head, layout=ipywidgets.Layout(flex="0 0 auto"))
-        self.children = [self.title, row, self.message, *self.fields.values()]
+        self.scroll.children = [*self.fields.values()]
+        self.fill(self.selection, self.title, row, self.message, self.scroll)
+
+    def focus_first(self) -> None:
+        """Put the keyboard into the first field."""
+        for field in [*self.fields.values()][:1]:
+            field.control.focus()
+
+    def _show_selection(self) -> None:
+        """Offer everything that can be selected."""
+        chain, chosen = self._state.chain, self._state.selection
+        links = [(f"{link.source} \u2192 {link.target} ({link.word})", key) for key, link in chain.links.items()]
+        several = [(f"{len(chosen)} selected", SEVERAL)] if len(chosen) > 1 else []
+        self._is_showing = True
+        try:
+            self.selection.options = [("nothing", ""), *several, *((name, name) for name in chain.services), *links]
+            self.selection.value = SEVERAL if several else self._state.selected
+        finally:
+            self._is_showing = False
+
+    def _select(self, change: Any) -> None:
+        if not self._is_showing and change["new"] is not None and change["new"] != SEVERAL:
+            self._state.select(*filter(None, [change["new"]]))
 
     def _show_kind(self, thing: Service | Link) -> None:
         """Offer the kinds of link that fit between the ends of the link."""
@@ -125,7 +165,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         if self._is_showing or not word or word == self._state.chain.link(key).word:
             return
         if not self._state.rewire(key, word):
-            self._hear("design")
+            self.hear("design")
             self.message.value = refusal(self._state.refusal)
 
     def _remove(self) -> None:

@@ -1,53 +1,70 @@
 """What the designer shows, and every operation on it. No widget: a test, or a cell, can do all that a hand can.
 
-An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it.
+An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it. Each accepted one
+is a step that can be undone, and stands in `history` as the lines of Python that do the same.
 """
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-import networkx as nx
-
-from chainkit.billing.bill import Bill, bill
+from chainkit.bringing import Brought, brings
 from chainkit.chain import Chain
-from chainkit.declared import IDENTITY, settings, stated
-from chainkit.errors import ChainkitError, WiringError
-from chainkit.service import from_plain, registry
+from chainkit.declared import IDENTITY, settings
+from chainkit.errors import ChainkitError, ConfigError
+from chainkit.layout import ROW, arrange
+from chainkit.operations import Operation, own_settings
+from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
-from chainkit.simulation.run import Run, simulate
-from chainkit.units import seconds, usd
+from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.wiring import WORDS, Link, Task, fitting
 
-Topic = Literal["design", "figures", "selection", "layout"]
-"""What a listener hears of: the chain or its traffic changed; its figures are there; something else is selected; cards
-were moved."""
-MOST_UNDO = 50
-GOES_ON = ("sync", "async", "send", "poll", "deliver")
-"""Kinds of link that every request travels, unless its settings say otherwise."""
+Topic = Literal["design", "figures", "selection", "layout", "traffic"]
+"""What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
+framed; the traffic changed."""
+Point = tuple[float, float]
+MOST_STEPS = 500
+DRAWN = ("place", "group")
+"""Verbs that change the picture alone."""
+COPY_SHIFT = (40.0, ROW)
+"""From a card to its copy, pixels."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Figures:
-    """What is known of the chain as it is: its errors, or a run and its bill."""
+@dataclass(frozen=True)
+class Step:
+    """What one gesture did."""
 
-    errors: tuple[ChainkitError, ...] = ()
-    run: Run | None = None
-    bill: Bill | None = None
+    before: Chain
+    after: Chain
+    operations: tuple[Operation, ...]
 
-    def notes(self) -> dict[str, str]:
-        """Return a line for each card: mean time, and dollars a month at the rate of the run."""
-        if self.run is None or self.bill is None:
-            return {}
-        nodes, cost = self.run.nodes, self.bill.node_usd()
-        notes = {}
-        for name in nodes.index:
-            row = nodes.loc[name]
-            times = [float(row[column]) for column in ("duration_mean_s", "wait_mean_s") if column in nodes.columns]
-            words = [seconds(time_s) for time_s in times if time_s == time_s][:1]
-            paid = [f"{usd(cost[str(name)])}/mo"] if cost[str(name)] else []
-            notes[str(name)] = " · ".join([*words, *paid])
-        return notes
+    def is_same_control(self, other: "Step") -> bool:
+        """Tell whether another step sets the same settings of the same thing: a slider that is still held."""
+        mine, its = self.operations, other.operations
+        return (
+            len(mine) == len(its) == 1
+            and mine[0].verb == its[0].verb == "set"
+            and mine[0].arguments == its[0].arguments
+            and mine[0].settings.keys() == its[0].settings.keys()
+        )
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A kind of link that fits between two services, and what it would bring; or why it is refused."""
+
+    word: str
+    brings: tuple[Brought, ...] = ()
+    refusal: ChainkitError | None = None
+
+
+@dataclass(frozen=True)
+class Clipboard:
+    """Copied services, the links among them, and where they stood."""
+
+    services: tuple[Service, ...] = ()
+    links: tuple[Link, ...] = ()
+    places: Mapping[str, Point] | None = None
 
 
 class State:
@@ -60,15 +77,20 @@ class State:
     requests, seed, at : as for `simulate`
     """
 
+    clipboard: ClassVar[Clipboard] = Clipboard()
+    """What was copied last, in whichever designer: it can be pasted into another one."""
+
     def __init__(self, chain: Chain, load: Load, *, requests: int, seed: int, at: str | None = None) -> None:
         self.chain, self.load, self.requests, self.seed, self.at = chain, load, requests, seed, at
-        self.selected = ""
-        """Name of a service, id of a link, or ""."""
+        self.selection: tuple[str, ...] = ()
+        """Names of services and ids of links."""
         self.refusal: ChainkitError | None = None
         """Why the last operation was refused."""
-        self.figures = Figures()
+        self.figures = Reckoning()
         self._listeners: list[Callable[[Topic], None]] = []
-        self._undo: list[Chain] = []
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._seen = chain.copy()
 
     def listen(self, listener: Callable[[Topic], None]) -> None:
         """Call `listener` with the topic of every change from now on."""
@@ -86,9 +108,7 @@ class State:
 
     def free_name(self, kind: str) -> str:
         """Return a name for a new service: "queue", then "queue-2"."""
-        stem = registry[kind].label.split()[-1].lower()
-        names = [stem, *(f"{stem}-{k}" for k in range(2, len(self.chain.services) + 3))]
-        return next(name for name in names if name not in self.chain.services)
+        return _free(registry[kind].label.split()[-1].lower(), self.chain.services)
 
     def sources(self) -> list[str]:
         """Return the services from which a link can lead somewhere."""
@@ -102,160 +122,312 @@ class State:
         """Return the kinds of link that fit between two services, the plain one first."""
         return fitting(self.chain.service(source), self.chain.service(target))
 
-    # --- operations on the chain ---
+    def offers(self, source: str, target: str) -> list[Offer]:
+        """Return the kinds of link that fit between two services, and what each would bring; nothing is changed."""
+        offers = []
+        for word in self.words(source, target):
+            tried = self.chain.copy()
+            try:
+                tried.connect(source, target, link=word)
+                offers.append(Offer(word, brings(tried, _new(self.chain.links, tried.links)[0])))
+            except ChainkitError as error:
+                offers.append(Offer(word, refusal=error))
+        return offers
 
-    def add(self, kind: str, name: str) -> bool:
-        """Add a service and select it. Tells whether it was accepted, as every operation does."""
-        return self._operate(lambda: self.chain.add(from_plain(name, {"type": kind})).name)
+    # --- operations on the chain: each tells whether it was accepted ---
+
+    def do(self, *operations: Operation, merges: bool = False) -> bool:
+        """Carry operations out as one step: all of them, or none.
+
+        What they add is selected. `merges` is for a control that is held: its step takes the place of the one before.
+        """
+        self._notice()
+        before = self.chain.copy()
+        try:
+            for each in operations:
+                each.apply(self.chain)
+        except ChainkitError as error:
+            self.chain.become(before)
+            self.refusal = error
+            return False
+        step = Step(before, self.chain.copy(), operations)
+        if merges and self._done and self._done[-1].is_same_control(step):
+            step = Step(self._done.pop().before, step.after, operations)
+        self._done, self._undone = [*self._done, step][-MOST_STEPS:], []
+        self._show(before, is_drawn_only=all(each.verb in DRAWN for each in operations))
+        return True
+
+    def add(self, kind: str, name: str | None = None, at: Point | None = None) -> bool:
+        """Add a service, at a place on the canvas or where there is room."""
+        try:
+            service = from_plain(name or (self.free_name(kind) if kind in registry else kind), {"type": kind})
+        except ChainkitError as error:
+            self.refusal = error
+            return False
+        places = [self._placing({service.name: at})] if at is not None else []
+        return self.do(Operation("add", (service,)), *places)
+
+    def insert(self, kind: str, key: str, at: Point | None = None) -> bool:
+        """Put a new service into a link: what went from one service to the other goes through it."""
+        try:
+            link, service = self.chain.link(key), from_plain(self.free_name(kind), {"type": kind})
+        except ChainkitError as error:
+            self.refusal = error
+            return False
+        word = next(iter(fitting(self.chain.service(link.source), service)), None)
+        kept = _shared(link, WORDS[word][0]) if word else {}
+        return self.do(
+            Operation("remove", (key,)),
+            Operation("add", (service,)),
+            Operation("connect", (link.source, service.name), kept),
+            Operation("connect", (service.name, link.target)),
+            *([self._placing({service.name: at})] if at is not None else []),
+        )
+
+    def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
+        """Add a service to which a link leads from one that is there."""
+        try:
+            service = from_plain(self.free_name(kind), {"type": kind})
+        except ChainkitError as error:
+            self.refusal = error
+            return False
+        return self.do(
+            Operation("add", (service,)),
+            Operation("connect", (source, service.name)),
+            *([self._placing({service.name: at})] if at is not None else []),
+        )
 
     def connect(self, source: str, target: str, word: str | None = None) -> bool:
-        """Connect two services, and select the link."""
-        return self._operate(lambda: self._key_after(lambda: self.chain.connect(source, target, link=word)))
+        """Connect two services."""
+        return self.do(Operation("connect", (source, target), {"link": word} if word else {}))
 
-    def set(self, key: str, **changes: Any) -> bool:
+    def set(self, key: str, *, merges: bool = False, **changes: Any) -> bool:
         """Change settings of a service or link."""
+        return self.do(Operation("set", (key,), changes), merges=merges)
 
-        def change() -> str:
-            self.chain.set(key, **changes)
-            return self.selected
+    def remove(self, *keys: str) -> bool:
+        """Remove services with their links, and links."""
+        gone = {key: None for key in keys if key in self.chain.services}
+        links = self.chain.links
+        others = {key: None for key in keys if key not in gone and not (key in links and _ends(links[key]) & gone.keys())}
+        return self.do(*(Operation("remove", (key,)) for key in [*others, *gone]))
 
-        return self._operate(change)
-
-    def remove(self, key: str) -> bool:
-        """Remove a service with its links, or a link."""
-
-        def removal() -> str:
-            self.chain.remove(key)
-            return self.selected if self._exists(self.selected) else ""
-
-        return self._operate(removal)
+    def rename(self, name: str, new: str) -> bool:
+        """Give a service another name."""
+        return self.do(Operation("rename", (name, new)))
 
     def rewire(self, key: str, word: str) -> bool:
         """Make another kind of link of one; settings that both kinds have are kept."""
+        link = self.chain.link(key)
+        if word not in WORDS:
+            self.refusal = ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
+            return False
+        kept = _shared(link, WORDS[word][0], WORDS[word][1].keys() | WORDS[link.word][1].keys())
+        again = Operation("connect", (link.source, link.target), {"link": word, **kept})
+        return self.do(Operation("remove", (key,)), again)
 
-        def other() -> str:
-            link = self.chain.link(key)
-            made: Any = WORDS[word][0]
-            fixed = WORDS[word][1].keys() | WORDS[link.word][1].keys()
-            own = {setting.name for setting in settings(made)} & stated(link).keys() - fixed
-            kept = {name: value for name, value in _settings_of(link).items() if name in own}
-            # The new one first: if it is refused, the old one is still there.
-            new_key = self._key_after(lambda: self.chain.connect(link.source, link.target, link=word, **kept))
-            self.chain.remove(key)
-            return new_key
+    def copy(self, names: Iterable[str]) -> None:
+        """Remember services, and the links among them, for `paste`."""
+        places = arrange(self.chain).places
+        chosen = [name for name in names if name in self.chain.services]
+        links = [v for v in self.chain.links.values() if not isinstance(v, Task) and _ends(v) <= {*chosen}]
+        services = tuple(self.chain.service(name) for name in chosen)
+        State.clipboard = Clipboard(services, tuple(links), {name: places[name] for name in chosen})
 
-        return self._operate(other)
+    def paste(self) -> bool:
+        """Add what was copied, under free names, beside where it stood."""
+        copied = State.clipboard
+        names: dict[str, str] = {}
+        for service in copied.services:
+            names[service.name] = _free(service.name, [*self.chain.services, *names.values()])
+        links = [link.renamed(names) for link in copied.links]
+        places = {names[name]: (x + COPY_SHIFT[0], y + COPY_SHIFT[1]) for name, (x, y) in (copied.places or {}).items()}
+        if not names:
+            self.refusal = ConfigError("paste: nothing has been copied", fix="select services and copy them first")
+            return False
+        return self.do(
+            *(Operation("add", (service.renamed(names),)) for service in copied.services),
+            *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
+            self._placing(places),
+        )
+
+    def duplicate(self, names: Iterable[str]) -> bool:
+        """Copy and paste at once."""
+        self.copy(names)
+        return self.paste()
+
+    def move(self, places: Mapping[str, Point]) -> bool:
+        """Keep where services were put by hand; from now on the layout is the user's."""
+        known = {name: place for name, place in places.items() if name in self.chain.services}
+        return not known or self.do(self._placing(known))
+
+    def tidy(self) -> bool:
+        """Let every service stand where the layout puts it."""
+        return self.do(Operation("place", (dict.fromkeys(self.chain.services),)))
+
+    def group(self, title: str, names: Sequence[str]) -> bool:
+        """Draw a frame with a title around services."""
+        return self.do(Operation("group", (title, tuple(names))))
+
+    def ungroup(self, title: str) -> bool:
+        """Take a frame away."""
+        return self.do(Operation("group", (title, ())))
+
+    def _placing(self, places: Mapping[str, Point]) -> Operation:
+        """Return the operation that puts services there, and keeps the others where they are seen."""
+        seen = {n: xy for n, xy in arrange(self.chain).places.items() if n not in self.chain.layout}
+        return Operation("place", ({n: (float(round(x)), float(round(y))) for n, (x, y) in {**seen, **places}.items()},))
+
+    # --- history ---
+
+    @property
+    def history(self) -> tuple[Operation, ...]:
+        """All that was done and not undone, in order; it makes of the chain at the start the chain as it is."""
+        self._notice()
+        return tuple(each for step in self._done for each in step.operations)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._undone)
 
     def undo(self) -> bool:
-        """Take the last operation on the chain back."""
-        if not self._undo:
+        """Take the last step back."""
+        self._notice()
+        if not self._done:
             return False
-        self._restore(self._undo.pop())
-        self.selected = self.selected if self._exists(self.selected) else ""
-        self.refresh()
+        step = self._done.pop()
+        self._undone.append(step)
+        self._go(step, step.before)
         return True
 
-    def move(self, places: dict[str, tuple[float, float]]) -> None:
-        """Keep where services were put by hand; from now on the layout is the user's."""
-        known = {name: (round(x), round(y)) for name, (x, y) in places.items() if name in self.chain.services}
-        self.chain.layout = {**self.chain.layout, **known}
-        self._tell("layout")
+    def redo(self) -> bool:
+        """Do the step again that was taken back last."""
+        self._notice()
+        if not self._undone:
+            return False
+        step = self._undone.pop()
+        self._done.append(step)
+        self._go(step, step.after)
+        return True
+
+    def _go(self, step: Step, chain: Chain) -> None:
+        """Bring the chain to what it was before or after a step."""
+        before = self.chain.copy()
+        self.chain.become(chain)
+        self.refusal = None
+        self._show(before, is_drawn_only=all(each.verb in DRAWN for each in step.operations))
+
+    def _notice(self) -> None:
+        """Make a step of what a cell has done to the chain meanwhile."""
+        if not _is_same(self._seen, self.chain):
+            copy = self.chain.copy()
+            self._done = [*self._done, Step(self._seen, copy, (Operation("become", (copy,)),))]
+            self._undone, self._seen = [], copy
+
+    def _show(self, before: Chain, *, is_drawn_only: bool) -> None:
+        """Select what is new, and tell what changed."""
+        self._seen, self.refusal = self.chain.copy(), None
+        new = _new(before.services, self.chain.services) or _new(before.links, self.chain.links)
+        self.selection = (*new,) if new else tuple(key for key in self.selection if self._exists(key))
+        if is_drawn_only:
+            self._tell("layout")
+        else:
+            self.refresh()
 
     # --- traffic and selection ---
+
+    @property
+    def selected(self) -> str:
+        """Name of the one service, or id of the one link, that is selected, or ""."""
+        return self.selection[0] if len(self.selection) == 1 else ""
+
+    def select(self, *keys: str) -> None:
+        """Select services and links; without any, nothing."""
+        known = dict.fromkeys(key.removesuffix("!") for key in keys)  # a dead-letter edge is part of its link
+        chosen = tuple(key for key in known if self._exists(key))
+        if chosen != self.selection:
+            self.selection = chosen
+            self._tell("selection")
+
+    def set_load(self, load: Load) -> None:
+        """Try the chain under other traffic."""
+        self.load, self.refusal = load, None
+        self._tell("traffic")
+        self.refresh()
 
     def set_rate(self, rate_per_s: Any) -> bool:
         """Change the arrival rate, requests per second."""
         try:
-            self.load = self.load.with_rate(rate_per_s)
+            self.set_load(self.load.with_rate(rate_per_s))
         except ChainkitError as error:
             self.refusal = error
             return False
-        self.refusal = None
-        self.refresh()
         return True
-
-    def select(self, key: str) -> None:
-        """Select a service, a link, or with "" nothing."""
-        key = key.removesuffix("!")  # a dead-letter edge is part of its link
-        key = key if self._exists(key) else ""
-        if key != self.selected:
-            self.selected = key
-            self._tell("selection")
 
     # --- figures ---
 
     def refresh(self) -> None:
         """Look at the chain anew, also after a cell has changed it: show it, run it, and show the figures."""
-        self.figures = Figures(tuple(self.chain.validate()))
+        self._notice()
+        self.figures = self.figures.outdated(self.chain)
         self._tell("design")
-        if not self.figures.errors:
-            self.figures = self._computed()
+        self._reckon(is_quick=True)
+
+    def rest(self) -> None:
+        """Run all the requests, if the last run was a quick one: the hand rests."""
+        if self.figures.is_quick:
+            self._reckon(is_quick=False)
+
+    def _reckon(self, *, is_quick: bool) -> None:
+        self.figures = reckon(
+            self.chain, self.load, requests=self.requests, seed=self.seed, at=self.at, last=self.figures, is_quick=is_quick
+        )
         self._tell("figures")
 
-    def _computed(self) -> Figures:
-        """Return a run and its bill, or what stands in their way."""
-        if (circle := _endless(self.chain)) is not None:
-            return Figures((circle,))
-        try:
-            run = simulate(self.chain, self.load, requests=self.requests, seed=self.seed, at=self.at)
-            return Figures(run=run, bill=bill(self.chain, run))
-        except ChainkitError as error:
-            return Figures((error,))
-
-    # --- how an operation is carried out ---
-
-    def _operate(self, operation: Callable[[], str]) -> bool:
-        """Carry an operation out, select what it returns, and show what came of it; or keep why it was refused."""
-        before = self.chain.copy()
-        try:
-            self.selected = operation()
-        except ChainkitError as error:
-            self.refusal = error
-            return False
-        self.refusal = None
-        self._undo = [*self._undo, before][-MOST_UNDO:]
-        self.refresh()
-        return True
-
-    def _key_after(self, connecting: Callable[[], object]) -> str:
-        """Return the id of the link that `connecting` makes."""
-        before = self.chain.links.keys()
-        connecting()
-        return next(key for key in self.chain.links if key not in before)
+    def notes(self) -> dict[str, str]:
+        """Return the line of figures on each card."""
+        return {name: " \u00b7 ".join(words) for name, words in self.figures.card_notes().items()}
 
     def _exists(self, key: str) -> bool:
         return key in self.chain.services or key in self.chain.links
 
-    def _restore(self, before: Chain) -> None:
-        """Bring the chain to what it was, by its own operations: every other holder of it sees the same."""
-        for name in self.chain.services:
-            self.chain.remove(name)
-        for service in before.services.values():
-            self.chain.add(service)
-        for link in before.links.values():
-            if not isinstance(link, Task):  # a machine brings its own
-                self.chain.connect(link.source, link.target, link=link.word, **_settings_of(link))
-        self.chain.layout = dict(before.layout)
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Return a name that is not taken: "queue", "queue-2"."""
+    taken, k, free = {*taken}, 1, name
+    while free in taken:
+        k += 1
+        free = f"{name}-{k}"
+    return free
 
 
-def _endless(chain: Chain) -> ChainkitError | None:
-    """Return what is wrong with messages that go round for ever: no run would end while somebody waits for figures."""
-    certain: nx.DiGraph[str] = nx.DiGraph()
-    for link in chain.links.values():
-        is_sure = getattr(link, "probability", 1.0) == 1.0 and getattr(link, "match_fraction", None) in (None, 1.0)
-        if link.kind in GOES_ON and is_sure and not getattr(link, "filter_policy", None):
-            certain.add_edge(link.source, link.target)
-    try:
-        circle = [source for source, _ in nx.find_cycle(certain)]
-    except nx.NetworkXNoCycle:
-        return None
-    return WiringError(
-        f"messages go round for ever: {' > '.join([*circle, circle[0]])}",
-        fix="give one of its links a probability below 1, or remove it",
+def _new(before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Return what is there now and was not."""
+    old = {*before}
+    return [key for key in after if key not in old]
+
+
+def _ends(link: Link) -> set[str]:
+    return {link.source, link.target}
+
+
+def _shared(link: Link, cls: Any, fixed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the settings of a link that another kind of link has too, where they differ from the defaults."""
+    own = {setting.name for setting in settings(cls)} - {*fixed, *IDENTITY}
+    return {name: value for name, value in own_settings(link).items() if name in own}
+
+
+def _is_same(one: Chain, other: Chain) -> bool:
+    """Tell whether two chains are equal in everything that is drawn or built."""
+    return (
+        one == other
+        and [*one.links] == [*other.links]
+        and (one.layout, one.groups) == (other.layout, other.groups)
+        and [*one.services] == [*other.services]
     )
-
-
-def _settings_of(link: Link) -> dict[str, Any]:
-    """Return a link's settings without its ends."""
-    cls: Any = type(link)
-    return {s.name: getattr(link, s.name) for s in settings(cls) if s.name not in IDENTITY}

@@ -60,7 +60,7 @@ BROKEN = {
         "load",
         WiringError,
         "orders.chain.yaml:7: cannot connect 'jobs' to 'api': SqsQueue emits ['batch', 'redrive'], HttpApi accepts []",
-        "put a service between them that accepts the first and emits the second",
+        "nothing can stand between them",
         False,
     ),
     "a missing node": Broken(

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from chainkit.scene import scene
+from chainkit.errors import MissingError
+from chainkit.widgets import canvas
 from chainkit.widgets.canvas import Canvas
+from chainkit.widgets.scene import scene
 from tests.examples import orders
 
 
@@ -45,3 +47,10 @@ def test_a_gesture_reaches_python(made):
 
 def test_the_canvas_has_a_stable_repr(made):
     assert repr(made[0]) == "Canvas('orders')"
+
+
+def test_a_missing_vis_network_is_said_with_what_installs_it(monkeypatch):
+    monkeypatch.setattr(canvas, "find_spec", lambda _: None)
+
+    with pytest.raises(MissingError, match="pyvis is not installed"):
+        canvas._vis_source()

@@ -1,0 +1,25 @@
+"""The panels that stand in tabs below the canvas: one line each, loaded when a tab is opened."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from chainkit.widgets.panel import Panel
+
+
+def _of(module: str, name: str) -> Callable[[], type[Panel]]:
+    """Return what gives a panel's class; its module, and what that needs, are loaded then."""
+
+    def load() -> type[Panel]:
+        panel: Any = getattr(import_module(f"chainkit.widgets.{module}"), name)
+        return panel  # type: ignore[no-any-return]
+
+    return load
+
+
+TABS: Mapping[str, Callable[[], type[Panel]]] = {
+    "Traffic": _of("traffic", "TrafficPanel"),
+    "Deploy": _of("deploying", "DeployPanel"),
+    "History": _of("history", "HistoryPanel"),
+}
+"""Title -> what gives the panel's class."""
