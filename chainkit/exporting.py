@@ -38,6 +38,10 @@ def export(chain: Chain, path: str | Path, *, notes: Mapping[str, str] | None = 
     MissingError
         If a page is asked for and pyvis is not installed.
 
+    Notes
+    -----
+    A page tells every setting that differs from its default, environment variables of functions among them.
+
     Examples
     --------
     >>> import tempfile
@@ -103,10 +107,13 @@ def html(chain: Chain, notes: Mapping[str, str] | None = None) -> str:
     """
     chain, notes = _checked(chain, notes)
     bundle, drawn = vis_network(), scene(chain, notes)
-    from pyvis.network import Network  # it loads jinja2 and IPython
+    from pyvis.network import Network  # it loads jinja2, jsonpickle and IPython
 
-    network = Network(height=f"{_page_height(drawn)}px", directed=True, heading=chain.name, cdn_resources="in_line")
-    # pyvis 0.3.2's own template loads Bootstrap from a CDN even "in_line", and would call a font there.
+    # A page has half as much room again as a cell of a notebook.
+    height = f"{round(1.5 * drawn['height'])}px"
+    network = Network(height=height, directed=True, heading=chain.name, cdn_resources="in_line")
+    # The template of pyvis 0.3.2 loads Bootstrap from a CDN even when it is to be "in_line".
+    # https://github.com/WestHealth/pyvis/issues/229
     network.set_template_dir(str(PAGE.parent), PAGE.name)
     network.templateEnv.globals.update(
         vis_network=bundle,
@@ -138,11 +145,6 @@ def _checked(chain: Any, notes: Mapping[str, str] | None) -> tuple[Chain, Mappin
                 fix=f"its services: {', '.join(chain.services) or 'none yet'}",
             )
     return chain, notes
-
-
-def _page_height(drawn: Mapping[str, Any]) -> int:
-    """Return how tall the drawing stands in the page, pixels: as the canvas, a half more."""
-    return round(drawn["height"] * 1.5)
 
 
 def _services(chain: Chain, notes: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -152,7 +152,9 @@ def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
     )
     frames, wires = _frames(chain, layout), _wires(chain, layout)
     left, top, right, bottom = layout.bounds()
-    corners = [(x + dx, y + dy) for x, y, width, height in (f.box for f in frames) for dx, dy in ((0, 0), (width, height))]
+    corners = [
+        (x + dx, y + dy) for x, y, width, height in (f.box for f in frames) for dx, dy in ((0, 0), (width, height))
+    ]
     for x, y in [*corners, *(point for wire in wires for point in wire.points)]:
         left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
     box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)

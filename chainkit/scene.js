@@ -1,4 +1,4 @@
-// Draws what Python decided: cards and frames, on vis-network's canvas. Put before canvas.js, and into pages.
+// Draws what Python decided: cards and frames, on vis-network's canvas.
 
 // vis-network keeps the first renderer of a node: it looks up what to draw, each time.
 function renderer(scene) {

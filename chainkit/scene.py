@@ -1,4 +1,4 @@
-"""A chain as what vis-network draws, in the notebook and in a page: plain values, in the places of the layout.
+"""A chain as what vis-network draws in an exported page: plain values, in the places of the layout.
 
 Python decides all of it; `scene.js` draws it. vis-network is read from the pyvis wheel, so nothing is fetched.
 """
@@ -13,7 +13,16 @@ from chainkit.declared import stated
 from chainkit.errors import MissingError
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Point, arrange
 from chainkit.pictures import (
-    BAND, FONT, FRAME_DASH, FRAME_HEAD, FRAME_MARGIN, GREY, INK, PAPER, Wire, picture,
+    BAND,
+    FONT,
+    FRAME_DASH,
+    FRAME_HEAD,
+    FRAME_MARGIN,
+    GREY,
+    INK,
+    PAPER,
+    Wire,
+    picture,
 )  # fmt: skip
 from chainkit.service import Service
 from chainkit.wiring import Link
@@ -21,7 +30,7 @@ from chainkit.wiring import Link
 BEND, SWING = 0.12, 170.0
 """How far a link swings out: beside another one, as a share of its length; where it leads back, pixels."""
 USUAL_WIDTH, LOWEST, HIGHEST = 1000.0, 240.0, 560.0
-"""Of the canvas in a notebook, pixels."""
+"""Of the drawing at first, pixels."""
 OPTIONS: Mapping[str, Any] = {
     "physics": {"enabled": False},
     "layout": {"improvedLayout": False},
@@ -43,8 +52,8 @@ DRAWING = Path(__file__).with_suffix(".js")
 def scene(chain: Chain, notes: Mapping[str, str]) -> dict[str, Any]:
     """Return frames, cards, and the nodes and edges of vis-network.
 
-    A link over several layers passes them at places without a card, which are nodes too: "jobs>pay\\n0" is the first
-    of link "jobs>pay", and its edges are called the same way.
+    A link over several layers passes them at places without a card, which are nodes too. These, and the edges between
+    them, are called by the id of their link, a line break, and a number.
 
     Examples
     --------
@@ -152,6 +161,6 @@ def vis_network() -> str:
         if file.is_file():
             return file.read_text(encoding="utf-8").partition("//# sourceMappingURL")[0]
     raise MissingError(
-        f"the canvas needs {VIS.name}, and pyvis {'has' if files else 'is not installed, which has'} none",
+        f"a page needs {VIS.name}, and pyvis {'has' if files else 'is not installed, which has'} none",
         fix='pip install "pyvis>=0.3.2,<0.4"',
     )

@@ -166,7 +166,7 @@ def test_few_links_cross():
 def test_a_straight_chain_is_drawn_straight():
     places = arrange(functions(4, [(0, 1), (1, 2), (2, 3)])).places
 
-    assert list(places.values()) == [(0.0, 0.0), (250.0, 0.0), (500.0, 0.0), (750.0, 0.0)]
+    assert list(places.values()) == [(k * COLUMN, 0.0) for k in range(4)]
 
 
 def test_places_that_the_chain_gives_are_kept():
@@ -196,7 +196,7 @@ def test_an_empty_chain_has_an_empty_layout():
     layout = arrange(ck.Chain("empty"))
 
     assert layout.places == {}
-    assert layout.bounds() == (-80.0, -28.0, 80.0, 28.0)
+    assert layout.bounds() == (-CARD_WIDTH / 2, -CARD_HEIGHT / 2, CARD_WIDTH / 2, CARD_HEIGHT / 2)
 
 
 def test_two_hundred_services_are_all_placed_apart():

@@ -169,11 +169,14 @@ def test_a_frame_is_dashed_behind_everything_else_and_says_its_title_and_what_is
 
 
 def test_a_title_wider_than_its_frame_is_cut():
-    assert picture(grouped("x" * 200, ["jobs"])).frames[0].title == "x" * 21 + "…"
+    (frame,) = picture(grouped("x" * 200, ["jobs"])).frames
+
+    assert frame.title.endswith("x…")
+    assert 15 < len(frame.title) < 30
 
 
 def test_a_chain_without_groups_has_the_svg_that_it_had():
-    assert "stroke-dasharray=\"6 4\"" not in svg(orders())
+    assert 'stroke-dasharray="6 4"' not in svg(orders())
     assert picture(orders()).frames == ()
 
 

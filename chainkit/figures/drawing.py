@@ -30,10 +30,10 @@ from chainkit.figures.runs import (
     interval_of,
     parts,
 )  # fmt: skip
-from chainkit.figures.style import PALE, SMALL, WIDTH, dress, legend, note_never, say, scale_times
+from chainkit.figures.style import PALE, SMALL, WIDTH, dress, legend, note_never, scale_times
 from chainkit.figures.timelines import TIME_UNITS, draw_series, panels
 from chainkit.figures.waterfall import draw_trace, rows
-from chainkit.pictures import BLUE, GREEN, GREY, INK, PAPER, VERMILION
+from chainkit.pictures import BLUE, GREEN, INK, PAPER, VERMILION
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation.loads import Load
