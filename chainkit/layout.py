@@ -22,9 +22,9 @@ import networkx as nx
 
 from chainkit.chain import Chain
 
-CARD_WIDTH, CARD_HEIGHT = 188.0, 64.0
+CARD_WIDTH, CARD_HEIGHT = 180.0, 64.0
 """Size of a card, pixels."""
-COLUMN, ROW, LANE = 310.0, 104.0, 40.0
+COLUMN, ROW, LANE = 266.0, 104.0, 40.0
 """Distance of layers, of cards in a layer, and of links that pass between cards, pixels."""
 SIFTINGS, SETTLING = 2, 6
 
@@ -63,7 +63,7 @@ def arrange(chain: Chain) -> Layout:
     >>> _ = chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("pay"))
     >>> _ = chain.connect("jobs", "pay")
     >>> arrange(chain).places
-    {'jobs': (0.0, 0.0), 'pay': (310.0, 0.0)}
+    {'jobs': (0.0, 0.0), 'pay': (266.0, 0.0)}
     """
     pinned = {name: chain.layout[name] for name in chain.services if name in chain.layout}
     computed = _computed(chain)

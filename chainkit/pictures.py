@@ -5,6 +5,7 @@ dashes and its `link=` word. Colours of wires are Okabe and Ito's, which colour-
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from html import escape
 from chainkit.chain import Chain
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Layout, Point, arrange
 
-INK, GREY, PAPER = "#1B1F24", "#57606A", "#FFFFFF"
+INK, GREY, EDGE, PAPER = "#1B1F24", "#57606A", "#7D8590", "#FFFFFF"
 BLUE, GREEN, PURPLE, VERMILION = "#0072B2", "#00795C", "#8E4585", "#D55E00"
 FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
-BAND = 8.0
-"""Width of the stripe in the colour of the service, pixels."""
+TILE, INSET, INDENT = 30.0, 10.0, 50.0
+"""The square in the colour of the service, its distance from the card's edge, and that of the words, pixels."""
+ICON_SCALE = (TILE - 8) / 24
 MARGIN = 24.0
 FRAME_MARGIN, FRAME_HEAD = 16.0, 22.0
 """Room between a frame and the cards in it, and for its title above them, pixels."""
@@ -59,13 +61,15 @@ class Card:
     x: float
     y: float
     """Of its middle, pixels."""
+    icon: str = ""
+    """Strokes on its tile: an SVG path in a square of 24."""
     note: str = ""
     """A third line: what a run said of it."""
 
     @property
     def title(self) -> str:
         """The name, as much of it as the card holds."""
-        return self.name if len(self.name) <= 17 else f"{self.name[:16]}…"
+        return self.name if len(self.name) <= 16 else f"{self.name[:15]}…"
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
     """
     layout, notes = arrange(chain), notes or {}
     cards = tuple(
-        Card(name, chain.service(name).label, chain.service(name).colour, x, y, notes.get(name, ""))
+        Card(name, chain.service(name).label, chain.service(name).colour, x, y, chain.service(name).icon, notes.get(name, ""))
         for name, (x, y) in layout.places.items()
     )
     frames, wires = _frames(chain, layout), _wires(chain, layout)
@@ -219,6 +223,36 @@ def _level(start: Point, end: Point) -> tuple[Point, Point, Point]:
     """Return one curve that leaves and arrives level."""
     middle = (start[0] + end[0]) / 2
     return (middle, start[1]), (middle, end[1]), end
+
+
+def strokes(icon: str) -> list[list[Point]]:
+    """Return an icon's strokes as lines of points, for who cannot draw an SVG path; M, L, H, V and Z are read.
+
+    >>> strokes("M1 2h3l1 1ZM5 5 6 6")
+    [[(1.0, 2.0), (4.0, 2.0), (5.0, 3.0), (1.0, 2.0)], [(5.0, 5.0), (6.0, 6.0)]]
+    """
+    lines: list[list[Point]] = []
+    x = y = 0.0
+    for command, text in re.findall(r"([MLHVZ])([^A-Za-z]*)", icon, re.IGNORECASE):
+        numbers = [float(number) for number in re.findall(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)", text)]
+        dx, dy = (x, y) if command.islower() else (0.0, 0.0)
+        match command.upper():
+            case "M":
+                x, y, *numbers = numbers[0] + dx, numbers[1] + dy, *numbers[2:]
+                lines.append([(x, y)])
+            case "H":
+                x, numbers = numbers[0] + dx, []
+                lines[-1].append((x, y))
+            case "V":
+                y, numbers = numbers[0] + dy, []
+                lines[-1].append((x, y))
+            case "Z":
+                x, y = lines[-1][0]
+                lines[-1].append((x, y))
+        for u, v in zip(numbers[::2], numbers[1::2], strict=True):
+            x, y = (x + u, y + v) if command.islower() else (u, v)
+            lines[-1].append((x, y))
+    return lines
 
 
 # --- SVG ---
@@ -293,21 +327,21 @@ def _wire_text_svg(wire: Wire) -> str:
 
 
 def _card_svg(card: Card) -> str:
-    """Return a card: stripe, name, kind and note."""
+    """Return a card: tile, name, kind and note."""
     left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
-    first = top + (18 if card.note else 24)
+    first, x = top + (21 if card.note else 28), left + INDENT
     lines = [
-        f'<text x="{left + 18:g}" y="{first:g}" font-size="14" font-weight="600" fill="{INK}">'
-        f"{escape(card.title)}</text>",
-        f'<text x="{left + 18:g}" y="{first + 16:g}" font-size="12" fill="{GREY}">{escape(card.label)}</text>',
+        f'<text x="{x:g}" y="{first:g}" font-size="14" font-weight="600" fill="{INK}">{escape(card.title)}</text>',
+        f'<text x="{x:g}" y="{first + 16:g}" font-size="12" fill="{GREY}">{escape(card.label)}</text>',
     ]
     if card.note:
-        lines.append(
-            f'<text x="{left + 18:g}" y="{first + 31:g}" font-size="11" fill="{INK}">{escape(card.note)}</text>'
-        )
-    frame = f'x="{left:g}" y="{top:g}" height="{CARD_HEIGHT:g}"'
+        lines.append(f'<text x="{x:g}" y="{first + 31:g}" font-size="11" fill="{INK}">{escape(card.note)}</text>')
     return (
         f"<g><title>{escape(f'{card.name}: {card.label}')}</title>"
-        f'<rect {frame} width="{CARD_WIDTH:g}" rx="6" fill="{PAPER}" stroke="{card.colour}" stroke-width="1.5"/>'
-        f'<rect {frame} width="{BAND:g}" rx="3" fill="{card.colour}"/>{"".join(lines)}</g>'
+        f'<rect x="{left:g}" y="{top:g}" width="{CARD_WIDTH:g}" height="{CARD_HEIGHT:g}" rx="8" fill="{PAPER}"'
+        f' stroke="{EDGE}" stroke-width="1.3"/>'
+        f'<rect x="{left + INSET:g}" y="{card.y - TILE / 2:g}" width="{TILE:g}" height="{TILE:g}" rx="6"'
+        f' fill="{card.colour}"/><path d="{card.icon}" fill="none" stroke="{PAPER}" stroke-width="1.9"'
+        f' stroke-linecap="round" stroke-linejoin="round" transform="translate({left + INSET + 4:g}'
+        f' {card.y - TILE / 2 + 4:g}) scale({ICON_SCALE:.4g})"/>{"".join(lines)}</g>'
     )

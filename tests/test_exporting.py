@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 import chainkit as ck
-import chainkit.scene
+import chainkit.network
 from chainkit.errors import ConfigError, MissingError
 from chainkit.exporting import export, html, png
 from chainkit.pictures import picture, svg
@@ -124,7 +124,7 @@ def test_a_path_that_is_none_is_refused():
 
 
 def test_a_page_without_pyvis_is_one_error(monkeypatch):
-    monkeypatch.setattr(chainkit.scene, "find_spec", lambda _: None)
+    monkeypatch.setattr(chainkit.network, "find_spec", lambda _: None)
 
     with pytest.raises(MissingError, match="pyvis is not installed"):
         html(orders())

@@ -6,14 +6,30 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon, Rectangle
+from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from chainkit.chain import Chain, as_chain
 from chainkit.figures.style import say
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
-from chainkit.pictures import BAND, FRAME_DASH, GREY, INK, PAPER, Card, Frame, Picture, Wire, picture
+from chainkit.pictures import (
+    EDGE,
+    FRAME_DASH,
+    GREY,
+    ICON_SCALE,
+    INDENT,
+    INK,
+    INSET,
+    PAPER,
+    TILE,
+    Card,
+    Frame,
+    Picture,
+    Wire,
+    picture,
+    strokes,
+)
 from chainkit.rewiring import Variant
 
 SHARPNESS, LONGEST = 2.0, 16_000.0
@@ -108,15 +124,15 @@ def _draw_wire(ax: Axes, wire: Wire, scale: float) -> None:
 
 
 def _draw_card(ax: Axes, card: Card, scale: float) -> None:
-    """Draw a service: stripe, name, kind and note."""
+    """Draw a service: tile, name, kind and note."""
     left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
     ax.add_patch(
         FancyBboxPatch(
-            (left, top), CARD_WIDTH, CARD_HEIGHT, boxstyle="round,pad=0,rounding_size=6", facecolor=PAPER,
-            edgecolor=card.colour, linewidth=1.5 * scale, zorder=4,
+            (left, top), CARD_WIDTH, CARD_HEIGHT, boxstyle="round,pad=0,rounding_size=8", facecolor=PAPER,
+            edgecolor=EDGE, linewidth=1.3 * scale, zorder=4,
         )
     )  # fmt: skip
-    ax.add_patch(Rectangle((left, top), BAND, CARD_HEIGHT, facecolor=card.colour, linewidth=0, zorder=5))
+    _draw_tile(ax, card, left + INSET, card.y - TILE / 2, scale)
     up = 6.0 if card.note else 0.0
     for text, y, size, colour, weight in (
         (card.title, card.y - 9 - up, 14.5, INK, "bold"),
@@ -125,6 +141,19 @@ def _draw_card(ax: Axes, card: Card, scale: float) -> None:
     ):
         if text:
             ax.text(
-                left + 18, y, text, color=colour, fontsize=size * scale, weight=weight, va="center", zorder=6,
+                left + INDENT, y, text, color=colour, fontsize=size * scale, weight=weight, va="center", zorder=6,
                 parse_math=False,
             )  # fmt: skip
+
+
+def _draw_tile(ax: Axes, card: Card, left: float, top: float, scale: float) -> None:
+    """Draw the square with the service's icon."""
+    ax.add_patch(
+        FancyBboxPatch(
+            (left, top), TILE, TILE, boxstyle="round,pad=0,rounding_size=6", facecolor=card.colour, linewidth=0,
+            zorder=5,
+        )
+    )  # fmt: skip
+    for line in strokes(card.icon):
+        xs, ys = [left + 4 + ICON_SCALE * x for x, _ in line], [top + 4 + ICON_SCALE * y for _, y in line]
+        ax.plot(xs, ys, color=PAPER, linewidth=1.7 * scale, solid_capstyle="round", solid_joinstyle="round", zorder=6)

@@ -106,7 +106,7 @@ def _wires(chain: Chain, drawn: Picture, notes: Mapping[str, str]) -> list[dict[
     return [
         {
             "id": wire.key, "from": wire.source, "to": wire.target,
-            "label": " \u00b7 ".join(filter(None, (wire.text, notes.get(wire.key, "")))),
+            "word": wire.text, "note": notes.get(wire.key, ""),
             "colour": wire.style.colour, "dash": [*wire.style.dash], "width": wire.style.width,
             "via": [[*point] for point in lanes.get((wire.source, wire.target), ())],
         }

@@ -60,7 +60,7 @@ function said({ id, label, note, warnings }) {
 export function wire(data, id) {
   return s(
     "g",
-    { id, class: "ck-wire", role: "option", "aria-label": `link ${data.from} to ${data.to}: ${data.label}`, "data-id": data.id },
+    { id, class: "ck-wire", role: "option", "aria-label": [`link ${data.from} to ${data.to}: ${data.word}`, data.note].filter(Boolean).join(", "), "data-id": data.id },
     s("path", { class: "ck-hit" }),
     s("path", {
       class: "ck-line",
@@ -69,19 +69,23 @@ export function wire(data, id) {
       "stroke-dasharray": data.dash.length ? data.dash.join(" ") : null,
     }),
     s("polygon", { class: "ck-head", style: `--of: ${data.colour}` }),
-    s("text", { class: "ck-word", style: `--of: ${data.colour}` }, data.label),
+    s("text", { class: "ck-word", style: `--of: ${data.colour}` }, data.word),
+    s("text", { class: "ck-word ck-rate", style: `--of: ${data.colour}` }, data.note),
   );
 }
 
 export function bend(element, points) {
-  const [hit, line, head, word] = element.children;
+  const [hit, line, head, word, rate] = element.children;
   const path = asPath(points);
   hit.setAttribute("d", path);
   line.setAttribute("d", path);
   head.setAttribute("points", arrow(points));
   const [x, y] = middle(points);
-  word.setAttribute("x", x.toFixed(1));
-  word.setAttribute("y", (y + 4).toFixed(1));
+  const isLevel = y !== (points[0][1] + 3 * points[1][1] + 3 * points[2][1] + points[3][1]) / 8;
+  for (const [text, down] of [[word, 4], [rate, isLevel ? 26 : 16]]) {
+    text.setAttribute("x", x.toFixed(1));
+    text.setAttribute("y", (y + down).toFixed(1));
+  }
 }
 
 // A frame around a group's cards, with its title.

@@ -14,7 +14,7 @@ export class View {
   // While it moves, the world is one picture that is shifted and stretched; when it rests, it is drawn anew, sharp.
   apply() {
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-    this.world.classList.toggle("ck-far", this.scale < 0.55);
+    this.world.classList.toggle("ck-far", this.scale < 0.42);
     this.world.classList.add("ck-moving");
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.world.classList.remove("ck-moving"), RESTS_MS);

@@ -11,17 +11,16 @@ function renderer(scene) {
       const top = y - style.height / 2;
       ctx.save();
       ctx.beginPath();
-      ctx.roundRect(left, top, style.width, style.height, 6);
+      ctx.roundRect(left, top, style.width, style.height, 8);
       ctx.fillStyle = style.paper;
       ctx.fill();
       ctx.lineWidth = state.selected ? 4 : state.hover ? 2.5 : 1.5;
-      ctx.strokeStyle = state.selected ? style.ink : data.colour;
+      ctx.strokeStyle = state.selected ? style.ink : style.edge;
       ctx.stroke();
-      ctx.fillStyle = data.colour;
-      ctx.fillRect(left, top + 2, style.band, style.height - 4);
+      drawTile(ctx, data, left + style.inset, y - style.tile / 2, style);
       ctx.textBaseline = "alphabetic";
       ctx.textAlign = "left";
-      const first = top + (data.note ? 18 : 24);
+      const first = top + (data.note ? 21 : 28);
       const lines = [
         [data.title, `600 14px ${style.font}`, style.ink, 0],
         [data.label, `12px ${style.font}`, style.grey, 16],
@@ -30,12 +29,27 @@ function renderer(scene) {
       for (const [text, font, colour, down] of lines) {
         ctx.font = font;
         ctx.fillStyle = colour;
-        ctx.fillText(text, left + 18, first + down);
+        ctx.fillText(text, left + style.indent, first + down);
       }
       ctx.restore();
     },
     nodeDimensions: { width: scene().style.width, height: scene().style.height },
   });
+}
+
+function drawTile(ctx, { colour, icon }, left, top, { tile, paper, icon: scale }) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.roundRect(left, top, tile, tile, 6);
+  ctx.fillStyle = colour;
+  ctx.fill();
+  ctx.translate(left + 4, top + 4);
+  ctx.scale(scale, scale);
+  ctx.lineWidth = 1.9;
+  ctx.lineCap = ctx.lineJoin = "round";
+  ctx.strokeStyle = paper;
+  ctx.stroke(new Path2D(icon));
+  ctx.restore();
 }
 
 // Left, top, right and bottom of cards where they stand now, with as much room around them; null without any.

@@ -5,10 +5,10 @@ import json
 import pytest
 
 import chainkit as ck
-import chainkit.scene as module
+import chainkit.network as module
 from chainkit.errors import MissingError
 from chainkit.pictures import picture
-from chainkit.scene import scene, vis_network
+from chainkit.network import scene, vis_network
 from tests.examples import EXAMPLES, calls, orders
 
 

@@ -1,6 +1,6 @@
 """A chain as what vis-network draws in an exported page: plain values, in the places of the layout.
 
-Python decides all of it; `scene.js` draws it. vis-network is read from the pyvis wheel, so nothing is fetched.
+Python decides all of it; `network.js` draws it. vis-network is read from the pyvis wheel, so nothing is fetched.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,18 @@ from chainkit.declared import stated
 from chainkit.errors import MissingError
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Point, arrange
 from chainkit.pictures import (
-    BAND,
+    EDGE,
     FONT,
     FRAME_DASH,
     FRAME_HEAD,
     FRAME_MARGIN,
     GREY,
+    ICON_SCALE,
+    INDENT,
     INK,
+    INSET,
     PAPER,
+    TILE,
     Wire,
     picture,
 )  # fmt: skip
@@ -39,7 +43,7 @@ OPTIONS: Mapping[str, Any] = {
 }
 """Of vis-network."""
 STYLE: Mapping[str, Any] = {
-    "width": CARD_WIDTH, "height": CARD_HEIGHT, "band": BAND, "ink": INK, "grey": GREY, "paper": PAPER, "font": FONT,
+    "width": CARD_WIDTH, "height": CARD_HEIGHT, "tile": TILE, "inset": INSET, "indent": INDENT, "icon": ICON_SCALE, "edge": EDGE, "ink": INK, "grey": GREY, "paper": PAPER, "font": FONT,
     "margin": FRAME_MARGIN, "head": FRAME_HEAD, "dash": list(FRAME_DASH),
 }  # fmt: skip
 """Sizes and colours that all cards and frames share."""
@@ -74,7 +78,7 @@ def scene(chain: Chain, notes: Mapping[str, str]) -> dict[str, Any]:
         cards.append(
             {
                 "id": card.name, "title": card.title, "label": card.label, "note": card.note, "colour": card.colour,
-                "x": card.x, "y": card.y,
+                "icon": card.icon, "x": card.x, "y": card.y,
             }
         )  # fmt: skip
         hover = "\n".join([f"{card.name}: {card.label}", *settings_in_words(chain.service(card.name))])
