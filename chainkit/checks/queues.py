@@ -116,7 +116,7 @@ def mappings_above_reservation(design: Design) -> Iterator[Finding]:
         most = sum(map(concurrency, own))
         if pool.limit is None or most <= pool.limit:
             continue
-        can_be_set = len(own) == 1 and own[0].link.minimum_pollers is None and 2 <= pool.limit <= 1000
+        can_be_set = len(own) == 1 and own[0].link.maximum_pollers is None and 2 <= pool.limit <= 1000
         change = (Operation("set", (own[0].key,), {"maximum_concurrency": pool.limit}),) if can_be_set else ()
         yield Finding(
             rule="mappings-above-reservation",

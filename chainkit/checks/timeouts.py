@@ -54,7 +54,8 @@ def caller_gives_up_first(design: Design) -> Iterator[Finding]:
         source = quota("http_api", "timeout_max")[1] if isinstance(design.behaviours[link.source], Relay) else NESTING
         if is_function:
             fix = f"raise the timeout of {link.source!r} above {callee_s:g} s"
-            change = longer(design, link.source, math.floor(callee_s) + 1)
+            is_own = link.source == link.target  # no timeout is above itself
+            change = () if is_own else longer(design, link.source, math.floor(callee_s) + 1)
         else:
             fix = f"lower the timeout of {link.target!r} below {caller_s:g} s, or hand the work over and answer at once"
             is_lowered = design.pool(link.target) is not None and shorter >= 1
