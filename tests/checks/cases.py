@@ -1,4 +1,4 @@
-"""For each rule a chain that has its finding, and one at the boundary that does not; functions named after the rules."""
+"""For each rule a chain that has its finding, and one at the boundary that does not; each is named after its rule."""
 
 from collections.abc import Callable
 from typing import Any

@@ -8,8 +8,8 @@ from tests.checks.cases import chain_of, polled
 
 
 def test_a_visibility_below_window_and_timeout_grows_by_the_margin() -> None:
-    stated = next(Design(polled(visibility_timeout_s=15, mapping={"maximum_batching_window_s": 5})).polled())
-    grown = next(Design(polled(visibility_timeout_s=14, mapping={"maximum_batching_window_s": 5})).polled())
+    (stated,) = Design(polled(visibility_timeout_s=15, mapping={"maximum_batching_window_s": 5})).polled
+    (grown,) = Design(polled(visibility_timeout_s=14, mapping={"maximum_batching_window_s": 5})).polled
 
     assert (stated.hidden_s, grown.hidden_s) == (15, 5 + 10 + 30)
 
