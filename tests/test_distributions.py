@@ -27,6 +27,7 @@ from chainkit.distributions import (
     Empirical,
     Exponential,
     Gamma,
+    Geometric,
     Law,
     LogNormal,
     Mixture,

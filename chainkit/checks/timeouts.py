@@ -2,7 +2,7 @@
 
 Sources  [1] AWS Lambda Developer Guide, invocation-retries (2023): the caller of a synchronous run decides what happens
              next, and SDKs try again after a timeout of their own
-         [2] HTTP API: 30 s, not adjustable (data/quotas.json)
+         [2] AWS agent toolkit, lambda.md (2026): an HTTP API waits 30 s, and that cannot be raised
          Assumed: a callee is not told that its caller has gone; it runs on, as in the simulation (ARCHITECTURE.md)
 Checked  2026-11-27
 """
@@ -19,6 +19,7 @@ from chainkit.records import Flow, Pool, Relay
 from chainkit.units import seconds
 from chainkit.wiring import Invocation, Link, Task
 
+API = "AWS agent toolkit, lambda.md (2026)"
 NESTING = "AWS Lambda Developer Guide, invocation-retries (2023); assumed: a callee runs on when its caller is gone"
 
 
@@ -52,7 +53,7 @@ def caller_gives_up_first(design: Design) -> Iterator[Finding]:
             continue
         is_function = design.pool(link.source) is not None
         shorter = math.ceil(caller_s) - 1
-        source = quota("http_api", "timeout_max")[1] if isinstance(design.behaviours[link.source], Relay) else NESTING
+        source = API if isinstance(design.behaviours[link.source], Relay) else NESTING
         if is_function:
             fix = f"raise the timeout of {link.source!r} above {callee_s:g} s"
             is_own = link.source == link.target  # no timeout is above itself
