@@ -27,6 +27,7 @@ from chainkit.distributions import (
     Empirical,
     Exponential,
     Gamma,
+    Geometric,
     Law,
     LogNormal,
     Mixture,
@@ -629,3 +630,19 @@ def test_neither_the_module_nor_a_lognormal_loads_scipy():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+@given(law=laws(), q=st.floats(0.001, 0.999))
+def test_sf_is_the_inverse_of_isf_but_for_jumps(law, q):
+    time_s = law.isf(q)
+
+    assert law.sf(time_s * (1 + 1e-9) + 1e-12) <= q + 1e-6
+    assert law.sf(max(time_s * (1 - 1e-9) - 1e-12, 0)) >= q - 1e-6 or time_s == 0
+
+
+def test_sf_at_the_ends_and_at_a_jump():
+    law = LogNormal(p50_s=0.1, p99_s=0.4, shift_s=0.05)
+
+    assert (law.sf(0.0), law.sf(0.05), law.sf(math.inf)) == (1.0, 1.0, 0.0)
+    assert (Constant(0.5).sf(0.25), Constant(0.5).sf(0.5)) == (1.0, 0.0)
+    assert (Geometric(step_s=2, fraction=1).sf(1.0), Geometric(step_s=2, fraction=0.5).sf(2.0)) == (1.0, 0.5)

@@ -1,7 +1,7 @@
 """What the rules read of a chain, gathered once, and the figures that several of them state."""
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ class Design:
     >>> chain = ck.Chain("orders")
     >>> jobs, pay = chain.add(ck.SqsQueue("jobs")), chain.add(ck.LambdaFunction("pay"))
     >>> _ = chain.connect(jobs, pay)
-    >>> [polled.key for polled in Design(chain).polled()]
+    >>> [polled.key for polled in Design(chain).polled]
     ['jobs>pay']
     """
 
@@ -75,12 +75,15 @@ class Design:
         """Yield the state machines: (name, flow)."""
         return ((name, each) for name, each in self.behaviours.items() if isinstance(each, Flow))
 
-    def polled(self) -> Iterator[Polled]:
-        """Yield each queue that a mapping polls."""
+    @cached_property
+    def polled(self) -> tuple[Polled, ...]:
+        """Each queue that a mapping polls."""
+        found = []
         for key, link in self.links.items():
             buffer, pool = self.behaviours.get(link.source), self.pool(link.target)
             if isinstance(link, EventSourceMapping) and isinstance(buffer, Buffer) and pool is not None:
-                yield Polled(key, link, buffer, pool)
+                found.append(Polled(key, link, buffer, pool))
+        return tuple(found)
 
     def run_usd(self, run_s: Mapping[str, float]) -> str:
         """Return what runs of so many seconds in all cost, by service, at the first tier, for people."""
@@ -135,6 +138,7 @@ def quota(service: str, name: str) -> tuple[Any, str]:
     return entry["value"], entry["source"]
 
 
+@cache
 def hop_s(name: str) -> float:
     """Return the mean of a hop of data/latency.json, seconds; 0 for none."""
     hops = data.latency()["hops"]
@@ -149,6 +153,16 @@ def failing(pool: Pool) -> float:
 def lost(pool: Pool, attempts: int) -> float:
     """Return the share of the messages that fail in each of so many attempts, poison included."""
     return pool.poison_fraction + (1 - pool.poison_fraction) * failing(pool) ** attempts
+
+
+def of_a_million(share: float) -> str:
+    """Return a share of a million for people.
+
+    >>> of_a_million(0.0123), of_a_million(2e-7), of_a_million(0.0)
+    ('12,300 of a million', '0.2 of a million', 'none of a million')
+    """
+    number = f"{1e6 * share:,.0f}" if share >= 1e-4 else f"{1e6 * share:.3g}"
+    return f"{number if share else 'none'} of a million"
 
 
 def percent(share: float) -> str:

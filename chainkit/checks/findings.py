@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: dict[Severity, str] = {
     "high": "messages are lost, or requests fail",
-    "medium": "the same once something else goes wrong: a slow run, a throttle, a target that is gone; or work done twice",
+    "medium": "the same once something else goes wrong (a slow run, a throttle, a lost target), or work done twice",
     "low": "it costs time or money that another design would not",
 }
 """The words there are, worst first, and what each means."""

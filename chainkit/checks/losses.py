@@ -11,7 +11,7 @@ Checked  2026-11-27
 
 from collections.abc import Iterator
 
-from chainkit.checks.design import Design, lost, percent, quota
+from chainkit.checks.design import Design, lost, of_a_million, percent, quota
 from chainkit.checks.findings import Finding
 from chainkit.operations import Operation
 from chainkit.wiring import Delivery, Link, Redrive
@@ -26,7 +26,7 @@ UNDELIVERED = {
 
 def queue_without_dead_letters(design: Design) -> Iterator[Finding]:
     """Yield the queues that a mapping polls and that give up nothing; [1]."""
-    for polled in design.polled():
+    for polled in design.polled:
         name, pool = polled.link.source, polled.pool
         if any(isinstance(link, Redrive) for _, link in design.out_of[name]):
             continue
@@ -62,7 +62,7 @@ def events_without_destination(design: Design) -> Iterator[Finding]:
             where=name,
             problem=f"{name!r} gets events and has no on_failure destination.",
             effect=f"An event that fails {tries} time{'s' if tries > 1 else ''} is discarded, and nothing says so: "
-            f"{share * 1e6:.3g} of a million by the error rate, the poison and the timeout stated.",
+            f"{of_a_million(share)} by the error rate, the poison and the timeout stated.",
             source="docs.aws.amazon.com lambda invocation-async-error-handling (2025-26)",
             fix="send what fails to a queue",
             change=(add, Operation("connect", (name, add.arguments[0].name), {"link": "on_failure"})),
@@ -85,10 +85,10 @@ def deliveries_without_dead_letters(design: Design) -> Iterator[Finding]:
             rule="deliveries-without-dead-letters",
             severity="medium",
             where=name,
-            problem=f"{', '.join(repr(key) for key, _ in bare)} of {name!r} have no dead_letter_queue.",
+            problem=f"{name!r} delivers without a dead_letter_queue by {', '.join(repr(key) for key, _ in bare)}.",
             effect="A message that a target's policy refuses, or whose target is gone, is not tried again and is lost; "
             f"so is one that AWS fails to deliver ({percent(worst)} by the delivery_error_rate stated, "
-            f"{' or '.join(f'{n:,}' for n in sorted({*retries.values()}))} retries at most).",
+            f"retries at most: {', '.join(f'{n:,}' for n in sorted({*retries.values()}))}).",
             source=UNDELIVERED[bare[0][1].word],
             fix="give each a dead-letter queue",
             change=(add, *(Operation("set", (key,), queue) for key, _ in bare)),

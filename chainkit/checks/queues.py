@@ -11,7 +11,7 @@ Checked  2026-11-27
 import math
 from collections.abc import Iterator
 
-from chainkit.checks.design import Design, Polled, failing, percent, quota
+from chainkit.checks.design import Design, Polled, failing, of_a_million, percent, quota
 from chainkit.checks.findings import Finding
 from chainkit.operations import Operation
 from chainkit.wiring import Redrive
@@ -20,7 +20,7 @@ from chainkit.wiring import Redrive
 def visibility_below_six_timeouts(design: Design) -> Iterator[Finding]:
     """Yield the queues that hide messages for less than six timeouts of their function; [1]."""
     times, source = quota("sqs_mapping", "visibility_timeouts")
-    for polled in design.polled():
+    for polled in design.polled:
         key, link, buffer, pool = polled
         needed_s = times * pool.timeout_s + link.maximum_batching_window_s
         if not pool.timeout_s <= buffer.visibility_timeout_s < needed_s:  # below the timeout it is an error
@@ -42,23 +42,19 @@ def visibility_below_six_timeouts(design: Design) -> Iterator[Finding]:
 def receive_count_below_five(design: Design) -> Iterator[Finding]:
     """Yield the redrives that move a message after fewer receives than AWS advises; [1]."""
     least, source = quota("sqs_mapping", "receive_count_min")
-    for polled in design.polled():
+    for polled in design.polled:
         for key, link in design.out_of[polled.link.source]:
             if not isinstance(link, Redrive) or link.max_receive_count >= least:
                 continue
             share = returned(polled)
-            now, then = share**link.max_receive_count, share**least
+            now, then = of_a_million(share**link.max_receive_count), of_a_million(share**least)
             yield Finding(
                 rule="receive-count-below-five",
                 severity="medium",
                 where=key,
                 problem=f"max_receive_count={link.max_receive_count} of {key!r} is below {least}.",
                 effect=f"{link.max_receive_count} throttled receives move a message that nothing is wrong with"
-                + (
-                    f"; failures alone move {now * 1e6:.3g} of a million messages instead of {then * 1e6:.3g}."
-                    if share
-                    else "."
-                ),
+                f"; failures alone move {now} instead of {then}.",
                 source=source,
                 fix=f"allow {least} receives",
                 change=(Operation("set", (key,), {"max_receive_count": least}),),
@@ -67,7 +63,7 @@ def receive_count_below_five(design: Design) -> Iterator[Finding]:
 
 def batch_fails_whole(design: Design) -> Iterator[Finding]:
     """Yield the mappings where one message that fails brings its whole batch back; [2]."""
-    for polled in design.polled():
+    for polled in design.polled:
         key, link, _, pool = polled
         one = 1 - (1 - pool.error_rate) * (1 - pool.poison_fraction)
         if link.report_batch_item_failures or link.batch_size == 1 or not one:
@@ -79,8 +75,8 @@ def batch_fails_whole(design: Design) -> Iterator[Finding]:
             where=key,
             problem=f"report_batch_item_failures=False of {key!r}, with batches of {link.batch_size} messages of which "
             f"{percent(one)} fail.",
-            effect=f"{percent(share)} of the full batches come back whole: up to {link.batch_size - 1} messages that "
-            "nothing is wrong with are done again, and count as received, with each that fails.",
+            effect=f"{percent(share)} of the full batches come back whole: with each message that fails, the other "
+            f"{link.batch_size - 1} count as received, and those before it are done again.",
             source="AWS agent toolkit, event-sources.md (2026)",
             fix="report which messages failed; the function's code has to answer with their ids",
             change=(Operation("set", (key,), {"report_batch_item_failures": True}),),
@@ -89,7 +85,7 @@ def batch_fails_whole(design: Design) -> Iterator[Finding]:
 
 def batch_outlasts_timeout(design: Design) -> Iterator[Finding]:
     """Yield the mappings whose full batches take longer than the function may run, on average."""
-    for key, link, _, pool in design.polled():
+    for key, link, _, pool in design.polled:
         batch_s = link.batch_size * pool.work.mean_s
         if batch_s <= pool.timeout_s:
             continue
@@ -112,18 +108,18 @@ def batch_outlasts_timeout(design: Design) -> Iterator[Finding]:
 def mappings_above_reservation(design: Design) -> Iterator[Finding]:
     """Yield the functions whose mappings may run more batches at once than are reserved; [3]."""
     for name, pool in design.pools():
-        own = [polled for polled in design.polled() if polled.link.target == name]
+        own = [polled for polled in design.polled if polled.link.target == name]
         most = sum(map(concurrency, own))
         if pool.limit is None or most <= pool.limit:
             continue
-        can_be_set = len(own) == 1 and own[0].link.minimum_pollers is None and 2 <= pool.limit <= 1000
+        can_be_set = len(own) == 1 and own[0].link.maximum_pollers is None and 2 <= pool.limit <= 1000
         change = (Operation("set", (own[0].key,), {"maximum_concurrency": pool.limit}),) if can_be_set else ()
         yield Finding(
             rule="mappings-above-reservation",
             severity="medium",
             where=name,
             problem=f"mappings may run {most:,} batches at once on {name!r}, which has reserved {pool.limit:,}.",
-            effect=f"Under load up to {most - pool.limit:,} batches at once are throttled; each counts as a receive, "
+            effect=f"Under load {most - pool.limit:,} of them at a time are throttled; each counts as a receive, "
             "so messages that nothing is wrong with come nearer to the dead-letter queue.",
             source=quota("sqs_mapping", "maximum_concurrency_max")[1],
             fix=f"let the mappings together run {pool.limit:,} batches at most, or reserve {most:,}",

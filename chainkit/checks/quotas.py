@@ -64,7 +64,7 @@ def state_over_limit(design: Design) -> Iterator[Finding]:
                 rule="state-over-limit",
                 severity="high",
                 where=name,
-                problem=f"{', '.join(map(repr, large))} of {name!r} give on more than {most:,} bytes.",
+                problem=f"{name!r} gives on more than {most:,} bytes from {', '.join(map(repr, large))}.",
                 effect="Every execution that comes there fails with States.DataLimitExceeded, which no Catch of "
                 "States.ALL catches.",
                 source=source,
@@ -75,7 +75,7 @@ def state_over_limit(design: Design) -> Iterator[Finding]:
 def batch_over_payload(design: Design) -> Iterator[Finding]:
     """Yield the mappings whose full batches are larger than one invocation takes."""
     most, source = quota("sqs_mapping", "batch_payload")
-    for polled in design.polled():
+    for polled in design.polled:
         key, link = polled.key, polled.link
         size = largest_bytes(design, link.source)
         if link.batch_size * size <= most:

@@ -2,7 +2,7 @@
 
 Sources  [1] AWS Lambda Developer Guide, invocation-retries (2023): the caller of a synchronous run decides what happens
              next, and SDKs try again after a timeout of their own
-         [2] HTTP API: 30 s, not adjustable (data/quotas.json)
+         [2] AWS agent toolkit, lambda.md (2026): an HTTP API waits 30 s, and that cannot be raised
          Assumed: a callee is not told that its caller has gone; it runs on, as in the simulation (ARCHITECTURE.md)
 Checked  2026-11-27
 """
@@ -16,8 +16,10 @@ from chainkit.checks.findings import Finding
 from chainkit.link import Retry
 from chainkit.operations import Operation
 from chainkit.records import Flow, Pool, Relay
+from chainkit.units import seconds
 from chainkit.wiring import Invocation, Link, Task
 
+API = "AWS agent toolkit, lambda.md (2026)"
 NESTING = "AWS Lambda Developer Guide, invocation-retries (2023); assumed: a callee runs on when its caller is gone"
 
 
@@ -51,10 +53,11 @@ def caller_gives_up_first(design: Design) -> Iterator[Finding]:
             continue
         is_function = design.pool(link.source) is not None
         shorter = math.ceil(caller_s) - 1
-        source = quota("http_api", "timeout_max")[1] if isinstance(design.behaviours[link.source], Relay) else NESTING
+        source = API if isinstance(design.behaviours[link.source], Relay) else NESTING
         if is_function:
             fix = f"raise the timeout of {link.source!r} above {callee_s:g} s"
-            change = longer(design, link.source, math.floor(callee_s) + 1)
+            is_own = link.source == link.target  # no timeout is above itself
+            change = () if is_own else longer(design, link.source, math.floor(callee_s) + 1)
         else:
             fix = f"lower the timeout of {link.target!r} below {caller_s:g} s, or hand the work over and answer at once"
             is_lowered = design.pool(link.target) is not None and shorter >= 1
@@ -77,7 +80,8 @@ def client_gives_up_first(design: Design) -> Iterator[Finding]:
         limit_s = link.client_timeout_s if isinstance(link, Invocation) else None
         if limit_s is None or callee_s < limit_s:
             continue
-        again = isinstance(link, Invocation) and link.retry is not None and "timeout" in link.retry.errors
+        retry = link.retry if isinstance(link, Invocation) else None
+        again = retry is not None and retry.max_attempts > 1 and "timeout" in retry.errors
         fits = math.floor(callee_s) + 1 < caller_s
         yield Finding(
             rule="client-gives-up-first",
@@ -97,23 +101,23 @@ def calls_outlast_caller(design: Design) -> Iterator[Finding]:
     """Yield the functions whose calls each fit into their timeout, and all with their retries do not."""
     calls: dict[str, list[Wait]] = {}
     for wait in waits(design):
-        if design.pool(wait.link.source) is not None:
-            calls.setdefault(wait.link.source, []).append(wait)
-    for name, each in calls.items():
+        calls.setdefault(wait.link.source, []).append(wait)
+    for name, pool in design.pools():
         worst_s: dict[int, float] = {}
-        for _, link, _, callee_s in each:
+        for _, link, _, callee_s in calls.get(name, []):
             if isinstance(link, Invocation):
                 worst_s[link.step] = max(worst_s.get(link.step, 0.0), tries_s(link, callee_s))
-        needed_s, caller_s = sum(worst_s.values()), each[0].caller_s
-        if needed_s < caller_s or any(wait.callee_s >= caller_s for wait in each):
+        needed_s = sum(worst_s.values())
+        if needed_s < pool.timeout_s or any(wait.callee_s >= pool.timeout_s for wait in calls[name]):
             continue
+        late_s = needed_s + pool.work.mean_s - pool.timeout_s
         yield Finding(
             rule="calls-outlast-caller",
             severity="medium",
             where=name,
-            problem=f"{name!r} has {caller_s:g} s; its calls, with their retries, may take {needed_s:g} s.",
-            effect=f"It is cut {needed_s - caller_s:g} s before the last try may have ended: that try is billed, and "
-            "nobody takes its answer.",
+            problem=f"{name!r} has {pool.timeout_s:g} s; its calls, with their retries, may take {needed_s:g} s.",
+            effect=f"With its own work it may be cut {seconds(late_s)} before the last try has ended: that try is "
+            "billed, and nobody takes its answer.",
             source=NESTING,
             fix=f"raise the timeout of {name!r} above {needed_s:g} s, or try less often",
             change=longer(design, name, math.floor(needed_s) + 1),
@@ -166,7 +170,7 @@ def longer(design: Design, name: str, timeout_s: int) -> tuple[Operation, ...]:
     times = quota("sqs_mapping", "visibility_timeouts")[0]
     hidden = {
         polled.link.source: times * timeout_s + polled.link.maximum_batching_window_s
-        for polled in design.polled()
+        for polled in design.polled
         if polled.link.target == name
         and polled.buffer.visibility_timeout_s < times * timeout_s + polled.link.maximum_batching_window_s
     }
