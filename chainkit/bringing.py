@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chainkit.chain import Chain
+from chainkit.records import Pool
 from chainkit.templates import variables
 
 Kind = Literal["permission", "policy", "resource", "setting", "variable"]
@@ -60,8 +61,9 @@ def _brought(chain: Chain, key: str) -> Iterator[Brought]:
         yield Brought("resource", f"{source.name} > {target.name}", ", ".join([resource.type, *plain]))
     for name, setting, value in link.attachments(source, target):
         yield Brought("setting", name, f"{setting.replace('_', ' ')} to {_named(value, target.name)}")
-    for name in variables(link, target):
-        yield Brought("variable", source.name, name)
+    if isinstance(source.behaviour(), Pool):  # only code is told by variables
+        for name in variables(link, target):
+            yield Brought("variable", source.name, name)
 
 
 def _named(value: Any, target: str) -> str:

@@ -255,11 +255,11 @@ def _beside(chain: Chain, pinned: Mapping[str, Point], computed: Layout) -> dict
             x, y = min(point[0] for point in targets) - COLUMN, _mean([point[1] for point in targets], 0.0)
         else:
             x, y = min(point[0] for point in places.values()), max(point[1] for point in places.values()) + ROW
-        places[name] = _free(x, y, places.values())
+        places[name] = free(x, y, places.values())
     return {name: places[name] for name in chain.services}
 
 
-def _free(x: float, y: float, taken: Iterable[Point]) -> Point:
+def free(x: float, y: float, taken: Iterable[Point]) -> Point:
     """Return (x, y), or the next place below it where no card is in the way."""
     for other_y in sorted(other for at, other in taken if abs(at - x) < CARD_WIDTH + 20):
         if abs(other_y - y) < ROW - 8:

@@ -98,6 +98,10 @@ class Link:
     accepts: ClassVar[tuple[str, ...]] = ()
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """`link=` word -> the settings it stands for."""
+    meanings: ClassVar[Mapping[str, str]] = {}
+    """`link=` word -> what it means, where there are several; else the class's first line says it."""
+    main_settings: ClassVar[tuple[str, ...]] = ()
+    """What a form shows first, while the rest is folded away; () shows all."""
 
     @property
     def kind(self) -> Kind:
@@ -108,6 +112,11 @@ class Link:
     def word(self) -> str:
         """The `link=` word of this link."""
         return next(iter(self.words))
+
+    @classmethod
+    def meaning(cls, word: str) -> str:
+        """Return a sentence on what a link of that word does."""
+        return cls.meanings.get(word) or (cls.__doc__ or "").partition("\n")[0]
 
     @property
     def dead_letters(self) -> str | None:
@@ -197,6 +206,7 @@ class Caller(Link):
     route: str = "$default"
     """Route of an API, "POST /orders"; of no effect elsewhere."""
     maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
+    main_settings: ClassVar[tuple[str, ...]] = ("probability", "step", "count", "message_bytes", "retry", "on_error")
 
     @property
     def kind(self) -> Kind:

@@ -122,7 +122,10 @@ def recipe(chain: Chain) -> tuple[Operation, ...]:
     links = [link for link in chain.links.values() if not isinstance(link, Task)]
     return (
         *(Operation("add", (service,)) for service in chain.services.values()),
-        *(Operation("connect", (link.source, link.target), {"link": link.word, **own_settings(link)}) for link in links),
+        *(
+            Operation("connect", (link.source, link.target), {"link": link.word, **own_settings(link)})
+            for link in links
+        ),
         *((Operation("place", (dict(chain.layout),)),) if chain.layout else ()),
         *(Operation("group", (title, services)) for title, services in chain.groups.items()),
     )

@@ -17,7 +17,7 @@ from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Layout, Point, arrange
 INK, GREY, EDGE, PAPER = "#1B1F24", "#57606A", "#7D8590", "#FFFFFF"
 BLUE, GREEN, PURPLE, VERMILION = "#0072B2", "#00795C", "#8E4585", "#D55E00"
 FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
-TILE, INSET, INDENT = 30.0, 10.0, 50.0
+TILE, INSET, INDENT = 30.0, 8.0, 46.0
 """The square in the colour of the service, its distance from the card's edge, and that of the words, pixels."""
 ICON_SCALE = (TILE - 8) / 24
 MARGIN = 24.0
@@ -151,7 +151,15 @@ def picture(chain: Chain, notes: Mapping[str, str] | None = None) -> Picture:
     """
     layout, notes = arrange(chain), notes or {}
     cards = tuple(
-        Card(name, chain.service(name).label, chain.service(name).colour, x, y, chain.service(name).icon, notes.get(name, ""))
+        Card(
+            name,
+            chain.service(name).label,
+            chain.service(name).colour,
+            x,
+            y,
+            chain.service(name).icon,
+            notes.get(name, ""),
+        )
         for name, (x, y) in layout.places.items()
     )
     frames, wires = _frames(chain, layout), _wires(chain, layout)

@@ -63,6 +63,8 @@ class Service(ABC):
     """Two or three words on the card: "Lambda function"."""
     icon: ClassVar[str] = "M5 5h14v14H5z"
     """What its card shows: the strokes of an SVG path in a square of 24."""
+    main_settings: ClassVar[tuple[str, ...]] = ()
+    """What a form shows first, while the rest is folded away; () shows all."""
     principal: ClassVar[str] = ""
     """Who assumes this service's role, for a service that needs one."""
     grants: ClassVar[Mapping[str, tuple[str, ...]]] = {}

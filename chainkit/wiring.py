@@ -71,6 +71,10 @@ class Invocation(Caller):
     emits: ClassVar[tuple[str, ...]] = ("call", "integration")
     accepts: ClassVar[tuple[str, ...]] = ("call",)
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sync": {}, "async": {"invocation_type": "Event"}}
+    meanings: ClassVar[Mapping[str, str]] = {
+        "sync": "The caller waits for the answer, and is billed while it waits.",
+        "async": "The caller hands over an event and goes on; AWS tries again if it fails.",
+    }
 
     @property
     def kind(self) -> Kind:
@@ -296,6 +300,10 @@ class Destination(Link):
         "on_failure": {},
         "on_success": {"condition": "OnSuccess"},
     }
+    meanings: ClassVar[Mapping[str, str]] = {
+        "on_failure": "An asynchronous event goes there once its last retry has failed.",
+        "on_success": "The answer to an asynchronous event goes there.",
+    }
 
     @property
     def kind(self) -> Kind:
@@ -422,7 +430,8 @@ def misfit(source: Service, target: Service) -> WiringError:
         if fitting(source, (one := cls("between"))) and fitting(one, target) and not isinstance(source, cls)
     ]
     return WiringError(
-        f"cannot connect {source.name!r} to {target.name!r}: {type(source).__name__} emits {list(source.port.emits)}, "
-        f"{type(target).__name__} accepts {list(target.port.accepts)}",
+        f"cannot connect {source.name!r} to {target.name!r}: {type(source).__name__} emits "
+        f"{', '.join(source.port.emits) or 'nothing'}; {type(target).__name__} accepts "
+        f"{', '.join(target.port.accepts) or 'nothing'}",
         fix=f"put a service between them: {' or '.join(between)}" if between else "nothing can stand between them",
     )

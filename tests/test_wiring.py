@@ -81,11 +81,14 @@ def test_every_fitting_word_makes_a_link_of_that_word(pair):
 def test_what_fits_nowhere_is_refused_with_both_ports(pair):
     source, target = ends(pair)
 
-    assert refusal(WiringError, source, target, None, {}) == (
-        f"cannot connect 'first' to 'second': {pair[0]} emits {list(source.port.emits)}, "
-        f"{pair[1]} accepts {list(target.port.accepts)}",
-        "nothing can stand between them",
+    problem, fix = refusal(WiringError, source, target, None, {})
+    between = [cls for cls in registry if (pair[0], cls) in FITS and (cls, pair[1]) in FITS and cls != pair[0]]
+
+    assert problem == (
+        f"cannot connect 'first' to 'second': {pair[0]} emits {', '.join(source.port.emits) or 'nothing'}; "
+        f"{pair[1]} accepts {', '.join(target.port.accepts) or 'nothing'}"
     )
+    assert fix == (f"put a service between them: {' or '.join(between)}" if between else "nothing can stand between them")
 
 
 @pytest.mark.parametrize("kind", registry)

@@ -134,6 +134,10 @@ class LambdaFunction(Service):
     port: ClassVar[Port] = Port(emits=("call", "outcome"), accepts=("call", "delivery", "batch"))
     colour: ClassVar[str] = "#ED7100"
     label: ClassVar[str] = "Lambda function"
+    main_settings: ClassVar[tuple[str, ...]] = (
+        "memory_mb", "timeout_s", "duration", "error_rate", "poison_fraction", "reserved_concurrency",
+        "maximum_retry_attempts",
+    )  # fmt: skip
     icon: ClassVar[str] = "M7 4h3l7.5 16M11.6 8.6 6 20"
     principal: ClassVar[str] = "lambda.amazonaws.com"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {

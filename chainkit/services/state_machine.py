@@ -116,6 +116,7 @@ class StateMachine(Service):
     port: ClassVar[Port] = Port(emits=("task",), accepts=("call", "start"))
     colour: ClassVar[str] = "#E7157B"
     label: ClassVar[str] = "State machine"
+    main_settings: ClassVar[tuple[str, ...]] = ("workflow", "choices", "items")
     icon: ClassVar[str] = "M9 3.5h6v5H9zM3.5 15.5h6v5h-6zM14.5 15.5h6v5h-6zM12 8.5V12M6.5 15.5V12h11v3.5"
     principal: ClassVar[str] = "states.amazonaws.com"
     grants: ClassVar[dict[str, tuple[str, ...]]] = {

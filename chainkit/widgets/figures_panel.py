@@ -26,7 +26,9 @@ class FiguresPanel(Panel):
     def hear(self, topic: Topic) -> None:
         """Say that a run is under way, then show it."""
         if topic == "design" and not self._state.figures.errors:
-            self.shown.value = f'<div role="status">running {self._state.requests:,} requests \u2026</div>{self.shown.value}'
+            self.shown.value = (
+                f'<div role="status">running {self._state.requests:,} requests \u2026</div>{self.shown.value}'
+            )
         elif topic in ("design", "figures"):
             self.shown.value = f'<div role="status" aria-live="polite">{self._text()}</div>'
 

@@ -85,11 +85,14 @@ class FormPanel(Panel):
         self._is_showing = False
         self.fields: dict[str, Field] = {}
         self.title = ipywidgets.HTML()
-        self.kind = ipywidgets.Dropdown(description="kind of link", style={"description_width": "90px"})
+        narrow = {"description_width": "90px"}
+        self.name = ipywidgets.Text(description="name", continuous_update=False, style=narrow)
+        self.kind = ipywidgets.Dropdown(description="kind of link", style=narrow)
         self.remove = ipywidgets.Button(description="Remove", icon="trash", tooltip="Remove what is selected")
         self.message = ipywidgets.HTML()
-        self.selection = ipywidgets.Dropdown(description="selected", style={"description_width": "90px"})
+        self.selection = ipywidgets.Dropdown(description="selected", style=narrow)
         self.selection.observe(self._select, names="value")
+        self.name.observe(self._rename, names="value")
         self.kind.observe(self._rewire, names="value")
         self.remove.on_click(lambda _: self._remove())
         self.scroll = ipywidgets.VBox(layout=ipywidgets.Layout(max_height="440px", overflow="hidden auto"))
@@ -121,10 +124,20 @@ class FormPanel(Panel):
         self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
         self.title.value = f"<h3>{escape(name)}</h3>"
-        head = [self.remove] if isinstance(thing, Service) else [self.kind, self.remove]
-        row = ipywidgets.HBox(head, layout=ipywidgets.Layout(flex="0 0 auto"))
-        self.scroll.children = [*self.fields.values()]
+        row = ipywidgets.HBox([self.name if isinstance(thing, Service) else self.kind, self.remove])
+        self.scroll.children = self._folded(thing)
         self.fill(self.selection, self.title, row, self.message, self.scroll)
+
+    def _folded(self, thing: Service | Link) -> list[ipywidgets.Widget]:
+        """Return the fields that matter most, or were set, and the others folded away."""
+        seen = {*(thing.main_settings or self.fields), *stated(thing)}
+        first = [field for name, field in self.fields.items() if name in seen]
+        rest = [field for name, field in self.fields.items() if name not in seen]
+        if not rest:
+            return first
+        more = ipywidgets.Accordion([ipywidgets.VBox(rest)], titles=(f"{len(rest)} more settings",))
+        more.layout.flex = "0 0 auto"
+        return [*first, more]
 
     def focus_first(self) -> None:
         """Put the keyboard into the first field."""
@@ -148,16 +161,23 @@ class FormPanel(Panel):
             self._state.select(*filter(None, [change["new"]]))
 
     def _show_kind(self, thing: Service | Link) -> None:
-        """Offer the kinds of link that fit between the ends of the link."""
-        if isinstance(thing, Service):
-            return
-        fitting = self._state.words(thing.source, thing.target)
+        """Show a service's name; offer the kinds of link that fit between the ends of a link."""
         self._is_showing = True
         try:
+            if isinstance(thing, Service):
+                self.name.value = thing.name
+                return
+            fitting = self._state.words(thing.source, thing.target)
             self.kind.options = fitting if thing.word in fitting else [thing.word]
             self.kind.value = thing.word
         finally:
             self._is_showing = False
+
+    def _rename(self, change: Any) -> None:
+        """Give the selected service another name."""
+        if not self._is_showing and change["new"] != self._state.selected:
+            if not self._state.rename(self._state.selected, change["new"]):
+                self.message.value = refusal(self._state.refusal)
 
     def _rewire(self, change: Any) -> None:
         """Make another kind of link of the selected one."""

@@ -65,7 +65,9 @@ def carry_out(state: State, gesture: Message) -> Answer:
         case {"kind": "file", "as": kind}:
             return {"file": file(state, kind)}
         case _:
-            raise ConfigError(f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again")
+            raise ConfigError(
+                f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
+            )
     return {} if done else refused(state.refusal)
 
 
@@ -83,7 +85,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
     return {
         "word": offer.word,
         "label": offer.word.replace("_", " "),
-        "text": (WORDS[offer.word][0].__doc__ or "").partition("\n")[0],
+        "text": WORDS[offer.word][0].meaning(offer.word),
         "brings": [str(each) for each in offer.brings],
         **refused(offer.refusal),
     }

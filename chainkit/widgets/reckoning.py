@@ -12,7 +12,8 @@ import networkx as nx
 
 from chainkit.billing.bill import Bill, bill
 from chainkit.chain import Chain
-from chainkit.checks.check import Finding, check
+from chainkit.checks.check import check
+from chainkit.checks.findings import Finding
 from chainkit.errors import ChainkitError, WiringError
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
@@ -20,8 +21,8 @@ from chainkit.units import seconds, usd
 
 Heat = Literal["wait", "cost", "failure"]
 HEATS: tuple[Heat, ...] = ("wait", "cost", "failure")
-BLINK_S = 0.03
-"""How long a run may take while a hand moves."""
+BLINK_S, FIXED_S = 0.03, 0.004
+"""How long a run may take while a hand moves; what it takes however few its requests are."""
 FEWEST = 1_000
 """Requests of a quick run."""
 GOES_ON = ("sync", "async", "send", "poll", "deliver")
@@ -100,7 +101,7 @@ def reckon(
     circle = _endless(chain)
     if known.errors or circle is not None:
         return known if circle is None else replace(known, errors=(*known.errors, circle))
-    fitting = int(BLINK_S / last.request_s) if is_quick and last.request_s else requests
+    fitting = int((BLINK_S - FIXED_S) / last.request_s) if is_quick and last.request_s else requests
     count = min(requests, max(fitting, FEWEST))
     started_s = time.perf_counter()
     try:
@@ -109,7 +110,7 @@ def reckon(
     except ChainkitError as error:
         return replace(known, errors=(error,))
     took_s = time.perf_counter() - started_s
-    return replace(known, run=run, bill=priced, is_quick=count < requests, request_s=took_s / count)
+    return replace(known, run=run, bill=priced, is_quick=count < requests, request_s=max(took_s - FIXED_S, 0.0) / count)
 
 
 def _rate(rate_per_s: float) -> str:

@@ -3,11 +3,12 @@
 A chain is one kind of scene, the states of a state machine another (machine.py): the canvas draws both alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from chainkit.chain import Chain
+from chainkit.checks.findings import Finding
 from chainkit.declared import stated
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, arrange
 from chainkit.pictures import Picture, picture
@@ -15,7 +16,7 @@ from chainkit.service import Service, registry
 from chainkit.widgets.reckoning import HEATS, Reckoning
 from chainkit.wiring import fitting, misfit
 
-USUAL_WIDTH, LOWEST, HIGHEST = 1000.0, 340.0, 620.0
+USUAL_WIDTH, LOWEST, HIGHEST = 1000.0, 400.0, 620.0
 """Of the canvas in a notebook, pixels."""
 DOES = ("group", "insert", "rename", "extend")
 """What a hand may do beyond adding, connecting, moving and removing."""
@@ -23,6 +24,8 @@ STORIES = ("typical", "slowest", "lost")
 """Requests that can be played."""
 FILES = ("svg", "png", "html", "yaml", "py")
 HINT = "Drag a service from the left to here, or press N"
+MARKED = ("high", "medium")
+"""Severities that a card shows a mark for; the figures list all."""
 SETTINGS_SHOWN = 6
 """Of a card, when the pointer rests on it."""
 
@@ -50,7 +53,7 @@ def scene(chain: Chain, known: Reckoning | None = None, *, off: Sequence[str] = 
         "name": chain.name,
         "what": "Chain",
         "cards": _cards(chain, drawn, known),
-        "wires": _wires(chain, drawn, known.link_notes()),
+        "wires": _wires(chain, drawn, known),
         "groups": [{"title": title, "cards": [*services]} for title, services in chain.groups.items()],
         "palette": _palette(),
         "fits": _fits(),
@@ -76,7 +79,7 @@ def _cards(chain: Chain, drawn: Picture, known: Reckoning) -> list[dict[str, Any
     cards = []
     for card in drawn.cards:
         service = chain.service(card.name)
-        found = [finding for finding in known.findings if finding.where == card.name]
+        found = _about(known, card.name)
         cards.append(
             {
                 "id": card.name, "title": card.title, "label": card.label, "note": card.note, "colour": card.colour,
@@ -89,10 +92,9 @@ def _cards(chain: Chain, drawn: Picture, known: Reckoning) -> list[dict[str, Any
     return cards
 
 
-def _worst(found: Sequence[Any]) -> str:
-    """Return the greatest severity among findings that are worth a mark."""
-    words = {finding.severity for finding in found}
-    return next((word for word in ("high", "medium") if word in words), "")
+def _worst(found: Sequence[Finding]) -> str:
+    """Return the greatest severity among findings."""
+    return next((word for word in MARKED if any(each.severity == word for each in found)), "")
 
 
 def _hint(service: Service) -> str:
@@ -101,13 +103,19 @@ def _hint(service: Service) -> str:
     return "\n".join([f"{service.name}: {service.label}", *set_[:SETTINGS_SHOWN]])
 
 
-def _wires(chain: Chain, drawn: Picture, notes: Mapping[str, str]) -> list[dict[str, Any]]:
-    lanes = arrange(chain).lanes
+def _about(known: Reckoning, key: str) -> list[Finding]:
+    """Return what was found about a service or link, and is worth a mark."""
+    return [finding for finding in known.findings if finding.where == key and finding.severity in MARKED]
+
+
+def _wires(chain: Chain, drawn: Picture, known: Reckoning) -> list[dict[str, Any]]:
+    lanes, notes = arrange(chain).lanes, known.link_notes()
     return [
         {
             "id": wire.key, "from": wire.source, "to": wire.target,
             "word": wire.text, "note": notes.get(wire.key, ""),
             "colour": wire.style.colour, "dash": [*wire.style.dash], "width": wire.style.width,
+            "warning": _worst(found := _about(known, wire.key)), "warnings": [each.problem for each in found],
             "via": [[*point] for point in lanes.get((wire.source, wire.target), ())],
         }
         for wire in drawn.wires
@@ -139,4 +147,4 @@ def _fit(a: Service, b: Service) -> dict[str, Any]:
     if words := fitting(a, b):
         return {"words": words}
     why = misfit(a, b)
-    return {"why": f"{why.problem}. {why.fix}".replace("'from'", "{a}").replace("'to'", "{b}")}
+    return {"why": f"{why.problem}; {why.fix}".replace("'from'", "{a}").replace("'to'", "{b}")}

@@ -12,7 +12,7 @@ from chainkit.bringing import Brought, brings
 from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
-from chainkit.layout import ROW, arrange
+from chainkit.layout import COLUMN, ROW, arrange, free
 from chainkit.operations import Operation, own_settings
 from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
@@ -51,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Offer:
-    """A kind of link that fits between two services, and what it would bring; or why it is refused."""
+    """A kind of link that fits between two services, what it would bring, and what AWS would refuse about it."""
 
     word: str
     brings: tuple[Brought, ...] = ()
@@ -128,11 +128,14 @@ class State:
         for word in self.words(source, target):
             tried = self.chain.copy()
             try:
-                tried.connect(source, target, link=word)
-                offers.append(Offer(word, brings(tried, _new(self.chain.links, tried.links)[0])))
+                link = tried.connect(source, target, link=word)
             except ChainkitError as error:
                 offers.append(Offer(word, refusal=error))
-        return offers
+                continue
+            (key,) = _new(self.chain.links, tried.links)
+            wrong = link.problems(key, tried.service(source), tried.service(target))
+            offers.append(Offer(word, brings(tried, key), next(iter(wrong), None)))
+        return sorted(offers, key=lambda offer: offer.refusal is not None)
 
     # --- operations on the chain: each tells whether it was accepted ---
 
@@ -164,8 +167,7 @@ class State:
         except ChainkitError as error:
             self.refusal = error
             return False
-        places = [self._placing({service.name: at})] if at is not None else []
-        return self.do(Operation("add", (service,)), *places)
+        return self.do(Operation("add", (service,)), *self._placed(service, at))
 
     def insert(self, kind: str, key: str, at: Point | None = None) -> bool:
         """Put a new service into a link: what went from one service to the other goes through it."""
@@ -181,7 +183,7 @@ class State:
             Operation("add", (service,)),
             Operation("connect", (link.source, service.name), kept),
             Operation("connect", (service.name, link.target)),
-            *([self._placing({service.name: at})] if at is not None else []),
+            *self._placed(service, at),
         )
 
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
@@ -191,10 +193,13 @@ class State:
         except ChainkitError as error:
             self.refusal = error
             return False
+        if at is not None and source in (places := arrange(self.chain).places):
+            x, y = places[source]
+            at = (max(at[0], x + COLUMN), at[1]) if abs(at[1] - y) < ROW / 2 and at[0] > x else at
         return self.do(
             Operation("add", (service,)),
             Operation("connect", (source, service.name)),
-            *([self._placing({service.name: at})] if at is not None else []),
+            *self._placed(service, at),
         )
 
     def connect(self, source: str, target: str, word: str | None = None) -> bool:
@@ -209,7 +214,9 @@ class State:
         """Remove services with their links, and links."""
         gone = {key: None for key in keys if key in self.chain.services}
         links = self.chain.links
-        others = {key: None for key in keys if key not in gone and not (key in links and _ends(links[key]) & gone.keys())}
+        others = {
+            key: None for key in keys if key not in gone and not (key in links and _ends(links[key]) & gone.keys())
+        }
         return self.do(*(Operation("remove", (key,)) for key in [*others, *gone]))
 
     def rename(self, name: str, new: str) -> bool:
@@ -273,10 +280,18 @@ class State:
         """Take a frame away."""
         return self.do(Operation("group", (title, ())))
 
+    def _placed(self, service: Service, at: Point | None) -> tuple[Operation, ...]:
+        """Return what puts a new service at a place, or just below what stands there; nothing without a place."""
+        if at is None:
+            return ()
+        return (self._placing({service.name: free(*at, arrange(self.chain).places.values())}),)
+
     def _placing(self, places: Mapping[str, Point]) -> Operation:
         """Return the operation that puts services there, and keeps the others where they are seen."""
         seen = {n: xy for n, xy in arrange(self.chain).places.items() if n not in self.chain.layout}
-        return Operation("place", ({n: (float(round(x)), float(round(y))) for n, (x, y) in {**seen, **places}.items()},))
+        return Operation(
+            "place", ({n: (float(round(x)), float(round(y))) for n, (x, y) in {**seen, **places}.items()},)
+        )
 
     # --- history ---
 
@@ -386,7 +401,13 @@ class State:
 
     def _reckon(self, *, is_quick: bool) -> None:
         self.figures = reckon(
-            self.chain, self.load, requests=self.requests, seed=self.seed, at=self.at, last=self.figures, is_quick=is_quick
+            self.chain,
+            self.load,
+            requests=self.requests,
+            seed=self.seed,
+            at=self.at,
+            last=self.figures,
+            is_quick=is_quick,
         )
         self._tell("figures")
 

@@ -59,7 +59,7 @@ BROKEN = {
         _HEAD + "services:\n  api: {type: HttpApi}\n  jobs: {type: SqsQueue}\nlinks:\n  - {from: jobs, to: api}\n",
         "load",
         WiringError,
-        "orders.chain.yaml:7: cannot connect 'jobs' to 'api': SqsQueue emits ['batch', 'redrive'], HttpApi accepts []",
+        "orders.chain.yaml:7: cannot connect 'jobs' to 'api': SqsQueue emits batch, redrive; HttpApi accepts nothing",
         "nothing can stand between them",
         False,
     ),

@@ -3,41 +3,31 @@
 import { s } from "./dom.js";
 import { arrow, asPath, middle, route } from "./wires.js";
 
-const ICON = 30;
+const [ICON, INSET] = [30, 8];
 const FRAME = { side: 22, top: 40, bottom: 18 };
-const WARNINGS = ["", "medium", "high", "error"];
 
 // A card; it is an option of the stage, which is a list box: screen readers say what is selected.
 export function card(data, style, id) {
   const { width, height } = style;
   const [left, top] = [-width / 2, -height / 2];
-  const x = left + 20 + ICON;
+  const x = left + 2 * INSET + ICON;
   const first = top + (data.note ? 21 : 28);
-  const worst = WARNINGS.indexOf(data.warning);
   return s(
     "g",
     { id, class: "ck-card", role: "option", "aria-label": said(data), "data-id": data.id, style: `--of: ${data.colour}` },
     s("title", {}, data.hint ?? `${data.id}: ${data.label}`),
     s("rect", { class: "ck-face", x: left, y: top, width, height, rx: 8 }),
-    s("rect", { class: "ck-tile", x: left + 10, y: top + (height - ICON) / 2, width: ICON, height: ICON, rx: 6 }),
+    s("rect", { class: "ck-tile", x: left + INSET, y: top + (height - ICON) / 2, width: ICON, height: ICON, rx: 6 }),
     s("path", {
       class: "ck-icon",
       d: data.icon,
-      transform: `translate(${left + 10 + ICON / 2 - 11}, -11) scale(0.917)`,
+      transform: `translate(${left + INSET + ICON / 2 - 11}, -11) scale(0.917)`,
     }),
     s("text", { class: "ck-title", x, y: first }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
     data.note ? s("text", { class: "ck-note", x, y: first + 31 }, data.note) : "",
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
-    worst > 0
-      ? s(
-          "g",
-          { class: `ck-warning ck-${data.warning}`, transform: `translate(${width / 2 - 4}, ${top + 4})` },
-          s("title", {}, data.warnings.join("\n")),
-          s("circle", { r: 10 }),
-          s("text", { y: 5 }, worst === 3 ? "\u00d7" : "!"),
-        )
-      : "",
+    mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
     data.takes ? s("circle", { class: "ck-port ck-in", cx: left, r: 5 }) : "",
     data.gives
       ? s(
@@ -50,6 +40,13 @@ export function card(data, style, id) {
         )
       : "",
   );
+}
+
+// What was found about a card or link: its words stand in the hover, and all of it among the figures.
+function mark({ warning, warnings }, transform = null) {
+  if (!warning) return "";
+  const sign = s("text", { y: 5 }, "!");
+  return s("g", { class: `ck-warning ck-${warning}`, transform }, s("title", {}, warnings.join("\n")), s("circle", { r: 9 }), sign);
 }
 
 function said({ id, label, note, warnings }) {
@@ -71,17 +68,19 @@ export function wire(data, id) {
     s("polygon", { class: "ck-head", style: `--of: ${data.colour}` }),
     s("text", { class: "ck-word", style: `--of: ${data.colour}` }, data.word),
     s("text", { class: "ck-word ck-rate", style: `--of: ${data.colour}` }, data.note),
+    mark(data),
   );
 }
 
 export function bend(element, points) {
-  const [hit, line, head, word, rate] = element.children;
+  const [hit, line, head, word, rate, sign] = element.children;
   const path = asPath(points);
   hit.setAttribute("d", path);
   line.setAttribute("d", path);
   head.setAttribute("points", arrow(points));
   const [x, y] = middle(points);
   const isLevel = y !== (points[0][1] + 3 * points[1][1] + 3 * points[2][1] + points[3][1]) / 8;
+  sign?.setAttribute("transform", `translate(${(x + word.getComputedTextLength() / 2 + 12).toFixed(1)}, ${y.toFixed(1)})`);
   for (const [text, down] of [[word, 4], [rate, isLevel ? 26 : 16]]) {
     text.setAttribute("x", x.toFixed(1));
     text.setAttribute("y", (y + down).toFixed(1));

@@ -39,9 +39,10 @@ export class Keys {
 
   #press(event) {
     const act = this.aimed ? this.#aiming(event) : event.ctrlKey || event.metaKey ? this.#control(event) : this.#plain(event);
+    // The notebook has commands on single keys: one that means nothing here must not insert a cell there.
+    if (act || !(event.ctrlKey || event.metaKey || event.key === "Tab")) event.stopPropagation();
     if (!act) return;
     event.preventDefault();
-    event.stopPropagation(); // the notebook has commands on the same keys
     act();
   }
 

@@ -176,8 +176,9 @@ export class Pointer {
   }
 
   #twice(event) {
-    const owner = event.target.closest(".ck-card");
-    if (owner && this.board.scene.does.includes("rename")) this.board.rename(owner.dataset.id);
+    // The stage has held the pointer, so the event names the stage: the place says which card it was.
+    const key = this.board.drawing.cardAt(...this.board.view.toWorld(event.clientX, event.clientY));
+    if (key && this.board.scene.does.includes("rename")) this.board.rename(key);
   }
 
   // The page scrolls until the canvas has been clicked, or with Ctrl held.

@@ -83,8 +83,10 @@ export class Popups {
     let chosen = offers[0];
     const choose = (offer) => {
       chosen = offer;
-      const lines = offer.refusal ? [`${offer.refusal.problem}. ${offer.refusal.fix}`] : offer.brings;
-      list.replaceChildren(...(lines.length ? lines : ["nothing: it is settled by its ends"]).map((line) => h("li", {}, line)));
+      const { refusal, brings } = offer;
+      const lines = (brings.length ? brings : ["nothing: it is settled by its ends"]).map((line) => h("li", {}, line));
+      if (refusal) lines.unshift(h("li", { class: "ck-refusal" }, `AWS would refuse it: ${refusal.problem}. ${refusal.fix}`));
+      list.replaceChildren(...lines);
     };
     const name = `${this.board.uid}-word`;
     const radios = offers.map((offer, k) =>
