@@ -6,7 +6,7 @@ While a hand moves, as many requests are run as fit into a blink; all of them wh
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import networkx as nx
 
@@ -18,6 +18,9 @@ from chainkit.errors import ChainkitError, WiringError
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
 from chainkit.units import seconds, usd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Heat = Literal["wait", "cost", "failure"]
 HEATS: tuple[Heat, ...] = ("wait", "cost", "failure")
@@ -73,16 +76,21 @@ class Reckoning:
             return {}
         nodes = self.run.nodes.fillna(0.0)
         columns = {name: nodes[name] if name in nodes else 0.0 * nodes["requests"] for name in _COLUMNS}
-        amounts: Mapping[str, float]
         if of == "cost":
-            amounts = self.bill.node_usd()
-        elif of == "wait":
+            return _shares(self.bill.node_usd())
+        if of == "wait":
             visits = columns["invocations"] + columns["messages"]
-            amounts = (visits * (columns["duration_mean_s"] + columns["wait_mean_s"])).to_dict()
-        else:
-            amounts = sum(columns[name] for name in _COLUMNS[4:]).to_dict()
-        total = sum(amounts.values())
-        return {str(name): amount / total for name, amount in amounts.items()} if total > 0 else {}
+            return _shares(visits * (columns["duration_mean_s"] + columns["wait_mean_s"]))
+        failures = 0.0 * nodes["requests"]
+        for name in _COLUMNS[4:]:
+            failures += columns[name]
+        return _shares(failures)
+
+
+def _shares(amounts: "Mapping[str, float] | pd.Series[float]") -> dict[str, float]:
+    """Return each amount's share of all; nothing if there is nothing to share."""
+    total = sum(amount for _, amount in amounts.items())
+    return {str(name): amount / total for name, amount in amounts.items()} if total > 0 else {}
 
 
 _COLUMNS = (

@@ -1,7 +1,7 @@
 """What the designer shows, and every operation on it. No widget: a test, or a cell, can do all that a hand can.
 
-An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it. Each accepted one
-is a step that can be undone, and stands in `history` as the lines of Python that do the same.
+An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it. Each accepted
+one is a step that can be undone, and stands in `history` as the lines of Python that do the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
