@@ -103,6 +103,7 @@ class Board {
   }
 
   #heard(message) {
+    if (message.story && !message.to) this.story.play(message.story); // sent from a panel
     const act = this.waiting.get(message.to);
     this.waiting.delete(message.to);
     if (act) act(message);
