@@ -62,11 +62,11 @@ class Reckoning:
         return notes
 
     def link_notes(self) -> dict[str, str]:
-        """Return the words on each link: messages per second, and tries of each where there are more than one."""
+        """Return the words on each link: messages per second, and times how many tries where more than one are needed."""
         if self.run is None:
             return {}
         return {
-            str(key): f"{_rate(rate)}/s" + (f" \u00d7 {attempts:.2f} tries" if attempts >= 1.005 else "")
+            str(key): f"{_rate(rate)}/s" + (f" \u00d7{attempts:.2f}" if attempts >= 1.005 else "")
             for key, rate, attempts in self.run.links[["rate_per_s", "attempts"]].itertuples()
         }
 

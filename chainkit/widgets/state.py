@@ -14,14 +14,15 @@ from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.layout import COLUMN, ROW, arrange, free
 from chainkit.operations import Operation, own_settings
+from chainkit.records import Trace
 from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.wiring import WORDS, Link, Task, fitting
 
-Topic = Literal["design", "figures", "selection", "layout", "traffic"]
+Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
 """What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
-framed; the traffic changed."""
+framed; the traffic changed; a request is to be seen on its way."""
 Point = tuple[float, float]
 MOST_STEPS = 500
 DRAWN = ("place", "group")
@@ -87,6 +88,8 @@ class State:
         self.refusal: ChainkitError | None = None
         """Why the last operation was refused."""
         self.figures = Reckoning()
+        self.trace: Trace | None = None
+        """The request that is shown on its way."""
         self._listeners: list[Callable[[Topic], None]] = []
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -384,6 +387,11 @@ class State:
             self.refusal = error
             return False
         return True
+
+    def show_trace(self, trace: Trace) -> None:
+        """Let a request be seen on its way, simulated or measured."""
+        self.trace = trace
+        self._tell("trace")
 
     # --- figures ---
 
