@@ -12,5 +12,5 @@ forms                        a form for any service or link, generated from its 
 traffic, figures_panel, ...  a panel each, which also stands alone: `TrafficPanel(chain)` ends a cell
 ===========================  =================================================================================
 
-`js/canvas.js` draws what `scene` says and sends the messages that `gestures` reads; the other files of `js/` are its parts.
+`js/canvas.js` draws what `scene` says and sends what `gestures` reads; the other files of `js/` are its parts.
 """

@@ -62,7 +62,7 @@ class Reckoning:
         return notes
 
     def link_notes(self) -> dict[str, str]:
-        """Return the words on each link: messages per second, and times how many tries where more than one are needed."""
+        """Return the words on each link: messages per second, and times how many tries if more than one is needed."""
         if self.run is None:
             return {}
         return {

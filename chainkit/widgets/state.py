@@ -13,9 +13,10 @@ from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.layout import COLUMN, ROW, arrange, free
-from chainkit.operations import Operation, own_settings
+from chainkit.operations import Operation, between, is_same, own_settings
+from chainkit.problems import is_place
 from chainkit.records import Trace
-from chainkit.service import Service, from_plain, registry
+from chainkit.service import LONGEST, Service, from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.wiring import WORDS, Link, Task, fitting
@@ -93,6 +94,7 @@ class State:
         self._listeners: list[Callable[[Topic], None]] = []
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self._old: list[Operation] = []
         self._seen = chain.copy()
 
     def listen(self, listener: Callable[[Topic], None]) -> None:
@@ -154,31 +156,43 @@ class State:
                 each.apply(self.chain)
         except ChainkitError as error:
             self.chain.become(before)
-            self.refusal = error
-            return False
+            return self._refuse(error)
         step = Step(before, self.chain.copy(), operations)
         if merges and self._done and self._done[-1].is_same_control(step):
             step = Step(self._done.pop().before, step.after, operations)
-        self._done, self._undone = [*self._done, step][-MOST_STEPS:], []
+        if not is_same(step.before, step.after):  # what changes nothing leaves nothing to take back
+            self._keep(step)
         self._show(before, is_drawn_only=all(each.verb in DRAWN for each in operations))
         return True
+
+    def _keep(self, step: Step) -> None:
+        """Keep a step that was done; the oldest can be taken back no more, but stay in the history."""
+        steps = [*self._done, step]
+        self._old += [each for old in steps[:-MOST_STEPS] for each in old.operations]
+        self._done, self._undone = steps[-MOST_STEPS:], []
+
+    def _refuse(self, error: ChainkitError) -> bool:
+        self.refusal = error
+        return False
+
+    def _made(self, kind: str, name: str | None = None) -> Service:
+        """Return a new service, under a free name if none is given."""
+        return from_plain(name or (self.free_name(kind) if kind in registry else kind), {"type": kind})
 
     def add(self, kind: str, name: str | None = None, at: Point | None = None) -> bool:
         """Add a service, at a place on the canvas or where there is room."""
         try:
-            service = from_plain(name or (self.free_name(kind) if kind in registry else kind), {"type": kind})
+            service = self._made(kind, name)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         return self.do(Operation("add", (service,)), *self._placed(service, at))
 
     def insert(self, kind: str, key: str, at: Point | None = None) -> bool:
         """Put a new service into a link: what went from one service to the other goes through it."""
         try:
-            link, service = self.chain.link(key), from_plain(self.free_name(kind), {"type": kind})
+            link, service = self.chain.link(key), self._made(kind)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         word = next(iter(fitting(self.chain.service(link.source), service)), None)
         kept = _shared(link, WORDS[word][0]) if word else {}
         return self.do(
@@ -192,10 +206,9 @@ class State:
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
         """Add a service to which a link leads from one that is there."""
         try:
-            service = from_plain(self.free_name(kind), {"type": kind})
+            service = self._made(kind)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         if at is not None and source in (places := arrange(self.chain).places):
             x, y = places[source]
             at = (max(at[0], x + COLUMN), at[1]) if abs(at[1] - y) < ROW / 2 and at[0] > x else at
@@ -228,10 +241,14 @@ class State:
 
     def rewire(self, key: str, word: str) -> bool:
         """Make another kind of link of one; settings that both kinds have are kept."""
-        link = self.chain.link(key)
+        try:
+            link = self.chain.link(key)
+        except ChainkitError as error:
+            return self._refuse(error)
         if word not in WORDS:
-            self.refusal = ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
-            return False
+            return self._refuse(
+                ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
+            )
         kept = _shared(link, WORDS[word][0], WORDS[word][1].keys() | WORDS[link.word][1].keys())
         again = Operation("connect", (link.source, link.target), {"link": word, **kept})
         return self.do(Operation("remove", (key,)), again)
@@ -253,8 +270,7 @@ class State:
         links = [link.renamed(names) for link in copied.links]
         places = {names[name]: (x + COPY_SHIFT[0], y + COPY_SHIFT[1]) for name, (x, y) in (copied.places or {}).items()}
         if not names:
-            self.refusal = ConfigError("paste: nothing has been copied", fix="select services and copy them first")
-            return False
+            return self._refuse(ConfigError("paste: nothing has been copied", fix="select services, then copy them"))
         return self.do(
             *(Operation("add", (service.renamed(names),)) for service in copied.services),
             *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
@@ -269,7 +285,7 @@ class State:
     def move(self, places: Mapping[str, Point]) -> bool:
         """Keep where services were put by hand; from now on the layout is the user's."""
         known = {name: place for name, place in places.items() if name in self.chain.services}
-        return not known or self.do(self._placing(known))
+        return self.do(*([self._placing(known)] if known else []))
 
     def tidy(self) -> bool:
         """Let every service stand where the layout puts it."""
@@ -292,9 +308,7 @@ class State:
     def _placing(self, places: Mapping[str, Point]) -> Operation:
         """Return the operation that puts services there, and keeps the others where they are seen."""
         seen = {n: xy for n, xy in arrange(self.chain).places.items() if n not in self.chain.layout}
-        return Operation(
-            "place", ({n: (float(round(x)), float(round(y))) for n, (x, y) in {**seen, **places}.items()},)
-        )
+        return Operation("place", ({name: _rounded(place) for name, place in {**seen, **places}.items()},))
 
     # --- history ---
 
@@ -302,16 +316,18 @@ class State:
     def history(self) -> tuple[Operation, ...]:
         """All that was done and not undone, in order; it makes of the chain at the start the chain as it is."""
         self._notice()
-        return tuple(each for step in self._done for each in step.operations)
+        return (*self._old, *(each for step in self._done for each in step.operations))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
+        self._notice()
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a step to do again."""
+        self._notice()
         return bool(self._undone)
 
     def undo(self) -> bool:
@@ -343,16 +359,17 @@ class State:
 
     def _notice(self) -> None:
         """Make a step of what a cell has done to the chain meanwhile."""
-        if not _is_same(self._seen, self.chain):
+        if not is_same(self._seen, self.chain):
             copy = self.chain.copy()
-            self._done = [*self._done, Step(self._seen, copy, (Operation("become", (copy,)),))]
-            self._undone, self._seen = [], copy
+            self._keep(Step(self._seen, copy, between(self._seen, copy)))
+            self._seen = copy
+            self.selection = tuple(filter(self._exists, self.selection))
 
     def _show(self, before: Chain, *, is_drawn_only: bool) -> None:
         """Select what is new, and tell what changed."""
         self._seen, self.refusal = self.chain.copy(), None
         new = _new(before.services, self.chain.services) or _new(before.links, self.chain.links)
-        self.selection = (*new,) if new else tuple(key for key in self.selection if self._exists(key))
+        self.selection = (*new,) if new else tuple(filter(self._exists, self.selection))
         if is_drawn_only:
             self._tell("layout")
         else:
@@ -382,10 +399,10 @@ class State:
     def set_rate(self, rate_per_s: Any) -> bool:
         """Change the arrival rate, requests per second."""
         try:
-            self.set_load(self.load.with_rate(rate_per_s))
+            load = self.load.with_rate(rate_per_s)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
+        self.set_load(load)
         return True
 
     def show_trace(self, trace: Trace) -> None:
@@ -428,12 +445,17 @@ class State:
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken: "queue", "queue-2"."""
+    """Return a name that is not taken, and no longer than names may be: "queue", "queue-2"."""
     taken, k, free = {*taken}, 1, name
     while free in taken:
         k += 1
-        free = f"{name}-{k}"
+        free = f"{name[: LONGEST - len(f'-{k}')]}-{k}"
     return free
+
+
+def _rounded(place: Point) -> Point:
+    """Return a place in whole pixels; what is none stays as it is, for the chain to refuse."""
+    return (float(round(place[0])), float(round(place[1]))) if is_place(place) else place
 
 
 def _new(before: Iterable[str], after: Iterable[str]) -> list[str]:
@@ -450,13 +472,3 @@ def _shared(link: Link, cls: Any, fixed: Iterable[str] = ()) -> dict[str, Any]:
     """Return the settings of a link that another kind of link has too, where they differ from the defaults."""
     own = {setting.name for setting in settings(cls)} - {*fixed, *IDENTITY}
     return {name: value for name, value in own_settings(link).items() if name in own}
-
-
-def _is_same(one: Chain, other: Chain) -> bool:
-    """Tell whether two chains are equal in everything that is drawn or built."""
-    return (
-        one == other
-        and [*one.links] == [*other.links]
-        and (one.layout, one.groups) == (other.layout, other.groups)
-        and [*one.services] == [*other.services]
-    )
