@@ -5,7 +5,8 @@ one is a step that can be undone, and stands in `history` as the lines of Python
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar, Literal
 
 from chainkit.bringing import Brought, brings
@@ -66,7 +67,7 @@ class Clipboard:
 
     services: tuple[Service, ...] = ()
     links: tuple[Link, ...] = ()
-    places: Mapping[str, Point] | None = None
+    places: Mapping[str, Point] = field(default_factory=dict)
 
 
 class State:
@@ -255,32 +256,40 @@ class State:
 
     def copy(self, names: Iterable[str]) -> None:
         """Remember services, and the links among them, for `paste`."""
-        places = arrange(self.chain).places
-        chosen = [name for name in names if name in self.chain.services]
-        links = [v for v in self.chain.links.values() if not isinstance(v, Task) and _ends(v) <= {*chosen}]
-        services = tuple(self.chain.service(name) for name in chosen)
-        State.clipboard = Clipboard(services, tuple(links), {name: places[name] for name in chosen})
+        State.clipboard = self._copied(names)
 
     def paste(self) -> bool:
         """Add what was copied, under free names, beside where it stood."""
-        copied = State.clipboard
+        return self._paste(State.clipboard)
+
+    def duplicate(self, names: Iterable[str]) -> bool:
+        """Add services once more, with the links among them; what was copied stays so."""
+        return self._paste(self._copied(names))
+
+    def _copied(self, names: Iterable[str]) -> Clipboard:
+        places = arrange(self.chain).places
+        chosen = [name for name in dict.fromkeys(names) if name in self.chain.services]
+        links = [v for v in self.chain.links.values() if not isinstance(v, Task) and _ends(v) <= {*chosen}]
+        services = tuple(self.chain.service(name) for name in chosen)
+        return Clipboard(services, tuple(links), {name: places[name] for name in chosen})
+
+    def _paste(self, copied: Clipboard) -> bool:
         names: dict[str, str] = {}
         for service in copied.services:
             names[service.name] = _free(service.name, [*self.chain.services, *names.values()])
-        links = [link.renamed(names) for link in copied.links]
-        places = {names[name]: (x + COPY_SHIFT[0], y + COPY_SHIFT[1]) for name, (x, y) in (copied.places or {}).items()}
         if not names:
             return self._refuse(ConfigError("paste: nothing has been copied", fix="select services, then copy them"))
+        links = [link.renamed(names) for link in copied.links]
+        taken = {(round(x), round(y)) for x, y in arrange(self.chain).places.values()}
+        for k in count(1):  # each time further off, so that no copy hides another
+            moved = {name: (x + k * COPY_SHIFT[0], y + k * COPY_SHIFT[1]) for name, (x, y) in copied.places.items()}
+            if not taken & {(round(x), round(y)) for x, y in moved.values()}:
+                break
         return self.do(
             *(Operation("add", (service.renamed(names),)) for service in copied.services),
             *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
-            self._placing(places),
+            self._placing({names[name]: place for name, place in moved.items()}),
         )
-
-    def duplicate(self, names: Iterable[str]) -> bool:
-        """Copy and paste at once."""
-        self.copy(names)
-        return self.paste()
 
     def move(self, places: Mapping[str, Point]) -> bool:
         """Keep where services were put by hand; from now on the layout is the user's."""
@@ -368,7 +377,10 @@ class State:
     def _show(self, before: Chain, *, is_drawn_only: bool) -> None:
         """Select what is new, and tell what changed."""
         self._seen, self.refusal = self.chain.copy(), None
-        new = _new(before.services, self.chain.services) or _new(before.links, self.chain.links)
+        gone, came = _new(self.chain.services, before.services), _new(before.services, self.chain.services)
+        if [self.at] == gone and len(came) == 1:  # requests enter a service that has another name now
+            self.at = came[0]
+        new = came or _new(before.links, self.chain.links)
         self.selection = (*new,) if new else tuple(filter(self._exists, self.selection))
         if is_drawn_only:
             self._tell("layout")
