@@ -74,17 +74,13 @@ class Reckoning:
         """Return each service's share of the wait, cost or failures of all; nothing where there is none."""
         if self.run is None or self.bill is None:
             return {}
-        nodes = self.run.nodes.fillna(0.0)
-        columns = {name: nodes[name] if name in nodes else 0.0 * nodes["requests"] for name in _COLUMNS}
+        columns = self.run.nodes.reindex(columns=[*_COLUMNS]).fillna(0.0)
         if of == "cost":
             return _shares(self.bill.node_usd())
         if of == "wait":
             visits = columns["invocations"] + columns["messages"]
             return _shares(visits * (columns["duration_mean_s"] + columns["wait_mean_s"]))
-        failures = 0.0 * nodes["requests"]
-        for name in _COLUMNS[4:]:
-            failures += columns[name]
-        return _shares(failures)
+        return _shares(columns[[*_COLUMNS[4:]]].sum(axis="columns"))
 
 
 def _shares(amounts: "Mapping[str, float] | pd.Series[float]") -> dict[str, float]:

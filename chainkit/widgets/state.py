@@ -135,12 +135,11 @@ class State:
             tried = self.chain.copy()
             try:
                 link = tried.connect(source, target, link=word)
+                (key,) = _new(self.chain.links, tried.links)
+                wrong = link.problems(key, tried.service(source), tried.service(target))
+                offers.append(Offer(word, brings(tried, key), next(iter(wrong), None)))
             except ChainkitError as error:
                 offers.append(Offer(word, refusal=error))
-                continue
-            (key,) = _new(self.chain.links, tried.links)
-            wrong = link.problems(key, tried.service(source), tried.service(target))
-            offers.append(Offer(word, brings(tried, key), next(iter(wrong), None)))
         return sorted(offers, key=lambda offer: offer.refusal is not None)
 
     # --- operations on the chain: each tells whether it was accepted ---
