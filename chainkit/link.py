@@ -206,7 +206,7 @@ class Caller(Link):
     route: str = "$default"
     """Route of an API, "POST /orders"; of no effect elsewhere."""
     maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
-    main_settings: ClassVar[tuple[str, ...]] = ("probability", "step", "count", "message_bytes", "retry", "on_error")
+    main_settings: ClassVar[tuple[str, ...]] = ("probability", "step", "count", "message_bytes")
 
     @property
     def kind(self) -> Kind:
