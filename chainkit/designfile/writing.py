@@ -213,7 +213,7 @@ class _Editor:
                 self.edits.append((key.start_mark.index, key.end_mark.index, _inline(name)))
             if name not in new:
                 self.edits.append((self.line_start(key), self.line_end(value, key), ""))
-            elif old[name] != new[name]:
+            elif old[name] != new[name] or (self.names and self.section(value) in ("services", "layout")):
                 self.value(node, key, value, old[name], new[name], levels(name))
         if added:
             self.add(node, held, added, levels)

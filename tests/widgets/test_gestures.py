@@ -16,6 +16,7 @@ from chainkit.widgets.state import State
 from tests.examples import orders
 
 RIGHT = [
+    *({"kind": "story", "which": which} for which in STORIES[:2]),
     {"kind": "add", "what": "SqsQueue"},
     {"kind": "add", "what": "SqsQueue", "at": [10, 20.5]},
     {"kind": "insert", "what": "LambdaFunction", "key": "api>validate"},
@@ -34,7 +35,6 @@ RIGHT = [
     {"kind": "redo"},
     {"kind": "edit"},
     {"kind": "offers", "from": "validate", "to": "pay"},
-    *({"kind": "story", "which": which} for which in STORIES[:2]),
     *({"kind": "file", "as": kind} for kind in FILES),
 ]
 

@@ -31,7 +31,7 @@ def test_panels_of_one_state_hear_the_same():
 
 @pytest.mark.parametrize("thing", ["orders", 3, None])
 def test_a_panel_of_something_else_is_refused(thing):
-    with pytest.raises(ck.ConfigError, match="panel: .* is no chain"):
+    with pytest.raises(ck.ConfigError, match=r"panel: .* is no chain"):
         Panel(thing)
 
 

@@ -43,7 +43,9 @@ def test_what_a_run_says_stands_on_cards_and_links():
 
 def test_findings_mark_their_card_or_link_but_the_least_of_them():
     def finding(severity, where):
-        return Finding("rule", severity, where, f"{where} is odd", "effect", "source", "fix")
+        return Finding(
+            rule="rule", severity=severity, where=where, problem="odd", effect="slow", source="AWS", fix="mend it"
+        )
 
     found = finding("medium", "pay"), finding("high", "pay"), finding("high", "jobs>pay"), finding("low", "jobs")
     shown = scene(orders(), Reckoning(findings=found))
