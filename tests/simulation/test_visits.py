@@ -204,21 +204,27 @@ def test_chains_that_once_were_hard_are_read_as_their_lives(make):
     assert_counted(assert_same(make(), warmup_fraction=0))
 
 
-@settings(relaxed, max_examples=60)
-@given(cases())
-def test_any_chain_is_read_as_its_lives(case):
+def check_any(case):
+    """Compare all requests of a random case, and then some, if AWS would take its chain."""
     note(repr(case))
     assume(not case.chain.validate())
     assert_counted(assert_same(case, warmup_fraction=0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visits, "SAMPLE", 10)
+        assert_same(case)
+
+
+@settings(relaxed, max_examples=60)
+@given(cases())
+def test_any_chain_is_read_as_its_lives(case):
+    check_any(case)
 
 
 @pytest.mark.slow
 @settings(relaxed, max_examples=1500, derandomize=False)
 @given(cases())
 def test_very_many_chains_are_read_as_their_lives(case):
-    note(repr(case))
-    assume(not case.chain.validate())
-    assert_counted(assert_same(case, warmup_fraction=0))
+    check_any(case)
 
 
 # --- what the kernel counts itself ---
@@ -240,12 +246,14 @@ def assert_counted(run):
             assert seen == counter_of(run, name, "invocations") - counter_of(run, name, "pings")
             polled = any(isinstance(links[key], EventSourceMapping) for key in into)
             refusing = any(getattr(links[key], "delivery_error_rate", 0) for key in into)
-            if not (polled or refusing or run.times.attrs["unfinished"]):
+            pinged = run.chain.service(name).behaviour().pings is not None  # refused pings count as throttles
+            if not (polled or refusing or pinged or run.times.attrs["unfinished"]):
                 own = requests if run.program.marks[run.program.labels["entry"]][0] == name else 0
                 runs = run.nodes.loc[name, "runs_per_request"] * requests
                 assert tries[into].sum() + own == pytest.approx(runs)
         elif name in run.program.queue_nodes:
-            assert seen == counter_of(run, name, "receives")
+            assert seen >= counter_of(run, name, "receives")  # and those that wait still
+            assert seen == counter_of(run, name, "receives") or run.nodes.loc[name, "drain_s"] == math.inf
             (mapping,) = (key for key, link in links.items() if link.source == name and link.kind == "poll")
             assert tries[mapping] == pytest.approx(counter_of(run, name, "receives"))
         elif isinstance(run.chain.service(name), ck.StateMachine):
