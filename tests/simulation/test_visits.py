@@ -72,7 +72,7 @@ class Oracle:
             sent = [life for life in born if self.code[life.born_pc][0] == k.SPAWN]
             tries = len(calls) + self.messages(key, link, sent)[1]
             return sum(self.is_first(life, key, link.state, link.source) for life in calls + sent), tries
-        if calls:
+        if link.kind == "sync":
             return len({id(self.call(life, key, ends_at)) for life in calls}), len(calls)
         return self.messages(key, link, [life for life in born if self.code[life.born_pc][0] == k.SPAWN])
 
@@ -90,7 +90,6 @@ class Oracle:
 
     def messages(self, key, link, sent):
         """Return (sent, tries) of messages and events."""
-        sent = [li for li in sent if not self.ran(f"{key}.stub", [li])]
         copies = sum(self.code[life.born_pc][6] == 1 for life in sent)
         if link.target in self.program.pool_nodes:
             at = self.labels.get(f"{link.target}.event.try")
