@@ -103,7 +103,9 @@ class Comparison:
         """
         for word, known in ((figure, ALL), (of, [*self.runs]), (to, [*self.runs])):
             if word not in known:
-                raise ConfigError(f"difference: {word!r} is unknown{nearest(word, known)}", fix=f"known: {', '.join(known)}")
+                raise ConfigError(
+                    f"difference: {word!r} is unknown{nearest(word, known)}", fix=f"known: {', '.join(known)}"
+                )
         if figure in TIMES:
             what, p, _ = figure.split("_")
             return self._later(what, p, of, to)

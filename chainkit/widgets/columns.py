@@ -132,20 +132,24 @@ def changes(before: Chain, after: Chain) -> list[str]:
     for name, old, new in _shared(before, after):
         plain, other = old.to_plain(), new.to_plain()
         keys = dict.fromkeys([*plain, *other])
-        pairs = [(key, plain.get(key, getattr(old, key, None)), other.get(key, getattr(new, key, None))) for key in keys]
+        pairs = [
+            (key, plain.get(key, getattr(old, key, None)), other.get(key, getattr(new, key, None))) for key in keys
+        ]
         lines += [f"{name}: {key} was {_short(a)}, is {_short(b)}" for key, a, b in pairs if a != b]
     more = len(lines) - MOST_CHANGES
     return [*lines[:MOST_CHANGES], f"and {more} more"] if more > 0 else lines
 
 
 def _shared(before: Chain, after: Chain) -> list[tuple[str, Any, Any]]:
-    both = [(name, service, after.services[name]) for name, service in before.services.items() if name in after.services]
+    both = [
+        (name, service, after.services[name]) for name, service in before.services.items() if name in after.services
+    ]
     links = [(key, link, after.links[key]) for key, link in before.links.items() if key in after.links]
     return [each for each in [*both, *links] if each[1] != each[2]]
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = "not set" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:59]}\u2026"
 
 
@@ -278,7 +282,11 @@ def text(result: Mapping[str, Any]) -> str:
     if any(cell["best"] for each in shown for cell in each["cells"].values()):
         lines.append(f"* {BEST}, beyond chance")
     for each in shown[1:]:
-        lines += ["", f"{each['title']}, beside {shown[0]['title']}:", *(f"  {line}" for line in _story(each, result["rows"]))]
+        lines += [
+            "",
+            f"{each['title']}, beside {shown[0]['title']}:",
+            *(f"  {line}" for line in _story(each, result["rows"])),
+        ]
     return "\n".join(lines)
 
 

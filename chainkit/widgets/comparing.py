@@ -135,7 +135,9 @@ class ComparePanel(Panel):
                 if not self.state.undo():
                     raise ConfigError("there is nothing to undo", fix="take a design first")
             case _:
-                raise ConfigError(f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again")
+                raise ConfigError(
+                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
+                )
         return {}
 
     def choose(self, kinds: Sequence[str]) -> None:
@@ -148,7 +150,9 @@ class ComparePanel(Panel):
         """
         for kind in kinds:
             if kind not in KINDS:
-                raise ConfigError(f"compare: {kind!r} is unknown{nearest(kind, KINDS)}", fix=f"known: {', '.join(KINDS)}")
+                raise ConfigError(
+                    f"compare: {kind!r} is unknown{nearest(kind, KINDS)}", fix=f"known: {', '.join(KINDS)}"
+                )
         self.kinds = tuple(kind for kind in KINDS if kind in kinds)
         self._version += 1
         self._show()
@@ -180,9 +184,13 @@ class ComparePanel(Panel):
         """Make of the chain one of the designs that were compared; tell whether it was accepted."""
         design = next((each for each in self.designs if each.name == name), None)
         if design is None:
-            raise ConfigError(f"take: {name!r} has not been compared", fix="compare first, then take one of the columns")
-        if design.chain == self.state.chain:
-            raise ConfigError(f"take: the chain is {design.title!r} already", fix="take another design, or change the chain")
+            raise ConfigError(
+                f"take: {name!r} has not been compared", fix="compare first, then take one of the columns"
+            )
+        if _is_same(design.chain, self.state.chain):
+            raise ConfigError(
+                f"take: the chain is {design.title!r} already", fix="take another design, or change the chain"
+            )
         return self.state.do(Operation("become", (design.chain.copy(),)))
 
     # --- comparing ---
@@ -269,7 +277,8 @@ class ComparePanel(Panel):
         if self._took_s is None:
             return "Nothing has been compared yet."
         if self.is_stale:
-            return f"Stale: the chain, its traffic or the choice has changed. The last comparison took {seconds(self._took_s)}."
+            took = f"The last comparison took {seconds(self._took_s)}."
+            return f"Stale: the chain, its traffic or the choice has changed. {took}"
         return f"{self._traffic()}; took {seconds(self._took_s)}. Intervals hold in 95 of 100 runs."
 
     def _traffic(self) -> str:
@@ -280,10 +289,14 @@ class ComparePanel(Panel):
     def _age(self, name: str) -> str:
         """Return how far a kept design lies back."""
         chain, steps = self.kept[name]
-        if chain == self.state.chain:
+        if _is_same(chain, self.state.chain):
             return "the chain as it is now"
         back = len(self.state.history) - steps
-        return f"the chain {back} step{'' if back == 1 else 's'} ago" if back > 0 else "the chain before steps were taken back"
+        return (
+            f"the chain {back} step{'' if back == 1 else 's'} ago"
+            if back > 0
+            else "the chain before steps were taken back"
+        )
 
     def _free_name(self) -> str:
         return next(name for k in range(1, MOST_KEPT + 2) if (name := f"design {k}") not in self.kept)
@@ -304,9 +317,19 @@ class ComparePanel(Panel):
         key = next((key for key in LINES if key in plots), None)
         if key is None:
             return super().picture()
-        rows = [f"{each['title']}: {each['cells'][key]['value']} ({each['cells'][key]['range']}), "
-                f"{each['cells']['usd_per_month']['value']} a month" for each in self.board.result["columns"]]  # fmt: skip
+        rows = [_row(each, key) for each in self.board.result["columns"]]
         return svg(plots[key], rows)
+
+
+def _is_same(one: Chain, other: Chain) -> bool:
+    """Tell whether two chains are equal but for their names."""
+    return (one.services, one.links) == (other.services, other.links)
+
+
+def _row(column: Mapping[str, Any], key: str) -> str:
+    """Return one design's time and cost as a line below the picture."""
+    time_, cost = column["cells"][key], column["cells"]["usd_per_month"]
+    return f"{column['title']}: {time_['value']} ({time_['range']}), {cost['value']} a month"
 
 
 def _line(kind: str) -> str:

@@ -6,7 +6,7 @@ A design has a shape, a colour and its name beside it, so that none of them is n
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from chainkit.pictures import FONT, GREY, INK, PAPER
 from chainkit.units import seconds, usd
@@ -15,13 +15,16 @@ WIDTH, HEIGHT = 560.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 24.0, 18.0, 46.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8E4585", "#7D8590")
 SHAPES = (
-    "M-6 0A6 6 0 1 0 6 0A6 6 0 1 0 -6 0Z", "M-5.5 -5.5H5.5V5.5H-5.5Z", "M0 -7L6.5 5H-6.5Z", "M0 -7.5L7.5 0L0 7.5L-7.5 0Z",
-    "M0 7L6.5 -5H-6.5Z", "M-2.2 -7H2.2V-2.2H7V2.2H2.2V7H-2.2V2.2H-7V-2.2H-2.2Z", "M-6.5 -6.5L6.5 6.5V-6.5L-6.5 6.5Z",
+    "M-6 0A6 6 0 1 0 6 0A6 6 0 1 0 -6 0Z", "M-5.5 -5.5H5.5V5.5H-5.5Z", "M0 -7L6.5 5H-6.5Z",
+    "M0 -7.5L7.5 0L0 7.5L-7.5 0Z", "M0 7L6.5 -5H-6.5Z", "M-2.2 -7H2.2V-2.2H7V2.2H2.2V7H-2.2V2.2H-7V-2.2H-2.2Z",
+    "M-6.5 -6.5L6.5 6.5V-6.5L-6.5 6.5Z",
     "M0 -7.5L6.6 -2.3L4.1 5.9H-4.1L-6.6 -2.3Z",
 )  # fmt: skip
 """Paths about (0, 0): circle, square, triangle, diamond, triangle that points down, plus, bow tie, pentagon."""
-LETTER, LINE = 6.6, 14.0
+LETTER, LINE = 7.6, 15.0
 """Room for a letter of a name, and for its line, pixels."""
+LINES = (0, -1, 1, *(-line for line in range(2, 12)), 2, 3)
+"""Where names are tried: beside the shape, then ever further above."""
 WIDE_SPAN = 5.0
 """Largest by smallest value from which an axis is logarithmic."""
 
@@ -47,7 +50,11 @@ def tradeoff(points: Sequence[tuple[str, Figure, Figure]], title: str) -> dict[s
     """
     marks = {name: k for k, (name, _, _) in enumerate(points)}
     seen = [(name, _known(x), _known(y)) for name, x, y in points if math.isfinite(x[1]) and math.isfinite(y[1])]
-    missing = [f"{name}: {'never' if math.isinf(y[1]) else 'no answer'}" for name, _, y in points if name not in {n for n, *_ in seen}]
+    missing = [
+        f"{name}: {'never' if math.isinf(y[1]) else 'no answer'}"
+        for name, _, y in points
+        if name not in {n for n, *_ in seen}
+    ]
     to_x, x_ticks = _axis([value for _, x, _ in seen for value in x], LEFT, WIDTH - RIGHT)
     to_y, y_ticks = _axis([value for _, _, y in seen for value in y], HEIGHT - BOTTOM, TOP)
     drawn = [
@@ -83,8 +90,9 @@ def _dollars(value: float) -> str:
 def _axis(values: Sequence[float], start: float, end: float) -> tuple[Scale, list[float]]:
     """Return what brings a value to its pixel, and the values at which ticks stand."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if 0 < low and high / low >= WIDE_SPAN:
-        return _logarithmic(low / 1.15, high * 1.15, start, end)
+    if low > 0 and high / low >= WIDE_SPAN:
+        margin = (high / low) ** 0.12
+        return _logarithmic(low / margin, high * margin, start, end)
     margin = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
     low, high = max(low - margin, 0.0) if low >= 0 else low - margin, high + margin
     step = _step((high - low) / 5)
@@ -94,7 +102,8 @@ def _axis(values: Sequence[float], start: float, end: float) -> tuple[Scale, lis
 
 def _logarithmic(low: float, high: float, start: float, end: float) -> tuple[Scale, list[float]]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5) if low <= digit * 10.0**power <= high]
+    found = [digit * 10.0**power for power in powers for digit in range(1, 10) if low <= digit * 10.0**power <= high]
+    ticks = [value for value in found if f"{value:e}"[0] in "125"] if len(found) > 7 else found
     whole = math.log(high / low)
     return lambda value: _pixel(math.log(max(value, low) / low) / whole, start, end), ticks[:: 1 + len(ticks) // 8]
 
@@ -117,24 +126,41 @@ def _pixel(share: float, start: float, end: float) -> float:
 
 
 def _place_names(points: Sequence[dict[str, Any]]) -> None:
-    """Put every name beside its shape, where it covers no shape and no other name, if there is such a place."""
+    """Put every name near its shape, where it covers no shape and no other name, if there is such a place."""
     taken: list[Box] = [(p["x"] - 8, p["y"] - 8, p["x"] + 8, p["y"] + 8) for p in points]
-    for point in points:
+    for point in sorted(points, key=lambda each: -each["x"]):  # then no line to a shape crosses a name further right
         wide = LETTER * len(point["name"])
-        spots = [_spot(point, wide, side, line) for line in (0, -1, 1, -2, 2, -3, 3) for side in ("start", "end")]
-        clear = [spot for spot in spots if _is_clear(spot[2], taken)]
-        anchor, (x, y), box = (clear or spots)[0]
-        point |= {"anchor": anchor, "name_x": round(x, 1), "name_y": round(y, 1)}
-        taken.append(box)
+        ways = [(0, "start"), (0, "end"), *((line, anchor) for anchor in ("start", "end") for line in LINES)]
+        spots = [_spot(point, wide, anchor, line) for line, anchor in ways]
+        clear = [spot for spot in spots if _is_clear(spot.box, taken)]
+        spot = (clear or spots)[0]
+        point |= {
+            "anchor": spot.anchor,
+            "name_x": round(spot.x, 1),
+            "name_y": round(spot.y, 1),
+            "has_leader": spot.is_far,
+        }
+        taken.append(spot.box)
 
 
-def _spot(point: Mapping[str, Any], wide: float, anchor: str, line: int) -> tuple[str, tuple[float, float], Box]:
-    """Return one place of a name: to the right or left of the shape, some lines up or down."""
-    away = 11.0 if abs(line) < 2 else 2.0
+class _Spot(NamedTuple):
+    """One place of a name."""
+
+    anchor: str
+    x: float
+    y: float
+    box: Box
+    is_far: bool
+    """Whether a line must lead to it."""
+
+
+def _spot(point: Mapping[str, Any], wide: float, anchor: str, line: int) -> _Spot:
+    """Return a place beside the shape, or some lines above or below it."""
+    away = 11.0 if line == 0 else 0.0
     x = point["x"] + (away if anchor == "start" else -away)
     y = point["y"] + 4 + LINE * line
     left = x if anchor == "start" else x - wide
-    return anchor, (x, y), (left, y - 11, left + wide, y + 3)
+    return _Spot(anchor, x, y, (left, y - 11, left + wide, y + 3), abs(line) > 1)
 
 
 def _is_clear(box: Box, taken: Sequence[Box]) -> bool:
@@ -161,10 +187,15 @@ def svg(drawn: Mapping[str, Any], lines: Sequence[str] = ()) -> str:
             f"<desc>{escape(words)}</desc>",
             f'<path d="M{left:g} {top:g}V{bottom:g}H{right:g}" fill="none" stroke="{GREY}"/>',
             *(
-                _text(tick["at"], bottom + 17, tick["text"], "middle", GREY) + _line(tick["at"], bottom, tick["at"], bottom + 4)
+                _text(tick["at"], bottom + 17, tick["text"], "middle", GREY)
+                + _line(tick["at"], bottom, tick["at"], bottom + 4)
                 for tick in drawn["x_ticks"]
             ),
-            *(_text(left - 8, tick["at"] + 4, tick["text"], "end", GREY) + _line(left - 4, tick["at"], left, tick["at"]) for tick in drawn["y_ticks"]),
+            *(
+                _text(left - 8, tick["at"] + 4, tick["text"], "end", GREY)
+                + _line(left - 4, tick["at"], left, tick["at"])
+                for tick in drawn["y_ticks"]
+            ),
             _text((left + right) / 2, bottom + 36, drawn["x_title"], "middle", INK),
             f'<text transform="translate(14 {middle:g}) rotate(-90)" text-anchor="middle" fill="{INK}">'
             f"{escape(drawn['y_title'])}</text>",
@@ -180,6 +211,7 @@ def _point(point: Mapping[str, Any]) -> str:
     x, y = point["x"], point["y"]
     return (
         f"<g><title>{escape(point['text'])}</title>"
+        + (_line(x, y, point["name_x"], point["name_y"] + 3) if point["has_leader"] else "")
         + _line(point["x_bar"][0], y, point["x_bar"][1], y)
         + _line(x, point["y_bar"][0], x, point["y_bar"][1])
         + f'<path d="{point["shape"]}" transform="translate({x:g} {y:g})" fill="{point["colour"]}" stroke="{INK}"/>'

@@ -11,11 +11,11 @@ let boards = 0;
 class Board {
   constructor(model, el, cleanups) {
     Object.assign(this, { model, uid: `ckc${Date.now().toString(36)}${boards++}`, asked: 0, waiting: new Map(), boxes: new Map() });
-    this.note = h("span", { class: "ck-note", role: "status", "aria-live": "polite" });
-    this.refusals = h("div", { class: "ck-refusals" });
-    this.table = h("div", { class: "ck-columns", tabindex: "0", role: "region", "aria-label": "Designs side by side" });
-    this.plot = h("div", { class: "ck-tradeoff" });
-    this.dialog = h("dialog", { class: "ck-dialog" });
+    this.note = h("span", { class: "ck-cmp-note", role: "status", "aria-live": "polite" });
+    this.refusals = h("div", { class: "ck-cmp-refusals" });
+    this.table = h("div", { class: "ck-cmp-columns", tabindex: "0", role: "region", "aria-label": "Designs side by side" });
+    this.plot = h("div", { class: "ck-cmp-tradeoff" });
+    this.dialog = h("dialog", { class: "ck-cmp-dialog" });
     this.dialog.addEventListener("keydown", (event) => event.stopPropagation());
     this.root = h("div", { class: "ck ck-compare" }, this.#choices(), this.#bar(), this.refusals, this.table, this.plot, this.dialog);
     el.append(this.root);
@@ -72,13 +72,13 @@ class Board {
   // --- what is compared ---
 
   #choices() {
-    this.kinds = h("div", { class: "ck-kinds" });
-    this.keptList = h("div", { class: "ck-kept" });
+    this.kinds = h("div", { class: "ck-cmp-kinds" });
+    this.keptList = h("div", { class: "ck-cmp-kept" });
     this.name = h("input", { class: "ck-input", "aria-label": "Name of the design to keep", maxlength: "40", onkeydown: (event) => this.#nameKey(event) });
     const keep = h("button", { type: "button", class: "ck-button", title: "Put a copy of the chain as it is into the comparison", onclick: () => this.#keep() }, "Keep this design");
     return h(
       "div",
-      { class: "ck-choices" },
+      { class: "ck-cmp-choices" },
       h("fieldset", {}, h("legend", {}, "This chain beside the same flow through"), this.kinds),
       h(
         "fieldset",
@@ -86,7 +86,7 @@ class Board {
         h("legend", {}, "and beside designs of your own"),
         h("div", { class: "ck-hint" }, "Keep the chain as it is, change it on, and compare before with after."),
         this.keptList,
-        h("div", { class: "ck-keep" }, this.name, keep),
+        h("div", { class: "ck-cmp-keep" }, this.name, keep),
       ),
     );
   }
@@ -94,7 +94,7 @@ class Board {
   #bar() {
     this.go = h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.ask({ kind: "compare" }) }, "Compare");
     this.undo = h("button", { type: "button", class: "ck-button", title: "Take the last step on the chain back", onclick: () => this.ask({ kind: "undo" }) }, "\u21b6 Undo last step");
-    return h("div", { class: "ck-bar" }, this.go, this.undo, this.note);
+    return h("div", { class: "ck-cmp-bar" }, this.go, this.undo, this.note);
   }
 
   #nameKey(event) {
@@ -118,7 +118,7 @@ class Board {
       if (!this.boxes.has(word)) {
         const box = h("input", { type: "checkbox", id: `${this.uid}-${word}`, "aria-describedby": `${this.uid}-${word}-help`, onchange: () => this.#choose() });
         this.boxes.set(word, box);
-        this.kinds.append(h("div", { class: "ck-kind" }, box, h("label", { for: box.id }, word), h("div", { class: "ck-hint", id: `${box.id}-help` }, help)));
+        this.kinds.append(h("div", { class: "ck-cmp-kind" }, box, h("label", { for: box.id }, word), h("div", { class: "ck-hint", id: `${box.id}-help` }, help)));
       }
       this.boxes.get(word).checked = is_chosen;
     }
@@ -137,7 +137,7 @@ class Board {
 
   #keptRow(name, help) {
     const forget = h("button", { type: "button", class: "ck-button", "aria-label": `Forget ${name}`, onclick: () => this.ask({ kind: "forget", name }) }, "Forget");
-    return h("div", { class: "ck-kept-row" }, h("b", {}, name), h("span", { class: "ck-hint" }, help), forget);
+    return h("div", { class: "ck-cmp-kept-row" }, h("b", {}, name), h("span", { class: "ck-hint" }, help), forget);
   }
 
   // What a gesture met stands before what the comparison met.
@@ -160,14 +160,14 @@ class Board {
     const body = [];
     let group = "";
     for (const row of rows) {
-      if (row.group !== group) body.push(h("tr", { class: "ck-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, row.group)));
+      if (row.group !== group) body.push(h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, row.group)));
       group = row.group;
       body.push(h("tr", {}, h("th", { scope: "row" }, row.label), ...columns.map(({ cells }) => cell(cells[row.key]))));
     }
     const lists = Object.keys(LISTS).filter((key) => columns.some((column) => column[key].length));
-    if (lists.length) body.push(h("tr", { class: "ck-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, `Beside ${columns[0].title}`)));
-    for (const key of lists) body.push(h("tr", { class: "ck-said" }, h("th", { scope: "row" }, LISTS[key]), ...columns.map((column) => list(column[key]))));
-    const head = h("tr", {}, h("td", {}), ...columns.map((column) => this.#head(column)));
+    if (lists.length) body.push(h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, `Beside ${columns[0].title}`)));
+    for (const key of lists) body.push(h("tr", { class: "ck-cmp-said" }, h("th", { scope: "row" }, LISTS[key]), ...columns.map((column) => list(column[key]))));
+    const head = h("tr", {}, h("td", {}, h("div", { class: "ck-hint" }, `Differences are to ${columns[0].title}. All ranges are 95 % intervals.`)), ...columns.map((column) => this.#head(column)));
     this.table.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
     this.showPlot();
   }
@@ -176,24 +176,24 @@ class Board {
     const { name, title, picture, code, is_now } = column;
     const source = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(picture)}`;
     const image = () => h("img", { src: source, alt: `Picture of ${title}` });
-    const open = (...children) => () => this.#open(title, ...children());
-    const take = h("button", { type: "button", class: "ck-button ck-main", "aria-label": `Take this design: ${title}`, onclick: () => this.ask({ kind: "take", name }) }, "Take this design");
+    const open = (make) => () => this.#open(title, make());
+    const take = h("button", { type: "button", class: "ck-button", "aria-label": `Take this design: ${title}`, onclick: () => this.ask({ kind: "take", name }) }, "Take this design");
     return h(
       "th",
       { scope: "col" },
-      h("div", { class: "ck-title" }, title),
-      h("button", { type: "button", class: "ck-thumb", title: "Show it large", "aria-label": `Show ${title} large`, onclick: open(() => [h("div", { class: "ck-large" }, image())]) }, image()),
+      h("div", { class: "ck-cmp-title" }, title),
+      h("button", { type: "button", class: "ck-cmp-thumb", title: "Show it large", "aria-label": `Show ${title} large`, onclick: open(() => h("div", { class: "ck-cmp-large" }, image())) }, image()),
       h(
         "div",
-        { class: "ck-acts" },
+        { class: "ck-cmp-acts" },
         is_now ? "" : take,
-        h("button", { type: "button", class: "ck-button", "aria-label": `Open as a chain: ${title}`, onclick: open(() => [this.#code(code)]) }, "Open as a chain"),
+        h("button", { type: "button", class: "ck-button", "aria-label": `Open as a chain: ${title}`, onclick: open(() => this.#code(code)) }, "Open as a chain"),
       ),
     );
   }
 
   #code(code) {
-    const text = h("pre", { class: "ck-code", tabindex: "0" }, code);
+    const text = h("pre", { class: "ck-cmp-code", tabindex: "0" }, code);
     const copy = h("button", { type: "button", class: "ck-button ck-main" }, "Copy");
     copy.addEventListener("click", async () => {
       getSelection().selectAllChildren(text);
@@ -203,10 +203,10 @@ class Board {
     return h("div", {}, h("div", { class: "ck-hint" }, "Python for a cell of its own:"), text, copy);
   }
 
-  #open(title, ...children) {
+  #open(title, shown) {
     const close = h("button", { type: "button", class: "ck-button", onclick: () => this.dialog.close() }, "Close");
     this.dialog.setAttribute("aria-label", title);
-    this.dialog.replaceChildren(h("div", { class: "ck-dialog-head" }, h("b", {}, title), close), ...children);
+    this.dialog.replaceChildren(h("div", { class: "ck-cmp-dialog-head" }, h("b", {}, title), close), shown);
     this.dialog.showModal();
   }
 
@@ -222,9 +222,9 @@ class Board {
       this.axis = choose.value;
       this.#draw(figure);
     });
-    const figure = h("div", { class: "ck-figure" });
+    const figure = h("div", { class: "ck-cmp-figure" });
     this.plot.replaceChildren(
-      h("div", { class: "ck-plot-head" }, h("b", {}, "Time against cost"), choose, h("span", { class: "ck-hint" }, "Bars are 95 % intervals. Down and left is better.")),
+      h("div", { class: "ck-cmp-plot-head" }, h("b", {}, "Time against cost"), choose, h("span", { class: "ck-hint" }, "Bars are 95 % intervals. Down and left is better.")),
       figure,
     );
     this.#draw(figure);
@@ -233,29 +233,30 @@ class Board {
   #draw(figure) {
     const plot = this.result.plots[this.axis];
     const [left, top, right, bottom] = plot.box;
-    const text = (x, y, words, anchor, kind = "ck-axis") => s("text", { x, y, "text-anchor": anchor, class: kind }, words);
+    const text = (x, y, words, anchor, kind = "ck-cmp-axis") => s("text", { x, y, "text-anchor": anchor, class: kind }, words);
     const line = (x1, y1, x2, y2, kind) => s("line", { x1, y1, x2, y2, class: kind });
     const said = plot.points.map((point) => point.text).join("; ");
     figure.replaceChildren(
       s(
         "svg",
         { viewBox: `0 0 ${plot.width} ${plot.height}`, role: "img", "aria-label": `${plot.y_title} against cost: ${said}` },
-        ...plot.x_ticks.flatMap((tick) => [line(tick.at, top, tick.at, bottom, "ck-grid"), text(tick.at, bottom + 17, tick.text, "middle")]),
-        ...plot.y_ticks.flatMap((tick) => [line(left, tick.at, right, tick.at, "ck-grid"), text(left - 8, tick.at + 4, tick.text, "end")]),
-        s("path", { class: "ck-axes", d: `M${left} ${top}V${bottom}H${right}` }),
+        ...plot.x_ticks.flatMap((tick) => [line(tick.at, top, tick.at, bottom, "ck-cmp-grid"), text(tick.at, bottom + 17, tick.text, "middle")]),
+        ...plot.y_ticks.flatMap((tick) => [line(left, tick.at, right, tick.at, "ck-cmp-grid"), text(left - 8, tick.at + 4, tick.text, "end")]),
+        s("path", { class: "ck-cmp-axes", d: `M${left} ${top}V${bottom}H${right}` }),
         text((left + right) / 2, bottom + 36, plot.x_title, "middle"),
-        s("text", { class: "ck-axis", transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, plot.y_title),
+        s("text", { class: "ck-cmp-axis", transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, plot.y_title),
         ...plot.points.map((point) =>
           s(
             "g",
             {},
             s("title", {}, point.text),
-            line(point.x_bar[0], point.y, point.x_bar[1], point.y, "ck-interval"),
-            line(point.x, point.y_bar[0], point.x, point.y_bar[1], "ck-interval"),
-            s("path", { class: "ck-shape", d: point.shape, transform: `translate(${point.x} ${point.y})`, fill: point.colour }),
+            point.has_leader ? line(point.x, point.y, point.name_x, point.name_y + 3, "ck-cmp-leader") : "",
+            line(point.x_bar[0], point.y, point.x_bar[1], point.y, "ck-cmp-interval"),
+            line(point.x, point.y_bar[0], point.x, point.y_bar[1], "ck-cmp-interval"),
+            s("path", { class: "ck-cmp-shape", d: point.shape, transform: `translate(${point.x} ${point.y})`, fill: point.colour }),
           ),
         ),
-        ...plot.points.map((point) => text(point.name_x, point.name_y, point.name, point.anchor, "ck-name")),
+        ...plot.points.map((point) => text(point.name_x, point.name_y, point.name, point.anchor, "ck-cmp-name")),
       ),
       plot.missing.length ? h("div", { class: "ck-hint" }, `Not drawn: ${plot.missing.join("; ")}`) : "",
     );
@@ -266,9 +267,9 @@ function cell({ value, range, difference, verdict, best }) {
   return h(
     "td",
     {},
-    h("div", { class: "ck-value" }, value, best ? h("span", { class: "ck-best" }, `\u2605 ${best}`) : ""),
-    h("div", { class: "ck-range" }, range),
-    difference ? h("div", { class: `ck-difference is-${verdict}` }, `${SIGNS[verdict] ?? ""} ${difference}`) : "",
+    h("div", { class: "ck-cmp-value" }, value, best ? h("span", { class: "ck-cmp-best" }, `\u2605 ${best}`) : ""),
+    h("div", { class: "ck-cmp-range" }, range),
+    difference ? h("div", { class: `ck-cmp-difference is-${verdict}` }, `${SIGNS[verdict] ?? ""} ${difference}`) : "",
   );
 }
 
