@@ -124,7 +124,7 @@ def changes(before: Chain, after: Chain) -> list[str]:
     >>> one = ck.Chain("one")
     >>> _ = one.add(ck.SqsQueue("jobs"))
     >>> other = one.copy()
-    >>> other.set("jobs", visibility_timeout_s=60)
+    >>> _ = other.set("jobs", visibility_timeout_s=60)
     >>> changes(one, other)
     ['jobs: visibility_timeout_s was 30, is 60']
     """

@@ -167,7 +167,7 @@ class ComparePanel(Panel):
         """
         name = " ".join(name.split()) or self._free_name()
         if name in (NOW, NOW_TITLE, *KINDS, *self.kept):
-            raise ConfigError(f"keep: name={name!r} is taken", fix="choose another name, such as before")
+            raise ConfigError(f"keep: name={name!r} is taken", fix=f"choose another name, such as {self._free_name()}")
         if len(self.kept) >= MOST_KEPT:
             raise ConfigError(f"keep: {MOST_KEPT} designs are kept already", fix="forget one of them first")
         self.kept[name] = (self.state.chain.copy(), len(self.state.history))

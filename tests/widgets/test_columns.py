@@ -34,7 +34,13 @@ def by_name(result: dict, name: str) -> dict:
 def one(memory_mb: int) -> ck.Chain:
     chain = ck.Chain("one")
     chain.add(
-        ck.LambdaFunction("pay", memory_mb=memory_mb, duration=ck.LogNormal(p50_s=0.1, p99_s=0.4), cpu_fraction=1)
+        ck.LambdaFunction(
+            "pay",
+            memory_mb=memory_mb,
+            duration=ck.LogNormal(p50_s=0.1, p99_s=0.4),
+            cpu_fraction=1,
+            measured_memory_mb=128,
+        )
     )
     return chain
 

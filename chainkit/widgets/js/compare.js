@@ -40,7 +40,7 @@ class Board {
 
   // --- to Python, and what it answers ---
 
-  ask(gesture) {
+  ask(gesture, refuse = (refusals) => this.#refuse(refusals)) {
     const n = `${this.uid}-${this.asked++}`;
     this.model.send({ ...gesture, n });
     return new Promise((resolve) => {
@@ -49,7 +49,7 @@ class Board {
       }, ANSWER_MS);
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
-        this.#refuse(answer.refusal ? [answer.refusal] : []);
+        refuse(answer.refusal ? [answer.refusal] : []);
         resolve(answer);
       });
     });
@@ -73,6 +73,7 @@ class Board {
 
   #choices() {
     this.kinds = h("div", { class: "ck-cmp-kinds" });
+    this.keepSaid = h("div", {});
     this.keptList = h("div", { class: "ck-cmp-kept" });
     this.name = h("input", { class: "ck-input", "aria-label": "Name of the design to keep", maxlength: "40", onkeydown: (event) => this.#nameKey(event) });
     const keep = h("button", { type: "button", class: "ck-button", title: "Put a copy of the chain as it is into the comparison", onclick: () => this.#keep() }, "Keep this design");
@@ -87,6 +88,7 @@ class Board {
         h("div", { class: "ck-hint" }, "Keep the chain as it is, change it on, and compare before with after."),
         this.keptList,
         h("div", { class: "ck-cmp-keep" }, this.name, keep),
+        this.keepSaid,
       ),
     );
   }
@@ -103,7 +105,7 @@ class Board {
   }
 
   async #keep() {
-    const answer = await this.ask({ kind: "keep", name: this.name.value });
+    const answer = await this.ask({ kind: "keep", name: this.name.value }, (refusals) => this.keepSaid.replaceChildren(...refusals.map(refusal)));
     if (!answer.refusal) this.name.value = "";
   }
 
@@ -143,9 +145,7 @@ class Board {
   // What a gesture met stands before what the comparison met.
   #refuse(own) {
     const told = [...own, ...this.controls.refusals.filter((each) => !own.some(({ problem }) => problem === each.problem))];
-    this.refusals.replaceChildren(
-      ...told.map(({ problem, fix }) => h("div", { class: "ck-refusal", role: "alert" }, `\u26a0 ${problem}`, fix ? h("div", {}, `fix: ${fix}`) : "")),
-    );
+    this.refusals.replaceChildren(...told.map(refusal));
   }
 
   // --- columns ---
@@ -261,6 +261,10 @@ class Board {
       plot.missing.length ? h("div", { class: "ck-hint" }, `Not drawn: ${plot.missing.join("; ")}`) : "",
     );
   }
+}
+
+function refusal({ problem, fix }) {
+  return h("div", { class: "ck-refusal", role: "alert" }, `\u26a0 ${problem}`, fix ? h("div", {}, `fix: ${fix}`) : "");
 }
 
 function cell({ value, range, difference, verdict, best }) {
