@@ -170,7 +170,8 @@ def percent(share: float) -> str:
 def _headline(now: Numbers, old: Numbers | None, *, is_quick: bool) -> list[dict[str, Any]]:
     """Return the numbers on top, each with what it was."""
     what = "response" if "response_p50_s" in now.times else "completion"
-    keys = [f"{what}_{name}_s" for name in ("p50", "p95", "p99")] + ["completion_p95_s"] * (what == "response")
+    last = "completion_p95_s" if what == "response" else "completion_p99.9_s"
+    keys = [f"{what}_{name}_s" for name in ("p50", "p95", "p99")] + [last]
     tiles = []
     for key in (*keys, *now.others):
         number = {**now.times, **now.others}[key]
@@ -183,7 +184,7 @@ def _headline(now: Numbers, old: Numbers | None, *, is_quick: bool) -> list[dict
 def _change(now: _Number, old: _Number | None, *, is_quick: bool) -> tuple[str, str]:
     """Return whether a figure became better or worse, and how much, in words; "" where nothing was before.
 
-    A quick look that does not tell the figure from what it was says so.
+    A quick look whose interval meets the one of before cannot tell them apart, and says so.
 
     >>> _change(_Number("p95", "172 ms", 0.172), _Number("p95", "965 ms", 0.965), is_quick=False)
     ('better', '82 % less, was 965 ms')
@@ -192,7 +193,7 @@ def _change(now: _Number, old: _Number | None, *, is_quick: bool) -> tuple[str, 
         return "", ""
     if now.text == old.text:
         return "same", "as before"
-    if is_quick and not (old.value < now.low or old.value > now.high):
+    if is_quick and not (old.high < now.low or old.low > now.high):
         return "same", f"not clear yet, was {old.text}"
     if now.value < old.value:
         return "better", f"{_less(now.value / old.value)}, was {old.text}"
@@ -380,10 +381,10 @@ def _bottleneck(run: Run) -> dict[str, Any]:
 
 
 def _most_words(share: Share) -> str:
-    slow = f", p95 {seconds(share.p95_s)} a visit" if not math.isnan(share.p95_s) else ""
+    slow = f", p95 {seconds(share.p95_s)}" if not math.isnan(share.p95_s) else ""
     return (
         f"takes most of a request's time in services: {seconds(share.own_s)}, {percent(share.part)} of it"
-        f" ({share.runs:.3g} per request, {seconds(share.each_s)} on average{slow})."
+        f" ({share.runs:.3g} visits of {seconds(share.each_s)} on average{slow})."
     )
 
 

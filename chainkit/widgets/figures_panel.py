@@ -57,7 +57,10 @@ class FiguresPanel(Panel):
         self.board = FiguresBoard()
         self.board.on_msg(lambda _, message, __: self._pressed(message))
         self._before: Numbers | None = None
+        """Those before the gesture that is under way."""
         self._last = self.state.figures
+        """What was known when the chain could be run last."""
+        self._has_said = False
         self.fill(self.board)
         if self.state is of or getattr(of, "state", None) is self.state:
             self._show()
@@ -67,6 +70,8 @@ class FiguresPanel(Panel):
 
     def hear(self, topic: Topic) -> None:
         """Say that a run is under way, then show it."""
+        if topic in ("design", "layout") and self._has_said:  # it was of the step before, and so was its undo
+            self._say({"said": ""})
         if topic == "design":
             self.board.is_running = True
         elif topic == "figures":
@@ -90,9 +95,14 @@ class FiguresPanel(Panel):
                 self.state.select(where)
             case {"kind": "undo"}:
                 self.state.undo()
-                self.board.send({"said": "Taken back."})
+                self._say({"said": "Taken back."})
             case {"kind": "fix", "key": key}:
-                self.board.send(self._fix(key))
+                self._say(self._fix(key))
+
+    def _say(self, answer: Answer) -> None:
+        """Tell the hand how a button ended."""
+        self._has_said = answer != {"said": ""}
+        self.board.send(answer)
 
     def _fix(self, key: str) -> Answer:
         """Carry a finding's change out, and return what the hand is told."""

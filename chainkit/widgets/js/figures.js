@@ -30,7 +30,7 @@ class FiguresBoard {
     this.figures = h("div", { class: "ck-numbers" }, headline,
       h("div", { class: "ck-columns" }, h("div", {}, percentiles, bottleneck), h("div", {}, bill, ledger)));
     this.root = h("div", { class: "ck ck-figures" }, h("div", { class: "ck-inner" },
-      head, errors, this.figures, this.told, findings, this.spoken));
+      errors, head, this.figures, findings, this.spoken));
     el.append(this.root);
     hear(model, cleanups, "change:figures", () => this.show());
     hear(model, cleanups, "change:is_running", () => this.#run());
@@ -50,7 +50,7 @@ class FiguresBoard {
     if (!made.findings) return;
     this.root.classList.toggle("is-old", made.is_old);
     this.figures.hidden = !made.run;
-    this.#part("head", [made.run, made.hint, made.is_old, made.name], () => this.#head(made));
+    this.#part("head", [made.run, made.hint, made.is_old, made.name, counted(made.findings)], () => this.#head(made));
     this.#part("errors", [made.errors, made.more_errors], () => this.#errors(made));
     this.#part("findings", made.findings, () => this.#findings(made.findings));
     if (made.run) {
@@ -87,10 +87,17 @@ class FiguresBoard {
   }
 
   #tell({ said, can_undo, refusal }) {
+    if (!said && !refusal) {
+      this.told.replaceChildren();
+      return;
+    }
     const text = refusal ? `\u26a0 ${refusal.problem}. ${refusal.fix}` : said;
     this.told.className = `ck-told${refusal ? " is-refused" : ""}`;
     this.told.replaceChildren(text);
-    if (can_undo) this.told.append(this.#button("Undo", "Take this fix back", "undo", { kind: "undo" }));
+    if (!can_undo) return;
+    const undo = this.#button("Undo", "Take this fix back", "undo", { kind: "undo" });
+    this.told.append(undo);
+    if (document.activeElement === document.body) undo.focus({ preventScroll: true }); // the button that was pressed is gone
   }
 
   // --- pieces ---
@@ -116,15 +123,23 @@ class FiguresBoard {
 
   // --- parts ---
 
-  #head({ run, hint, is_old, name }) {
+  #head({ run, hint, is_old, name, findings }) {
     if (hint) return [h("p", { class: "ck-hint" }, hint)];
     if (!run) return [h("div", { class: "ck-which" }, `Figures of ${name}`)];
+    const found = counted(findings);
     return [
       h("div", { class: "ck-which" }, is_old ? h("b", {}, "Of the chain before: ") : "", run.text),
-      h("div", { class: "ck-quick" }, h("span", { class: "ck-runs" }, "running \u2026"), h("span", { class: "ck-looks" }, run.quick || "all requests run")),
+      h("div", { class: "ck-quick" }, h("span", { class: "ck-runs" }, "running \u2026"), h("span", { class: "ck-looks" }, run.quick || "all requests run"),
+        found ? h("button", { type: "button", class: "ck-where ck-found", title: "Go to the findings", "data-key": "found", onclick: () => this.#goToFindings() }, found) : ""),
       this.#details("notes", false, h("summary", { class: "ck-grey" }, "What these figures stand on"),
         h("ul", { class: "ck-notes" }, ...run.notes.map((note) => h("li", {}, note)))),
     ];
+  }
+
+  #goToFindings() {
+    const { findings } = this.parts;
+    findings.scrollIntoView({ block: "start" });
+    findings.querySelector("summary")?.focus({ preventScroll: true });
   }
 
   #errors({ errors, more_errors }) {
@@ -157,9 +172,8 @@ class FiguresBoard {
       else if (row.x !== null) drawn.push(s("circle", { cx: pc(row.x), cy: "50%", r: 4.5, class: "ck-dot" }));
       return s("svg", { "aria-hidden": "true", class: "ck-plot" }, ...drawn);
     };
-    const anchor = (k) => (k === 0 ? "start" : k === ticks.length - 1 ? "end" : "middle");
     const axis = s("svg", { "aria-hidden": "true", class: "ck-axis" },
-      ...ticks.map(({ x, text }, k) => s("text", { x: pc(x), y: 12, "text-anchor": anchor(k) }, text)));
+      ...ticks.map(({ x, text }, k) => s("text", { x: pc(x), y: 12, class: k % 2 ? "is-odd" : "" }, text)));
     const hasWas = rows.some(({ was }) => was !== null);
     return [
       h("h3", {}, "How long it takes"),
@@ -169,8 +183,8 @@ class FiguresBoard {
           h("th", { scope: "row" }, row.label),
           h("td", { class: "ck-plotted" }, plot(row)),
           h("td", { title: row.note }, h("b", {}, row.text), " ", h("span", { class: "ck-interval" }, row.interval))))),
-        h("tfoot", { "aria-hidden": "true" }, h("tr", {}, h("td", {}), h("td", { class: "ck-plotted" }, axis), h("td", { class: "ck-interval" }, is_log ? "log scale" : "")))),
-      h("p", { class: "ck-key" }, "\u25cf value  \u251c\u2524 95 % interval", hasWas ? "  \u2506 before" : ""),
+        h("tfoot", { "aria-hidden": "true" }, h("tr", {}, h("td", {}), h("td", { class: "ck-plotted" }, axis), h("td", {})))),
+      h("p", { class: "ck-key" }, "\u25cf value  \u251c\u2524 95 % interval", hasWas ? "  \u2506 before" : "", is_log ? "  logarithmic scale" : ""),
     ];
   }
 
@@ -216,6 +230,7 @@ class FiguresBoard {
     const count = groups.reduce((sum, { rows }) => sum + rows.length, 0);
     return [
       h("h3", {}, count ? `What would go wrong (${count})` : "What would go wrong: nothing was found"),
+      this.told,
       ...groups.flatMap(({ severity, what, rows }) => [
         h("h4", { class: `is-${severity}` }, h("span", { "aria-hidden": "true" }, `${SIGNS[severity]} `), `${severity} (${rows.length})`, h("span", { class: "ck-grey" }, ` ${what}`)),
         ...rows.map((row) => this.#finding(row, severity)),
@@ -235,6 +250,11 @@ class FiguresBoard {
       code.length ? h("pre", { class: "ck-code" }, code.join("\n")) : null,
       h("p", { class: "ck-source" }, `source: ${source}`)));
   }
+}
+
+// "2 high, 1 low findings", "" for none.
+function counted(groups) {
+  return groups.length ? `findings: ${groups.map(({ severity, rows }) => `${rows.length} ${severity}`).join(", ")}` : "";
 }
 
 // A name, a bar, and what it stands for.
