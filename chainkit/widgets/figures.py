@@ -149,8 +149,10 @@ class Numbers:
         return cls(
             times,
             {
-                "usd": _Number("a month", usd(total), total, total * (1 - ABOUT), total * (1 + ABOUT)),
-                "million": _Number("a million", usd(million), million, million * (1 - ABOUT), million * (1 + ABOUT)),
+                "usd": _Number("cost a month", usd(total), total, total * (1 - ABOUT), total * (1 + ABOUT)),
+                "million": _Number(
+                    "cost a million", usd(million), million, million * (1 - ABOUT), million * (1 + ABOUT)
+                ),
                 "lost": _Number("lost or failed", percent(share), share, share - spread, share + spread),
             },
         )
@@ -165,6 +167,15 @@ def percent(share: float) -> str:
     if 0.99 <= share < 1:
         return f"{min(100 * share, 99.99):.2f} %"
     return f"{100 * share:.2g} %" if share < 1 else "100 %"
+
+
+def roughly(share: float) -> str:
+    """Return a share beside a bar, which says the rest.
+
+    >>> roughly(0.00036), roughly(0.084)
+    ('< 1 %', '8 %')
+    """
+    return "< 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _headline(now: Numbers, old: Numbers | None, *, is_quick: bool) -> list[dict[str, Any]]:
@@ -326,10 +337,10 @@ def _bill(bill: Bill) -> dict[str, Any]:
     cost = {name: amount for name, amount in bill.node_usd().items() if name in lines}
     most = max(cost.values(), default=0.0) or 1.0
     return {
-        "total": f"{usd(bill.total_usd)} a month at this rate",
+        "total": f"{usd(bill.total_usd)} a month at this rate, {usd(bill.usd_per_million)} per million requests",
         "services": [
             {"name": name, "usd": usd(amount), "x": round(100 * amount / most, 2), "lines": lines[name],
-             "part": percent(amount / bill.total_usd) if bill.total_usd else "0 %"}
+             "part": roughly(amount / bill.total_usd) if bill.total_usd else "0 %"}
             for name, amount in cost.items()
         ],
     }  # fmt: skip
@@ -358,7 +369,7 @@ def _bottleneck(run: Run) -> dict[str, Any]:
     most = max(found, key=lambda share: share.own_s, default=None)
     first = sorted(found, key=lambda share: -share.own_s)[:MOST_BARS]
     bars = [
-        {"name": share.node, "text": seconds(share.own_s), "part": percent(share.part),
+        {"name": share.node, "text": seconds(share.own_s), "part": roughly(share.part),
          "x": round(100 * share.own_s / first[0].own_s, 2)}
         for share in found if share in first
     ]  # fmt: skip

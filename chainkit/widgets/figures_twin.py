@@ -50,8 +50,7 @@ def _run_lines(figures: Mapping[str, Any]) -> list[str]:
     lines += _columns([("time", "value", "95 % interval")] + [
         (row["label"], row["text"], row["interval"]) for row in figures["percentiles"]["rows"]
     ])  # fmt: skip
-    million = next(tile["text"] for tile in figures["headline"] if tile["key"] == "million")
-    lines.append(f"bill: {bill['total']}, {million} per million requests")
+    lines.append(f"bill: {bill['total']}")
     lines += _columns([(row["name"], row["usd"], row["part"]) for row in bill["services"]])
     lines.append(f"ledger: {ledger['total']} requests")
     lines += _columns([(row["name"], row["count"], row["part"]) for row in ledger["rows"] if row["count"] != "0"])
