@@ -349,7 +349,7 @@ class Drawn(_Planned):
     def _check(self) -> None:
         given = self.points.tolist() if isinstance(self.points, np.ndarray) else self.points
         if not isinstance(given, Sequence) or isinstance(given, str) or not 2 <= len(given) <= MOST_POINTS:
-            raise ConfigError(f"Drawn: points={given!r} is no list of 2 to {MOST_POINTS:,} points", fix=_POINTS)
+            raise ConfigError(f"Drawn: points={_short(given)} is no list of 2 to {MOST_POINTS:,} points", fix=_POINTS)
         last_s = 0.0
         for k, pair in enumerate(given):
             if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
@@ -357,12 +357,14 @@ class Drawn(_Planned):
             checked_s(self, f"points[{k}][0]", pair[0])
             checked(self, f"points[{k}][1]", pair[1])
             if pair[0] < last_s or (k == 0 and pair[0] != 0):
-                limit = f"comes before {last_s!r}" if k else "is not the start, 0"
-                raise ConfigError(f"Drawn: points[{k}][0]={pair[0]!r} s {limit}; allowed: ascending seconds", fix=_POINTS)
+                wrong = f"comes before {last_s!r}" if k else "is not the start, 0"
+                problem = f"Drawn: points[{k}][0]={pair[0]!r} s {wrong}; allowed: ascending seconds"
+                raise ConfigError(problem, fix=_POINTS)
             last_s = pair[0]
         self._set("points", tuple((at_s, rate) for at_s, rate in given))
         if not last_s > 0 or not self.curve.total > 0:
-            raise ConfigError("Drawn: points have no requests under their line", fix="give a later point a rate above 0")
+            problem = f"Drawn: points={_short(self.points)} have no requests under their line"
+            raise ConfigError(problem, fix="give a point a rate above 0, and the last one a later time")
 
     @property
     def rate_per_s(self) -> float:
@@ -383,6 +385,12 @@ class Drawn(_Planned):
 
     def _faster(self, factor: float) -> Self:
         return dataclasses.replace(self, points=[(at_s, rate * factor) for at_s, rate in self.points])
+
+
+def _short(given: Any) -> str:
+    """Return the beginning of a long value."""
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 _POINTS = "give pairs (seconds, requests per second), the first at 0: points=[(0, 2), (600, 10), (1200, 2)]"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from chainkit.chain import Chain
 from chainkit.errors import ConfigError
@@ -110,14 +112,13 @@ def typed(text: str, name: str) -> Any:
     ConfigError
         If the text cannot be read. Whether the value is allowed, the load decides.
     """
-    from ruamel.yaml import YAML  # noqa: PLC0415 - loading it takes longer than all else here
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
     try:
         value = YAML(typ="safe", pure=True).load(text)
     except YAMLError:
-        problem = f"{name}={text!r} cannot be read"
-        raise ConfigError(problem, fix="write it as in a design file: 12, 0.5, [[2, 90], [50, 10]], {a: 0.5, b: 0.5}") from None
+        raise ConfigError(
+            f"{name}={text!r} cannot be read",
+            fix="write it as in a design file: 12, 0.5, [[2, 90], [50, 10]], {status: {charged: 0.97, declined: 0.03}}",
+        ) from None
     if isinstance(value, str) and (number := number_meant(value, name)) is not None:
         return number
     return value
@@ -179,7 +180,7 @@ def changed(load: Load, name: str, value: Any) -> Load:
 
 
 def as_kind(load: Load, kind: str, *, requests: int = 1_000) -> Load:
-    """Return traffic of another kind with the same mean rate and attributes.
+    """Return traffic of another kind with the same mean rate and attributes; a trace's is that to a whole request.
 
     Parameters
     ----------
@@ -201,10 +202,13 @@ def as_kind(load: Load, kind: str, *, requests: int = 1_000) -> Load:
     """
     if kind not in KINDS:
         raise ConfigError(f"traffic: kind={kind!r} is unknown", fix=f"kinds: {', '.join(KINDS)}")
+    if type(load) is KINDS[kind]:
+        return load
     rate = load.rate_per_s if math.isfinite(load.rate_per_s) else USUAL_PER_S
     attributes = {name: dict(shares) for name, shares in load.attributes.items()}
     made = _MADE[kind](load, rate, requests)
-    made = made if made.rate_per_s == rate or isinstance(made, ClosedLoop) else made.with_rate(rate)
+    if not isinstance(made, ClosedLoop | Replay):
+        made = made.with_rate(rate)
     return dataclasses.replace(made, attributes=attributes)
 
 
@@ -226,16 +230,15 @@ def _line(load: Load, rate: float, requests: int) -> Load:
 
 
 def _trace(load: Load, rate: float, requests: int) -> Load:
-    """Return counts of what other traffic expects, in bins long enough that a few show that many requests."""
-    wanted = 1.01 * requests
-    bin_s = max(MINUTE_S, math.ceil(wanted / rate / MOST_BINS / MINUTE_S) * MINUTE_S)
-    bins = max(1, math.ceil(wanted / rate / bin_s))
-    if isinstance(load, ClosedLoop):
-        load = Poisson(rate_per_s=rate)
-    until = [round(load.expected_requests(k * bin_s)) for k in range(bins + 1)]
-    while until[-1] < requests:  # a ramp brings less at first than in the long run
-        until.append(max(round(load.expected_requests(len(until) * bin_s)), until[-1] + (len(until) >= 2 * MOST_BINS)))
-    return Replay.per_minute(np.diff(until)) if bin_s == MINUTE_S else Replay(counts=np.diff(until), bin_s=bin_s)
+    """Return counts of other traffic, in bins so long that a few of them hold that many requests."""
+    wanted_s = 1.01 * requests / rate
+    bin_s = max(MINUTE_S, math.ceil(wanted_s / MOST_BINS / MINUTE_S) * MINUTE_S)
+    ends_s = bin_s * np.arange(max(1, math.ceil(wanted_s / bin_s)) + 1)
+    until = np.array([load.expected_requests(each) for each in ends_s])
+    if not 0 < until[-1] < math.inf:  # nothing at first, or users who do not think
+        until = ends_s
+    counts = np.diff(np.round(until / until[-1] * rate * ends_s[-1]))
+    return Replay.per_minute(counts) if bin_s == MINUTE_S else Replay(counts=counts, bin_s=bin_s)
 
 
 _MADE: Mapping[str, Callable[[Load, float, int], Load]] = {
@@ -337,7 +340,7 @@ def line(load: Load) -> str:
             return f"ck.Replay.read(...)  # {load!r}"
         named.append(f"{each.name}={code(value.tolist() if isinstance(value, np.ndarray) else value)}")
     if load.attributes:
-        named.append(f"attributes={ {name: dict(shares) for name, shares in load.attributes.items()} !r}")
+        named.append(f"attributes={ {name: dict(shares) for name, shares in load.attributes.items()}!r}")
     return f"ck.{type(load).__name__}({', '.join(named)})"
 
 
@@ -363,16 +366,18 @@ def words(load: Load) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a time as it is typed: in the largest unit of which it is a whole number, or three figures.
+    """Return a time as it is typed, in the largest unit of which it is a whole number, or to six figures.
 
-    >>> span(5400), span(86_400), span(7200), span(90.5), span(100.25)
-    ('90 min', '1 day', '2 h', '90.5 s', '100.25 s')
+    >>> span(5400), span(86_400), span(7200), span(250), span(676_666.66)
+    ('90 min', '1 day', '2 h', '250 s', '7.83179 days')
     """
-    for unit, size_s in (("day", DAY_S), ("h", HOUR_S), ("min", MINUTE_S)):
+    units = (("days", DAY_S), ("h", HOUR_S), ("min", MINUTE_S))
+    whole = [unit for unit in units if seconds >= unit[1] and seconds % unit[1] == 0]
+    large = [unit for unit in units if seconds >= 10 * unit[1] or seconds >= 3 * DAY_S]
+    for unit, size_s in whole or large:
         count = seconds / size_s
-        if count >= 1 and abs(count - round(count)) < 1e-9:
-            return f"{round(count):,} {unit}" + ("s" if unit == "day" and round(count) > 1 else "")
-    return f"{seconds:,.10g} s"
+        return "1 day" if size_s == seconds == DAY_S else f"{count:.6g} {unit}"
+    return f"{seconds:.10g} s"
 
 
 def span_meant(text: str) -> float:
