@@ -18,6 +18,7 @@ from chainkit.simulation.replay import MINUTE_S
 from chainkit.simulation.run import Run
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Canvas
+from chainkit.widgets.state import MOST_REQUESTS
 from chainkit.widgets.traffic_kinds import span, words
 
 PIECES = 200
@@ -91,8 +92,11 @@ def _line(load: Load) -> tuple[float, list[list[float]]]:
 
 def _bars(load: Load, run: Run | None, span_s: float) -> tuple[float, list[tuple[float, float, float]]]:
     """Return how far the first replication of a run came, and (from, until, requests per second) within that."""
-    if run is None or run.load != load or isinstance(load, ClosedLoop):
+    if run is None or run.load != load:
         return 0.0, []
+    if isinstance(load, ClosedLoop):
+        measured = run.requests / sum(tally.span_s for tally in run.tallies)
+        return span_s, [(0.0, span_s, float(measured))]
     count = run.requests // run.replications
     if not LEAST_IN_BAR <= count <= MOST_SAMPLED:
         return 0.0, []
@@ -107,12 +111,17 @@ def _bars(load: Load, run: Run | None, span_s: float) -> tuple[float, list[tuple
 
 def _note(load: Load, run: Run | None, seen_s: float, span_s: float) -> str:
     """Return what the bars are, and how much of the curve they are."""
+    if isinstance(load, ClosedLoop):
+        most = f"dashed: the most that {load.users:,} users can ask, if every answer comes at once"
+        return f"{most}; grey: what they asked in the last run" if seen_s else most
     if run is None or not seen_s:
         return ""
     part = f"all of these {span(span_s)}" if seen_s >= 0.98 * span_s else f"the first {_about(seen_s)}"
     if isinstance(load, Poisson | Steady):
         part = _about(seen_s) if seen_s < span_s else "this hour, and more"
-    return f"bars: arrivals of the last run; each of its {run.replications} replications saw {part}"
+    needed = whole(load, run) or 0
+    more = f"; all of it would take {needed:,} requests" if needed > MOST_REQUESTS else ""
+    return f"bars: arrivals of the last run; each of its {run.replications} replications saw {part}{more}"
 
 
 def whole(load: Load, run: Run | None) -> int | None:
@@ -126,7 +135,7 @@ def whole(load: Load, run: Run | None) -> int | None:
     each = load.expected_requests(load.seen_s)
     if run.asked[0] / run.asked[1] >= 0.98 * each:
         return None
-    return math.ceil(min(each, load.requests)) * run.asked[1]
+    return math.ceil(min(each, load.requests) - 1e-6) * run.asked[1]
 
 
 def _about(time_s: float) -> str:

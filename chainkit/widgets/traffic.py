@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -9,6 +10,7 @@ import ipywidgets
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.simulation.loads import Load
 from chainkit.simulation.rates import Drawn
+from chainkit.simulation.replay import Replay
 from chainkit.widgets import curve
 from chainkit.widgets import traffic_kinds as kinds
 from chainkit.widgets.canvas import Answer, refused
@@ -17,16 +19,18 @@ from chainkit.widgets.markup import hint, refusal, report
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import MOST_REQUESTS, Topic
 
-ROW = ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", align_items="flex-start", overflow="visible")
 GRID = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(330px, 1fr))", grid_gap="6px 16px")
 ALLOWED = {"s": "0..100,000,000 s", "per second": "0..1,000,000 per second"}
 """Range of a parameter with that unit."""
+ABOVE_0 = ("base_per_s", "end_per_s", "duration_s", "every_s", "bin_s")
+"""Parameters that may not be 0."""
 FULL = ipywidgets.Layout(width="99%")
-_RATE = "0..1,000,000 per second \u00b7 mean in the long run; another one makes all rates higher alike"
+_RATE = "0..1,000,000 \u00b7 mean in the long run; all rates change alike"
 _ATTRIBUTES = (
     "each value with its share, which add to 1: {status: {charged: 0.97, declined: 0.03}}; filters look at them"
 )
 _REQUESTS = f"10..{MOST_REQUESTS:,} \u00b7 of a run, all replications together"
+_FILE = "a trace in a CSV file, of times or of counts per minute: its path takes the place of the arrivals above"
 LISTS = ("hours_per_s", "points", "counts", "at_s", "phases")
 """Parameters that are lists."""
 
@@ -48,7 +52,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         self._is_showing = False
         self.control.observe(self._typed, names="value")
         layout = ipywidgets.Layout(flex=f"1 1 {'100%' if is_wide else '240px'}", max_width="100%", overflow="visible")
-        layout.grid_column = "1 / -1" if is_wide else None
+        layout.grid_area = "auto / 1 / auto / -1" if is_wide else None
         super().__init__([self.control, self.message, ipywidgets.HTML(hint(text))], layout=layout)
 
     def show(self, text: str) -> None:
@@ -110,6 +114,7 @@ class TrafficPanel(Panel):
 
     def __init__(self, of: Any, load: Load | None = None) -> None:
         super().__init__(of, load)
+        self.layout.grid_gap = "6px"
         self.fields: dict[str, Field] = {}
         self._shown_kind = ""
         self.kind = Field("kind of traffic", self._choose, "another kind keeps the mean rate", choices=(*kinds.KINDS,))
@@ -122,12 +127,12 @@ class TrafficPanel(Panel):
             [ipywidgets.HTML("shape"), *self.presets],
             layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px", align_items="center", flex="1 1 380px"),
         )
-        self._drawing = ipywidgets.HBox([shapes, self.span, self.peak], layout=ROW)
-        self.whole = ipywidgets.Button(icon="forward", layout=ipywidgets.Layout(width="auto", display="none"))
+        self._drawing = _row(shapes, self.span, self.peak)
+        self.whole = ipywidgets.Button(icon="forward", layout=_own_width())
         self.whole.on_click(lambda _: self._run_all())
         self._form = ipywidgets.GridBox(layout=GRID)
         self.attributes = Field("attributes", self._set_attributes, _ATTRIBUTES, is_wide=True)
-        self.state_it = ipywidgets.Button(icon="plus", layout=ipywidgets.Layout(width="auto"))
+        self.state_it = ipywidgets.Button(icon="plus", layout=_own_width())
         self.state_it.on_click(lambda _: self._state_it())
         self.unstated = ipywidgets.HTML()
         self._missing = ipywidgets.VBox([self.unstated, self.state_it])
@@ -135,8 +140,8 @@ class TrafficPanel(Panel):
         self.seed = Field("seed", self._set_seed, "any whole number \u00b7 equal seeds draw the same")
         self.python = ipywidgets.HTML()
         self.fill(
-            ipywidgets.HBox([self.kind, self.rate], layout=ROW), self._drawing, self.curve, self.whole, self._form,
-            self.attributes, self._missing, ipywidgets.HBox([self.requests, self.seed], layout=ROW), self.python,
+            _row(self.kind, self.rate), self._drawing, self.curve, self.whole, self._form,
+            self.attributes, self._missing, _row(self.requests, self.seed), self.python,
         )  # fmt: skip
         self.hear("figures")
 
@@ -156,9 +161,10 @@ class TrafficPanel(Panel):
         self.rate.show(f"{load.rate_per_s:.6g}")
         for name, field in self.fields.items():
             field.show(kinds.shown(getattr(load, name)))
+            field.control.disabled = kinds.is_long(getattr(load, name))
         if isinstance(load, Drawn):
             self.span.show(kinds.span(load.seen_s))
-            self.peak.show(f"{max(rate for _, rate in load.points):.10g}")
+            self.peak.show(f"{max(rate for _, rate in load.points):.6g}")
         self.attributes.show(kinds.shown(_attributes(load)) if load.attributes else "")
         self.requests.show(f"{state.requests}")
         self.seed.show(f"{state.seed}")
@@ -175,21 +181,26 @@ class TrafficPanel(Panel):
             self.kind.control.options = (*kinds.KINDS, self._shown_kind)
         self.fields = {}
         for each in kinds.parameters(type(load)):
-            text = " \u00b7 ".join(filter(None, [ALLOWED.get(each.unit, ""), each.help]))
+            low = "above " if each.name in ABOVE_0 else ""
+            allowed = f"{low}{ALLOWED[each.unit]}" if each.unit and each.name != "start_s" else ""
+            text = " \u00b7 ".join(filter(None, [allowed, each.help]))
             self.fields[each.name] = Field(
                 each.name, self._setter(each.name), text, choices=each.choices, is_wide=each.name in LISTS
             )
-        self._form.children = [*self.fields.values()]
+        file = [Field("file", self._read, _FILE, is_wide=True)] if isinstance(load, Replay) else []
+        self._form.children = [*self.fields.values(), *file]
         self._drawing.layout.display = None if isinstance(load, Drawn) else "none"
 
     # --- what is typed ---
 
-    def _try(self, make: Callable[[], Load]) -> ChainkitError | None:
-        """Take other traffic, or return why not."""
+    def _try(self, make: Callable[[], Load], *, is_held: bool = False) -> ChainkitError | None:
+        """Take other traffic and run it, all requests unless a hand still moves; or return why not."""
         try:
             self.state.set_load(make())
         except ChainkitError as error:
             return error
+        if not is_held:
+            self.state.rest()
         return None
 
     def _choose(self, kind: str) -> ChainkitError | None:
@@ -198,8 +209,14 @@ class TrafficPanel(Panel):
         per_replication = math.ceil(self.state.requests / curve.REPLICATIONS)
         return self._try(lambda: kinds.as_kind(self.load, kind, requests=per_replication))
 
+    def _read(self, path: str) -> ChainkitError | None:
+        return self._try(lambda: Replay.read(path, attributes=_attributes(self.load)))
+
     def _set_rate(self, text: str) -> ChainkitError | None:
-        return None if self.state.set_rate(kinds.typed(text, "rate_per_s")) else self.state.refusal
+        if not self.state.set_rate(kinds.typed(text, "rate_per_s")):
+            return self.state.refusal
+        self.state.rest()
+        return None
 
     def _setter(self, name: str) -> Callable[[str], ChainkitError | None]:
         def change(text: str) -> ChainkitError | None:
@@ -217,17 +234,20 @@ class TrafficPanel(Panel):
         return self._try(lambda: kinds.changed(self.load, "attributes", kinds.typed(text, "attributes") or {}))
 
     def _set_requests(self, text: str) -> ChainkitError | None:
-        given = kinds.typed(text, "requests")
-        return None if self.state.set_run(requests="" if given is None else given) else self.state.refusal
+        return self._set_run(requests=kinds.typed(text, "requests"))
 
     def _set_seed(self, text: str) -> ChainkitError | None:
-        given = kinds.typed(text, "seed")
-        return None if self.state.set_run(seed="" if given is None else given) else self.state.refusal
+        return self._set_run(seed=kinds.typed(text, "seed"))
+
+    def _set_run(self, **given: Any) -> ChainkitError | None:
+        """Run so many requests, or with that seed; or return why not."""
+        if not self.state.set_run(**{name: "" if value is None else value for name, value in given.items()}):
+            return self.state.refusal
+        self.state.rest()
+        return None
 
     def _preset(self, name: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(
-            description=name, tooltip=f"Draw the usual shape: {name}", layout=ipywidgets.Layout(width="auto")
-        )
+        button = ipywidgets.Button(description=name, tooltip=f"Draw the usual shape: {name}", layout=_own_width())
         button.on_click(lambda _: self._try(lambda: kinds.preset(_drawn(self.load), name)))
         return button
 
@@ -237,7 +257,8 @@ class TrafficPanel(Panel):
         """Take the points that a hand has drawn; run all requests when it rests."""
         match gesture:
             case {"kind": "points", "points": points}:
-                return refused(self._try(lambda: kinds.changed(_drawn(self.load), "points", points)))
+                make = partial(kinds.changed, _drawn(self.load), "points", points)
+                return refused(self._try(make, is_held=True))
             case {"kind": "rest"}:
                 self.state.rest()
                 return {}
@@ -246,15 +267,14 @@ class TrafficPanel(Panel):
     def _show_whole(self) -> None:
         """Offer to run the whole curve, where the last run saw only its beginning."""
         needed = curve.whole(self.load, self.state.figures.run)
-        self.whole.layout.display = "none" if needed is None else None
-        if needed is not None:
+        is_possible = needed is not None and needed <= MOST_REQUESTS
+        self.whole.layout.display = None if is_possible else "none"
+        if is_possible:
             self.whole.description = f"Run all of it: {needed:,} requests"
             self.whole.tooltip = "So many that each replication sees the whole curve"
-            self.whole.disabled = needed > MOST_REQUESTS
 
     def _run_all(self) -> None:
-        self.state.set_run(requests=curve.whole(self.load, self.state.figures.run))
-        self.state.rest()
+        self._set_run(requests=curve.whole(self.load, self.state.figures.run))
 
     # --- attributes ---
 
@@ -286,6 +306,17 @@ class TrafficPanel(Panel):
     def picture(self) -> str:
         """Return the load curve as SVG."""
         return curve.picture(curve.scene(self.load, self.state.figures.run))
+
+
+def _row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return widgets beside each other, below each other where there is no room."""
+    layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px 12px", align_items="flex-start", overflow="visible")
+    return ipywidgets.HBox(parts, layout=layout)
+
+
+def _own_width() -> ipywidgets.Layout:
+    """Return the layout of a button that is as wide as its words."""
+    return ipywidgets.Layout(width="auto", align_self="flex-start")
 
 
 def _attributes(load: Load) -> dict[str, dict[Any, float]]:

@@ -17,7 +17,7 @@ from chainkit.chain import Chain
 from chainkit.errors import ConfigError
 from chainkit.operations import code
 from chainkit.simulation.bursts import Bursts
-from chainkit.simulation.loads import MOST_USERS, ClosedLoop, Load, Poisson, Steady
+from chainkit.simulation.loads import MOST_USERS, ClosedLoop, Load, Poisson, Steady, checked
 from chainkit.simulation.rates import DAY_S, HOUR_S, Calendar, Drawn, Ramp, Spike
 from chainkit.simulation.replay import MINUTE_S, Replay
 from chainkit.units import number_meant, unit_of
@@ -234,9 +234,10 @@ def _trace(load: Load, rate: float, requests: int) -> Load:
     wanted_s = 1.01 * requests / rate
     bin_s = max(MINUTE_S, math.ceil(wanted_s / MOST_BINS / MINUTE_S) * MINUTE_S)
     ends_s = bin_s * np.arange(max(1, math.ceil(wanted_s / bin_s)) + 1)
+    load = Poisson(rate_per_s=rate) if isinstance(load, ClosedLoop) else load
     until = np.array([load.expected_requests(each) for each in ends_s])
-    if not 0 < until[-1] < math.inf:  # nothing at first, or users who do not think
-        until = ends_s
+    if not until[-1]:
+        until = ends_s  # nothing comes at first
     counts = np.diff(np.round(until / until[-1] * rate * ends_s[-1]))
     return Replay.per_minute(counts) if bin_s == MINUTE_S else Replay(counts=counts, bin_s=bin_s)
 
@@ -277,6 +278,7 @@ def stretched(load: Drawn, seconds: float) -> Drawn:
 
 def raised(load: Drawn, peak_per_s: float) -> Drawn:
     """Return a line of the same shape whose highest point has another rate."""
+    checked(load, "peak_per_s", peak_per_s, above=0)
     factor = peak_per_s / max(rate for _, rate in load.points)
     return dataclasses.replace(load, points=[(at_s, rate * factor) for at_s, rate in load.points])
 

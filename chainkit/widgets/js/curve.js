@@ -19,7 +19,7 @@ const short = (value) => Number(value.toPrecision(4)).toLocaleString("en", { max
 
 class Plot {
   constructor(model, el, cleanups) {
-    Object.assign(this, { model, asked: 0, waiting: null, wanted: null, held: null, done: [], handles: [], width: 0 });
+    Object.assign(this, { model, asked: 0, waiting: null, wanted: null, kept: null, done: [], handles: [], width: 0 });
     this.grid = s("g", { class: "ck-grid", "aria-hidden": "true" });
     this.bars = s("g", { class: "ck-bars", "aria-hidden": "true" });
     this.area = s("polygon", { class: "ck-area" });
@@ -48,11 +48,17 @@ class Plot {
     return this.model.get("scene");
   }
 
+  // The axes: while a point is held they stay, so that it stays under the hand.
+  get axes() {
+    return this.kept ?? this.scene;
+  }
+
   // --- from Python ---
 
   // While a hand moves faster than Python answers, the points are where the hand has them.
   show() {
-    if (!this.held && !this.waiting && !this.wanted) this.points = copied(this.scene.points);
+    if (!this.kept && !this.waiting && !this.wanted) this.points = copied(this.scene.points);
+    if (!this.scene.is_drawn) this.say("");
     this.draw();
   }
 
@@ -78,7 +84,7 @@ class Plot {
       if (!this.waiting) this.#send();
     });
     clearTimeout(this.resting);
-    if (!this.held) this.resting = setTimeout(() => this.#rest(), RESTS_MS);
+    if (!this.kept) this.resting = setTimeout(() => this.#rest(), RESTS_MS);
   }
 
   #rest() {
@@ -120,12 +126,12 @@ class Plot {
     const line = scene.is_drawn ? this.points : scene.line;
     const route = line.map(([at, rate]) => `${this.x(at)},${this.y(rate)}`).join(" ");
     for (const each of [this.line, this.reach]) each.setAttribute("points", route);
-    this.area.setAttribute("points", line.length ? `${this.x(0)},${this.y(0)} ${route} ${this.x(scene.span_s)},${this.y(0)}` : "");
+    this.area.setAttribute("points", line.length ? `${this.x(0)},${this.y(0)} ${route} ${this.x(this.axes.span_s)},${this.y(0)}` : "");
     this.#drawHandles();
   }
 
   #drawGrid() {
-    const { x, y } = this.scene;
+    const { x, y } = this.axes;
     const { left, right, bottom } = EDGE;
     const text = (at, height, anchor, words, kind = "") => s("text", { x: at, y: height, "text-anchor": anchor, class: kind }, words);
     const every = Math.ceil((x.ticks.length * 46) / (this.width - left - right));
@@ -144,14 +150,13 @@ class Plot {
   }
 
   #drawHandles() {
-    const { scene } = this;
     while (this.handles.length > this.points.length) this.handles.pop().remove();
     while (this.handles.length < this.points.length) this.#addHandle(this.handles.length);
     this.points.forEach(([at, rate], k) => {
       const handle = this.handles[k];
       handle.setAttribute("transform", `translate(${this.x(at)} ${this.y(rate)})`);
       handle.setAttribute("aria-label", `Point ${k + 1} of ${this.points.length}`);
-      handle.setAttribute("aria-valuemax", Math.max(scene.y.top, rate));
+      handle.setAttribute("aria-valuemax", Math.max(this.axes.y.top, rate));
       handle.setAttribute("aria-valuenow", rate);
       handle.setAttribute("aria-valuetext", this.#words(k));
     });
@@ -178,25 +183,25 @@ class Plot {
 
   #words(k) {
     const [at, rate] = this.points[k];
-    const { size, title } = this.scene.x;
+    const { size, title } = this.axes.x;
     return `${short(rate)} requests per second at ${short(at / size)} ${title}`;
   }
 
   x(at) {
-    return EDGE.left + ((this.width - EDGE.left - EDGE.right) * at) / this.scene.span_s;
+    return EDGE.left + ((this.width - EDGE.left - EDGE.right) * at) / this.axes.span_s;
   }
 
   y(rate) {
-    return HEIGHT - EDGE.bottom - (HEIGHT - EDGE.top - EDGE.bottom) * (Math.min(rate, this.scene.y.top) / this.scene.y.top);
+    return HEIGHT - EDGE.bottom - (HEIGHT - EDGE.top - EDGE.bottom) * (Math.min(rate, this.axes.y.top) / this.axes.y.top);
   }
 
   // From a place on the page to [seconds, requests per second].
   #at({ clientX, clientY }) {
-    const { scene, width } = this;
+    const { axes, width } = this;
     const box = this.svg.getBoundingClientRect();
     const at = ((clientX - box.left) * (width / box.width) - EDGE.left) / (width - EDGE.left - EDGE.right);
     const rate = (HEIGHT - EDGE.bottom - (clientY - box.top)) / (HEIGHT - EDGE.top - EDGE.bottom);
-    return [at * scene.span_s, Math.min(rate, 1) * scene.y.top];
+    return [at * axes.span_s, Math.min(rate, 1) * axes.y.top];
   }
 
   // --- what a hand does with points ---
@@ -207,7 +212,7 @@ class Plot {
 
   // Puts a point there, or as near as its neighbours and the ends let it.
   #put(k, at, rate, fine = 1) {
-    const { x, y } = this.scene;
+    const { x, y } = this.axes;
     const isEnd = k === 0 || k === this.points.length - 1;
     const [low, high] = [this.points[k - 1]?.[0], this.points[k + 1]?.[0]];
     const step = (x.step / 10) * fine;
@@ -262,18 +267,18 @@ class Plot {
     const before = copied(this.points);
     const from = this.#at(pressed);
     const [at, rate] = this.points[k];
-    this.held = k;
+    this.kept = this.scene;
     this.svg.setPointerCapture(pressed.pointerId);
     this.svg.classList.add("is-held");
     const moved = (event) => {
       const to = this.#at(event);
-      this.#put(k, at + to[0] - from[0], Math.max(0, Math.min(rate + to[1] - from[1], Math.max(this.scene.y.top, rate))));
+      this.#put(k, at + to[0] - from[0], Math.max(0, Math.min(rate + to[1] - from[1], Math.max(this.axes.y.top, rate))));
     };
     const ended = (event) => {
       this.svg.removeEventListener("pointermove", moved);
       for (const name of ["pointerup", "pointercancel"]) this.svg.removeEventListener(name, ended);
       this.svg.classList.remove("is-held");
-      this.held = null;
+      this.kept = null;
       if (event.type === "pointercancel") this.points = before;
       if (JSON.stringify(this.points) === JSON.stringify(this.done.at(-1))) this.done.pop();
       else this.#offer();
@@ -285,7 +290,7 @@ class Plot {
   #twice(event) {
     if (!this.scene.is_drawn || event.target.closest(".ck-point, .ck-reach")) return;
     const [at, rate] = this.#at(event);
-    if (at <= 0 || at >= this.scene.span_s || rate < 0) return;
+    if (at <= 0 || at >= this.axes.span_s || rate < 0) return;
     this.#remember();
     const k = this.#insert(at, rate);
     if (k > 0) this.handles[k].focus({ preventScroll: true });
@@ -294,7 +299,7 @@ class Plot {
   #key(event, k) {
     const { key, shiftKey } = event;
     const isControl = event.ctrlKey || event.metaKey;
-    const { x, y } = this.scene;
+    const { x, y } = this.axes;
     const step = shiftKey ? 0.1 : 1;
     const move = (dt, dr) => () => {
       const [at, rate] = this.points[k];
