@@ -77,7 +77,7 @@ def test_axes_hold_the_line_and_have_few_round_ticks(load):
 @loads
 def test_the_picture_is_svg_with_the_line_the_points_and_a_title(load):
     shown = curve.scene(load)
-    root = ET.fromstring(curve.picture(shown))  # noqa: S314 - our own text
+    root = ET.fromstring(curve.picture(shown))
     (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
 
     assert len(line.get("points", "").split()) == len(shown["line"])

@@ -1,4 +1,4 @@
-"""The traffic panel without a browser: what is chosen, typed and drawn becomes the load, and what is refused is said."""
+"""The traffic panel without a browser: what is chosen, typed and drawn becomes the load; refusals are said."""
 
 import pytest
 

@@ -81,7 +81,7 @@ def test_a_line_after_a_ramp_rises_and_then_is_level():
 
 @loads
 def test_the_line_of_python_makes_the_same_load(load):
-    assert eval(kinds.line(load), {"ck": ck}) == load  # noqa: S307 - our own text
+    assert eval(kinds.line(load), {"ck": ck}) == load
 
 
 def test_a_long_trace_is_not_written_out():
