@@ -26,7 +26,7 @@ class Plot {
     this.line = s("polyline", { class: "ck-rate" });
     this.reach = s("polyline", { class: "ck-reach" });
     this.dots = s("g");
-    this.svg = s("svg", { class: "ck-plot", role: "group", height: HEIGHT }, this.grid, this.bars, this.area, this.line, this.reach, this.dots);
+    this.svg = s("svg", { class: "ck-plot", role: "group", "aria-busy": "false", height: HEIGHT }, this.grid, this.bars, this.area, this.line, this.reach, this.dots);
     this.note = h("div", { class: "ck-hint" });
     this.help = h("div", { class: "ck-hint" }, HELP);
     [this.status, this.say] = speaker("ck-said");
@@ -57,9 +57,16 @@ class Plot {
 
   // While a hand moves faster than Python answers, the points are where the hand has them.
   show() {
-    if (!this.kept && !this.waiting && !this.wanted) this.points = copied(this.scene.points);
+    if (!this.kept && !this.waiting && !this.wanted) this.#adopt();
     if (!this.scene.is_drawn) this.say("");
     this.draw();
+  }
+
+  // What a field, a preset or a cell made of the points can be taken back too.
+  #adopt() {
+    const { points } = this.scene;
+    if (this.points.length && points.length && JSON.stringify(points) !== JSON.stringify(this.points)) this.#remember();
+    this.points = copied(points);
   }
 
   #heard({ to, refusal }) {
@@ -68,15 +75,21 @@ class Plot {
     this.waiting = null;
     if (refusal) {
       this.wanted = null;
+      this.points = copied(this.scene.points);
+      this.done.pop();
       this.say(`${refusal.problem}. ${refusal.fix}`, "refusal");
     }
     if (this.wanted) this.#send();
-    else this.show();
+    else {
+      this.#busy(this.asking === "points" && !refusal);
+      this.show();
+    }
   }
 
   // --- to Python: one message at a time, the latest points only ---
 
   #offer() {
+    this.#busy(true);
     this.wanted = { kind: "points", points: copied(this.points) };
     this.draw();
     this.frame ??= requestAnimationFrame(() => {
@@ -85,6 +98,11 @@ class Plot {
     });
     clearTimeout(this.resting);
     if (!this.kept) this.resting = setTimeout(() => this.#rest(), RESTS_MS);
+  }
+
+  // Until all requests have been run with what is drawn.
+  #busy(is) {
+    this.svg.setAttribute("aria-busy", is);
   }
 
   #rest() {
@@ -100,9 +118,11 @@ class Plot {
 
   #ask(message) {
     this.waiting = `${this.asked++}`;
+    this.asking = message.kind;
     this.model.send({ ...message, n: this.waiting });
     this.silent = setTimeout(() => {
       this.waiting = null;
+      this.#busy(false);
       this.say("No answer yet: the kernel is busy, or was restarted. Then run this cell again.", "refusal");
     }, ANSWER_MS);
   }
