@@ -1,4 +1,4 @@
-"""Ramps, spikes, calendars and drawn lines: counts, gaps and instants as the theory of Poisson processes with a rate has them."""
+"""Planned rates, drawn ones too: counts, gaps and instants as the theory of Poisson processes with a rate has them."""
 
 from collections.abc import Callable
 from itertools import pairwise
