@@ -124,7 +124,8 @@ class FormPanel(Panel):
         self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
         self.title.value = f"<h3>{escape(name)}</h3>"
-        row = ipywidgets.HBox([self.name if isinstance(thing, Service) else self.kind, self.remove])
+        first = self.name if isinstance(thing, Service) else self.kind
+        row = ipywidgets.HBox([first, self.remove], layout=ipywidgets.Layout(flex="0 0 auto"))
         self.rows.children = self._folded(thing)
         self.fill(self.selection, self.title, row, self.message, self.rows)
 
