@@ -95,7 +95,7 @@ def layered(
     *,
     first: Iterable[str] = (),
     rooms: Mapping[str, Point] | None = None,
-    spacing: Spacing = Spacing(),  # noqa: B008 # frozen
+    spacing: Spacing = Spacing(),  # frozen
 ) -> Layout:
     """Return where cards stand: in layers along x, beside each other along y.
 
@@ -142,7 +142,9 @@ def layered(
         passed = [point for k in range(layer[a] + 1, layer[b]) for point in stop(k, heights[a, b, str(k)])]
         lanes[a, b] = (*stop(layer[a], heights[(a,)])[1:], *passed)
     if spacing.has_returns:
-        back = sorted(((a, b) for a, b in edges if layer[a] >= layer[b] and a != b), key=lambda ab: layer[ab[0]] - layer[ab[1]])
+        back = sorted(
+            ((a, b) for a, b in edges if layer[a] >= layer[b] and a != b), key=lambda ab: layer[ab[0]] - layer[ab[1]]
+        )
         ends = [max(heights[v] + sides[v][1] for v in row) for row in rows]
         for k, (a, b) in enumerate(back):
             y = max(ends[layer[b] : layer[a] + 1]) + LANE * (k + 0.5)

@@ -69,11 +69,14 @@ class Card:
     """Of its middle, pixels."""
     note: str = ""
     """A third line: what a run said of it."""
+    width: float = CARD_WIDTH
+    """Pixels."""
 
     @property
     def title(self) -> str:
         """The name, as much of it as the card holds."""
-        return self.name if len(self.name) <= 17 else f"{self.name[:16]}…"
+        most = int((self.width - 52) / 8)
+        return self.name if len(self.name) <= most else f"{self.name[: most - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Wire:
     text: str
     points: tuple[Point, ...]
     """Start, then three points per curve: two controls and the end."""
+    said_at: float | None = None
+    """Where on its first curve its text stands, as a share of it; None: in the middle, or above that."""
 
     @property
     def style(self) -> Style:
@@ -97,6 +102,10 @@ class Wire:
     def middle(self) -> Point:
         """Where its text stands: in the middle of its first curve, or above it where that is level."""
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.points[:4]
+        if self.said_at is not None:
+            u, v = 1 - self.said_at, self.said_at
+            a, b, c, d = u**3, 3 * u * u * v, 3 * u * v * v, v**3
+            return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
         above = 9.0 if abs(dy - ay) < 12 and by == ay else 0.0
         return (ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8 - above
 
@@ -202,7 +211,13 @@ def _wires(chain: Chain, layout: Layout) -> tuple[Wire, ...]:
 
 
 def path(
-    source: Point, target: Point, lane: Sequence[Point] = (), shift: float = 0.0, *, is_down: bool = False
+    source: Point,
+    target: Point,
+    lane: Sequence[Point] = (),
+    shift: float = 0.0,
+    *,
+    width: float = CARD_WIDTH,
+    is_down: bool = False,
 ) -> tuple[Point, ...]:
     """Return the curves from card to card, to the right, or down where layers follow each other so.
 
@@ -211,6 +226,7 @@ def path(
     source, target : the middles of the cards
     lane : what the curves pass
     shift : moves them aside, pixels
+    width : of the cards, pixels
 
     Examples
     --------
@@ -218,8 +234,8 @@ def path(
     ((0.0, 32.0), (0.0, 65.0), (0.0, 65.0), (0.0, 98.0))
     """
     if not is_down:
-        return _path(source, target, lane, shift, CARD_WIDTH / 2, CARD_HEIGHT / 2)
-    turned = _path(source[::-1], target[::-1], [xy[::-1] for xy in lane], shift, CARD_HEIGHT / 2, CARD_WIDTH / 2)
+        return _path(source, target, lane, shift, width / 2, CARD_HEIGHT / 2)
+    turned = _path(source[::-1], target[::-1], [xy[::-1] for xy in lane], shift, CARD_HEIGHT / 2, width / 2)
     return tuple(point[::-1] for point in turned)
 
 
@@ -342,7 +358,7 @@ def _wire_text_svg(wire: Wire) -> str:
 
 def _card_svg(card: Card) -> str:
     """Return a card: stripe, name, kind and note."""
-    left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
+    left, top = card.x - card.width / 2, card.y - CARD_HEIGHT / 2
     first = top + (18 if card.note else 24)
     lines = [
         f'<text x="{left + 18:g}" y="{first:g}" font-size="14" font-weight="600" fill="{INK}">'
@@ -356,6 +372,6 @@ def _card_svg(card: Card) -> str:
     frame = f'x="{left:g}" y="{top:g}" height="{CARD_HEIGHT:g}"'
     return (
         f"<g><title>{escape(f'{card.name}: {card.label}')}</title>"
-        f'<rect {frame} width="{CARD_WIDTH:g}" rx="6" fill="{PAPER}" stroke="{card.colour}" stroke-width="1.5"/>'
+        f'<rect {frame} width="{card.width:g}" rx="6" fill="{PAPER}" stroke="{card.colour}" stroke-width="1.5"/>'
         f'<rect {frame} width="{BAND:g}" rx="3" fill="{card.colour}"/>{"".join(lines)}</g>'
     )
