@@ -89,10 +89,10 @@ def add(
         _connect(new, after, name, word)
         return new
     inside = _inside(new, *within)
+    if inside.scope.get("StartAt") not in inside.states:
+        inside.scope["StartAt"] = name
     _put(inside, name, fresh, None)
     _lead_on(new, name, None)
-    if inside.scope.get("StartAt") is None:
-        inside.scope["StartAt"] = name
     return new
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chainkit import asl
-from chainkit.asl_ways import Definition, Path, find, way
+from chainkit.asl_ways import Definition, Path, find, insides, way
 from chainkit.errors import ConfigError
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
@@ -71,9 +71,23 @@ def understood(text: str) -> Definition | Misread:
     except ConfigError as error:
         return Misread(_line_at(text, text.find(error.problem.split()[0])), error)
     try:
-        return asl.read(text)
+        definition = asl.read(text)
     except ConfigError as error:
         return Misread(_line_of_mistake(text, plain), error)
+    return _twice(definition, text) or definition
+
+
+def _twice(definition: Definition, text: str) -> Misread | None:
+    """Return what is wrong with a name that stands in two branches: no picture could tell the two apart."""
+    first = {path: line for path, line, _ in _spans(text)}
+    seen: set[str] = set()
+    for inside in insides(definition):
+        for name in inside.states:
+            if name in seen:
+                problem = f"state {name!r} stands more than once in the machine, its branches included"
+                return Misread(first[*inside.path, "States", name], ConfigError(problem, fix="rename one"))
+            seen.add(name)
+    return None
 
 
 def _refuse(word: str) -> None:

@@ -47,6 +47,12 @@ def test_every_state_and_every_way_has_its_lines(definition):
         ('{"StartAt": "A",\n"States": {\n"A": {\n"Type": "Sleep"}}}', 4, "state 'A': Type='Sleep' is refused"),
         ('{"StartAt": "A",\n"States": {\n"A": {\n"Next": "B"}}}', 3, "state 'A': Type"),
         ('{"StartAt": "A"}', 1, "States"),
+        (
+            '{"StartAt": "A",\n"States": {"A": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "A",\n"States": {'
+            '\n"A": {"Type": "Pass", "End": true}}}]}}}',
+            4,
+            "'A' stands more than once in the machine",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text, line, problem):
