@@ -14,13 +14,13 @@ from chainkit.asl_ways import Definition, Inside, Way, find, held, insides, name
 from chainkit.layout import CARD_HEIGHT, Point, Spacing, layered
 from chainkit.pictures import MARGIN, Card, Frame, Picture, Wire, path
 
-WIDTH = 228.0
+WIDTH = 208.0
 """Of a card, pixels: names of states are sentences."""
-DOWN = Spacing(column=130.0, row=256.0, has_returns=True)
+DOWN = Spacing(column=130.0, row=232.0, has_returns=True)
 """Layers stand below each other: a column is a step down."""
-SIDE, HEAD, FOOT = 22.0, 40.0, 18.0
+SIDE, HEAD, FOOT = 14.0, 38.0, 14.0
 """Room between a frame and what is in it: at its sides, for its title, and below, pixels."""
-INDENT, BELOW, GAP = 40.0, 60.0, 24.0
+INDENT, BELOW, GAP = 30.0, 60.0, 16.0
 """From a state to its frames: to the right of its middle, below it, and from frame to frame, pixels."""
 SAID_AT = (0.75, 0.5, 0.3, 0.15)
 """Where the words of a way stand: near its end, where ways have parted; those that stay together below each other."""
@@ -236,7 +236,7 @@ def label(state: Definition, items: int | None = None) -> str:
             said = f": {_bare(state.get('Error', ''))}" if state.get("Error") else ""
         case _:
             said = ""
-    return cut(f"{kind}{said}".rstrip(": "), 27)
+    return cut(f"{kind}{said}".rstrip(": "), 24)
 
 
 def _called(state: Definition) -> str:

@@ -148,7 +148,8 @@ def layered(
         ends = [max(heights[v] + sides[v][1] for v in row) for row in rows]
         for k, (a, b) in enumerate(back):
             y = max(ends[layer[b] : layer[a] + 1]) + LANE * (k + 0.5)
-            lanes[a, b] = (stop(layer[a], y)[-1], (xs[layer[b]], y))
+            is_last = rows[layer[a]][-1] == (a,)  # nothing beside it is in the way
+            lanes[a, b] = (stop(layer[a], y)[0 if is_last and a not in rooms else -1], (xs[layer[b]], y))
     return Layout(places, {pair: points for pair, points in lanes.items() if points})
 
 

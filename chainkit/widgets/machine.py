@@ -20,7 +20,8 @@ from chainkit.widgets.state import Topic
 
 PICTURE = ipywidgets.Layout(flex="3 1 560px", min_width="0")
 TEXT = ipywidgets.Layout(flex="2 1 380px", min_width="0")
-EDITOR = ipywidgets.Layout(flex="1 1 auto", min_height="420px", width="100%")
+BAR_HEIGHT = 84
+"""Of what stands above and below the stage of the canvas, pixels."""
 
 
 class MachinePanel(Panel):
@@ -73,7 +74,6 @@ class MachinePanel(Panel):
         self.editor = Editor("Definition in Amazon States Language", self.type, self._go_to_line, self.take_back)
         self.back = ipywidgets.Button(description="Take text back", icon="undo", layout={"width": "160px"})
         self.back.on_click(lambda _: self.take_back())
-        self.editor.layout = EDITOR
         self.form = StateForm(lambda: self.desk)
         self._show_machines(name or self.state.selected)
         self._show()
@@ -181,6 +181,7 @@ class MachinePanel(Panel):
             self.canvas = Canvas(drawn, self.gesture)
             self.canvas.observe(lambda change: self.select(*change["new"]), names="selected")
         self.canvas.show(drawn, desk.selection)
+        self.editor.layout.height = f"{drawn['height'] + BAR_HEIGHT}px"
         if self._is_empty:
             self._is_empty = False
             left = ipywidgets.VBox([self.canvas], layout=PICTURE)

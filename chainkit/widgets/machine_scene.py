@@ -16,7 +16,7 @@ DOES = ("insert", "rename", "extend")
 """What a hand may do beyond adding, connecting and removing: places are computed."""
 FILES = ("svg",)
 HINT = "Drag a state from the left to here, or press N"
-LOWEST, HIGHEST = 420.0, 640.0
+LOWEST, HIGHEST = 460.0, 680.0
 """Of the canvas at first, CSS pixels."""
 LINES_SHOWN = 12
 """Of a state's text, when the pointer rests on its card."""

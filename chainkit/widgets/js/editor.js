@@ -68,7 +68,7 @@ class Editor {
     const count = this.area.value.split("\n").length;
     if (count === this.count) return;
     this.count = count;
-    this.numbers.replaceChildren(h("pre", {}, Array.from({ length: count }, (_, k) => k + 1).join("\n")));
+    this.numbers.replaceChildren(h("div", { class: "ck-lines" }, Array.from({ length: count }, (_, k) => k + 1).join("\n")));
     this.#follow();
   }
 

@@ -48,14 +48,20 @@ export class View {
     this.apply();
   }
 
-  // Shows a box of the world, [left, top, right, bottom], whole and in the middle.
-  fit([left, top, right, bottom], margin = 36) {
+  // Shows a box of the world, [left, top, right, bottom], whole and in the middle. Where that would be smaller than
+  // `least`, its upper end is shown, with `x` in the middle.
+  fit([left, top, right, bottom], margin = 36, least = 0, x = 0) {
     const { clientWidth: width, clientHeight: height } = this.stage;
     if (!width || !height) return;
     const fits = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top));
     this.scale = Math.min(1.15, Math.max(SMALLEST, fits));
     this.x = (width - (left + right) * this.scale) / 2;
     this.y = (height - (top + bottom) * this.scale) / 2;
+    if (fits < least) {
+      this.scale = least;
+      this.x = width / 2 - x * least;
+      this.y = margin - top * least;
+    }
     this.apply();
   }
 
