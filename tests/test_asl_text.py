@@ -48,8 +48,8 @@ def test_every_state_and_every_way_has_its_lines(definition):
         ('{"StartAt": "A",\n"States": {\n"A": {\n"Next": "B"}}}', 3, "state 'A': Type"),
         ('{"StartAt": "A"}', 1, "States"),
         (
-            '{"StartAt": "A",\n"States": {"A": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "A",\n"States": {'
-            '\n"A": {"Type": "Pass", "End": true}}}]}}}',
+            '{"StartAt": "A",\n"States": {"A": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "A",\n'
+            '"States": {\n"A": {"Type": "Pass", "End": true}}}]}}}',
             4,
             "'A' stands more than once in the machine",
         ),

@@ -18,8 +18,8 @@ from chainkit.widgets.markup import hint, refusal
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
 
-PICTURE = ipywidgets.Layout(flex="3 1 560px", min_width="0")
-TEXT = ipywidgets.Layout(flex="2 1 380px", min_width="0")
+PICTURE = ipywidgets.Layout(flex="10 1 520px", min_width="0")
+TEXT = ipywidgets.Layout(flex="1 1 350px", min_width="0")
 BAR_HEIGHT = 84
 """Of what stands above and below the stage of the canvas, pixels."""
 

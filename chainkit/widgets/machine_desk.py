@@ -105,14 +105,16 @@ class Desk:
 
     def _keep(self, new: Definition, renamed: Mapping[str, str] | None) -> ChainkitError | None:
         """Set the definition, and what hangs on it."""
-        machine, chosen = self.machine, self.state.selection
+        machine, chosen, before = self.machine, self.state.selection, self.selection
         kept = {name: getattr(machine, name) for name in ("choices", "items", "result_bytes")}
         fitted = figures(self.definition, new, **kept, renamed=renamed)
         changed = {name: value for name, value in fitted.items() if value != kept[name]}
+        self.selection = tuple((renamed or {}).get(key, key) for key in before)
         if not self.state.set(self.name, definition=new, **changed):
+            self.selection = before
             return self.state.refusal
         self.state.select(*chosen)  # the links of new tasks are selected otherwise
-        self.select(*((renamed or {}).get(key, key) for key in self.selection))
+        self.select(*self.selection)
         return None
 
     def set(self, **changes: Any) -> ChainkitError | None:
@@ -213,9 +215,10 @@ class Desk:
         """Add a state, and select it."""
         name = asl_edit.free_name(self.definition, kind)
         calls = self._next_call() if kind == "Task" else None
+        before, self.selection = self.selection, (name,)
         error = self.change(lambda d: edit(d, name, calls))
-        if error is None:
-            self.selection = (name,)
+        if error is not None:
+            self.selection = before
         return error
 
     def _add(self, kind: str, at: Sequence[float] | None) -> ChainkitError | None:

@@ -16,8 +16,8 @@ DOES = ("insert", "rename", "extend")
 """What a hand may do beyond adding, connecting and removing: places are computed."""
 FILES = ("svg",)
 HINT = "Drag a state from the left to here, or press N"
-LOWEST, HIGHEST = 460.0, 680.0
-"""Of the canvas at first, CSS pixels."""
+HEIGHT = 600
+"""Of the canvas at first, CSS pixels: the text beside it is as tall."""
 LINES_SHOWN = 12
 """Of a state's text, when the pointer rests on its card."""
 
@@ -58,7 +58,7 @@ def scene(machine: Any, services: Mapping[str, Service], *, off: Sequence[str] =
         ],
         "fits": _fits(definition),
         "style": {"width": WIDTH, "height": CARD_HEIGHT, "isDown": True},
-        "height": round(min(max(LOWEST, drawn.box[3] * 0.8 + 60), HIGHEST)),
+        "height": HEIGHT,
         "does": [*DOES],
         "heats": [],
         "stories": [],

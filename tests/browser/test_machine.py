@@ -61,7 +61,11 @@ def test_a_machine_is_drawn_by_mouse_and_its_text_follows(lab):
     expect(canvas.locator(".ck-frame")).to_have_count(2)
 
     # A way back from what stands after, with its kind chosen in words.
-    canvas.get_by_role("button", name="Show all (F)").click()
+    canvas.locator(".ck-stage").focus()
+    page.keyboard.press("f")
+    expect(card(canvas, "Parallel")).to_have_class("ck-card is-selected", timeout=60_000)
+    page.keyboard.press("+")
+    page.keyboard.press("+")
     drag(page, middle(card(canvas, "Parallel").locator(".ck-dot")), middle(card(canvas, "Done")))
     page.get_by_role("dialog").get_by_role("button", name="Keep this link").click()
 

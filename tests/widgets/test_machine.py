@@ -140,6 +140,14 @@ def test_the_designer_has_the_panel_in_a_tab():
     assert isinstance(designer.panels["State machine"], MachinePanel)
 
 
+def test_a_renamed_state_stays_selected(panel):
+    panel.select("Pay")
+    panel.gesture({"kind": "rename", "key": "Pay", "name": "Charge"})
+
+    assert panel.canvas.selected == ["Charge"]
+    assert "Charge" in panel.form.title.value
+
+
 def test_the_settings_get_the_keyboard(panel):
     panel.select("Pay")
 
