@@ -15,6 +15,7 @@ from chainkit.service import Service
 DOES = ("insert", "rename", "extend")
 """What a hand may do beyond adding, connecting and removing: places are computed."""
 FILES = ("svg",)
+OTHERWISE = "{a} cannot lead to {b}: states lead only to those beside them, in the same machine, branch or Map"
 HINT = "Drag a state from the left to here, or press N"
 HEIGHT = 600
 """Of the canvas at first, CSS pixels: the text beside it is as tall."""
@@ -57,6 +58,7 @@ def scene(machine: Any, services: Mapping[str, Service], *, off: Sequence[str] =
             for kind in TYPES
         ],
         "fits": _fits(definition),
+        "otherwise": OTHERWISE,
         "style": {"width": WIDTH, "height": CARD_HEIGHT, "isDown": True},
         "height": HEIGHT,
         "does": [*DOES],
@@ -151,10 +153,18 @@ def _fits(definition: Definition) -> dict[str, dict[str, Any]]:
     for a, sources in some.items():
         fits[a] = {kind: _leads(a.split()[0]) for kind in TYPES}
         for b, targets in some.items():
-            fits[a][b] = _fit(definition, sources[0], targets[-1], start)
+            if _are_near(a, b) or a.split()[0] in ENDS:  # of the others, `otherwise` tells why not
+                fits[a][b] = _fit(definition, sources[0], targets[-1], start)
     for kind in TYPES:
         fits[kind] = {b: _leads(kind) for b in some if b != START}
     return fits
+
+
+def _are_near(a: str, b: str) -> bool:
+    """Tell whether cards of these kinds stand in one scope, or the first holds the second."""
+    (own, _, scope), (_, _, other) = a.partition(" @"), b.partition(" @")
+    holder = own.partition(" ")[2]
+    return START in (a, b) or scope == other or bool(holder and other.rpartition(" ")[0] == holder)
 
 
 def _leads(kind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import { Story } from "./story.js";
 import { View, speaker } from "./view.js";
 
 const ANSWER_MS = 5000;
-const LEAST_SCALE = 0.58;
+const LEAST_SCALE = 0.7;
 const FILE_KINDS = { svg: "Picture (.svg)", png: "Picture (.png)", html: "Interactive page (.html)", yaml: "Design file (.chain.yaml)", py: "Python (.py)" };
 let boards = 0;
 
@@ -183,7 +183,7 @@ class Board {
   // Whether a link can lead from one card to another: {words} or {why}.
   fits(from, to) {
     const kind = (key) => this.drawing.cards.get(key).data.kind;
-    const found = this.scene.fits[kind(from)]?.[kind(to)] ?? { why: "nothing leads there" };
+    const found = this.scene.fits[kind(from)]?.[kind(to)] ?? { why: this.scene.otherwise ?? "nothing leads there" };
     return found.words ? found : { why: found.why.replaceAll("{a}", `'${from}'`).replaceAll("{b}", `'${to}'`) };
   }
 

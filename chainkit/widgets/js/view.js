@@ -49,7 +49,7 @@ export class View {
   }
 
   // Shows a box of the world, [left, top, right, bottom], whole and in the middle. Where that would be smaller than
-  // `least`, its upper end is shown, with `x` in the middle.
+  // `least`, its upper end is shown, as much of its middle as lets `x` be seen.
   fit([left, top, right, bottom], margin = 36, least = 0, x = 0) {
     const { clientWidth: width, clientHeight: height } = this.stage;
     if (!width || !height) return;
@@ -58,8 +58,9 @@ export class View {
     this.x = (width - (left + right) * this.scale) / 2;
     this.y = (height - (top + bottom) * this.scale) / 2;
     if (fits < least) {
+      const reach = Math.max(0, width / 2 - 4 * margin) / least;
       this.scale = least;
-      this.x = width / 2 - x * least;
+      this.x = width / 2 - Math.min(Math.max((left + right) / 2, x - reach), x + reach) * least;
       this.y = margin - top * least;
     }
     this.apply();
