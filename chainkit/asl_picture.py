@@ -48,7 +48,7 @@ LOOKS: Mapping[str, Look] = {
     "Pass": Look("#00664F", "M4 12h15M14 7l5 5-5 5", "Gives its input on, or changes it"),
     "Succeed": Look("#2E7D32", "M12 3.5a8.5 8.5 0 1 0 .1 0zM8 12.5l3 3 5-6", "Ends well"),
     "Fail": Look("#B42318", "M12 3.5a8.5 8.5 0 1 0 .1 0zM9 9l6 6M15 9l-6 6", "Ends with an error"),
-    START: Look("#1B1F24", "M8 5.5v13l10.5-6.5z", "Where every execution starts"),
+    START: Look("#4B5A6B", "M8 5.5v13l10.5-6.5z", "Where every execution starts"),
 }
 """Type -> look; each has its colour, its icon and its word."""
 
@@ -178,23 +178,24 @@ def picture(
     ([('Start', 'every execution'), ('Done', 'Succeed')], ['Start'])
     """
     block, start = arranged(definition), start_of(definition)
-    cards = [Card(start, "every execution", LOOKS[START].colour, *block.places[start], width=WIDTH)]
+    cards = {start: Card(start, "every execution", LOOKS[START].colour, *block.places[start], width=WIDTH)}
     for inside in insides(definition):
         for name, state in inside.states.items():
             own = (items or {}).get(name)
             colour, (x, y) = LOOKS[state["Type"]].colour, block.places[name]
-            cards.append(Card(name, label(state, own), colour, x, y, _note(state), WIDTH))
+            cards[name] = Card(name, label(state, own), colour, x, y, _note(state), WIDTH)
     wires = _wires(definition, block, start, choices or {})
     left, top, right, bottom = block.bounds()
     for x, y in [point for wire in wires for point in wire.points]:
         left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
     box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
-    return Drawn(block.frames, tuple(cards), wires, box, block.lanes)
+    return Drawn(block.frames, tuple(cards.values()), wires, box, block.lanes)
 
 
 def _wires(definition: Definition, block: Block, start: str, choices: Mapping[str, list[float]]) -> tuple[Wire, ...]:
     """Return the ways as wires, parallel ones side by side."""
-    found = [(each, each.source or start) for each in ways(definition) if each.target in block.places]
+    known = {each.key: each for each in ways(definition) if each.target in block.places}
+    found = [(each, each.source or start) for each in known.values()]
     total: dict[tuple[str, str], int] = {}
     for each, source in found:
         total[source, each.target] = total.get((source, each.target), 0) + 1

@@ -88,7 +88,7 @@ class MachinePanel(Panel):
         """Follow the chain: its machines, their definitions, and which is selected."""
         if topic in ("selection", "design"):
             self._show_machines(self.state.selected)
-        if topic in ("selection", "design", "figures"):
+        if topic in ("selection", "design", "layout"):
             self._show()
 
     # --- what was done here ---

@@ -274,7 +274,8 @@ class Desk:
         """Return which lines of the text a way would change."""
         before, after = self.definition, asl_edit.connect(self.definition, source, target, word)
         old = written(before).split("\n")
-        return [line.strip() for line in written(after).split("\n") if line not in old][:6]
+        new = [line.strip() for line in written(after).split("\n") if line not in old]
+        return new[:6] or ["nothing new"]
 
     def svg(self) -> str:
         """Return the machine as SVG."""

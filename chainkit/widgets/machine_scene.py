@@ -59,6 +59,7 @@ def scene(machine: Any, services: Mapping[str, Service], *, off: Sequence[str] =
         ],
         "fits": _fits(definition),
         "otherwise": OTHERWISE,
+        "brings": "What it writes",
         "style": {"width": WIDTH, "height": CARD_HEIGHT, "isDown": True},
         "height": HEIGHT,
         "does": [*DOES],

@@ -148,6 +148,23 @@ def test_a_renamed_state_stays_selected(panel):
     assert "Charge" in panel.form.title.value
 
 
+def test_a_name_that_stands_twice_is_drawn_once_and_told():
+    twice = {"StartAt": "A", "States": {"A": {"Type": "Parallel", "End": True, "Branches": [FLOW, FLOW]}}}
+    panel = MachinePanel(orders(flow=twice))
+
+    assert len(cards(panel)) == len({*cards(panel)})
+    assert len(panel.canvas.scene["wires"]) == len({wire["id"] for wire in panel.canvas.scene["wires"]})
+    assert "stands more than once" in panel.message.value
+
+
+def test_an_empty_machine_is_filled_by_hand():
+    panel = MachinePanel(orders(flow={"States": {}}))
+    assert cards(panel) == ["Start"]
+    panel.gesture({"kind": "extend", "from": "Start", "what": "Succeed"})
+
+    assert panel.desk.definition["StartAt"] == "Succeed"
+
+
 def test_the_settings_get_the_keyboard(panel):
     panel.select("Pay")
 

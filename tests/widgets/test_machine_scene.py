@@ -23,7 +23,7 @@ def test_a_scene_is_plain_values_with_all_that_the_canvas_asks_for():
     made, chain = drawn(), chain_scene(ck.Chain("one"))
 
     assert json.loads(json.dumps(made)) == made
-    assert made.keys() == {*chain, "otherwise"}
+    assert made.keys() == {*chain, "otherwise", "brings"}
 
 
 def test_every_state_is_a_card_and_every_way_between_cards_a_wire():
