@@ -22,6 +22,8 @@ SIDE, HEAD, FOOT = 14.0, 38.0, 14.0
 """Room between a frame and what is in it: at its sides, for its title, and below, pixels."""
 INDENT, BELOW, GAP = 30.0, 60.0, 16.0
 """From a state to its frames: to the right of its middle, below it, and from frame to frame, pixels."""
+FURTHER = 10.0
+"""Further below for each frame after the second: the ways to the last ones run above the others, pixels."""
 SAID_AT = (0.75, 0.5, 0.3, 0.15)
 """Where the words of a way stand: near its end, where ways have parted; those that stay together below each other."""
 TEXT = 28
@@ -136,7 +138,7 @@ def _block(inside: Inside, all_ways: Iterable[Way], start: str = "") -> Block:
 
 def _held(name: str, state: Definition, all_ways: Iterable[Way]) -> Block:
     """Lay out what a state holds, seen from the middle of its card: frames beside each other."""
-    left, top = INDENT, CARD_HEIGHT / 2 + BELOW
+    left, top = INDENT, CARD_HEIGHT / 2 + BELOW + FURTHER * max(len(held(state)) - 2, 0)
     places: dict[str, Point] = {}
     lanes: dict[tuple[str, str], tuple[Point, ...]] = {}
     frames: tuple[Frame, ...] = ()

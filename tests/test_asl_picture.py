@@ -162,3 +162,20 @@ def test_the_svg_holds_words_and_no_script():
 def test_long_texts_are_cut():
     assert cut("abc", 3) == "abc"
     assert len(cut("abcdef", 4)) == 4
+
+
+def test_no_way_of_a_real_machine_crosses_a_card(corpus):
+    for real in real_definitions(corpus).values():
+        drawn = picture(real)
+        for wire in drawn.wires:
+            inner = [(x - c.x, y - c.y) for x, y in along(wire) for c in drawn.cards]
+            assert not [xy for xy in inner if abs(xy[0]) < WIDTH / 2 - 3 and abs(xy[1]) < CARD_HEIGHT / 2 - 3]
+
+
+def along(wire):
+    """Yield points of a wire's curves."""
+    for k in range(0, len(wire.points) - 1, 3):
+        a, b, c, d = wire.points[k : k + 4]
+        for t in (j / 20 for j in range(21)):
+            u = 1 - t
+            yield tuple(u**3 * a[i] + 3 * u * u * t * b[i] + 3 * u * t * t * c[i] + t**3 * d[i] for i in (0, 1))
