@@ -21,5 +21,6 @@ TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Traffic": _of("traffic", "TrafficPanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),
+    "Open": _of("opening", "OpenPanel"),
 }
 """Title -> what gives the panel's class."""
