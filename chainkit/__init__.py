@@ -7,7 +7,8 @@ name                   file
 =====================  ====================================
 Chain, load            chain.py
 example                examples.py
-Operation              operations.py
+Operation, replay      operations.py
+brings                 bringing.py
 LambdaFunction         services/lambda_function.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
@@ -69,7 +70,8 @@ from chainkit.loading import undisturbed
 _HOMES = {
     "chain": ("Chain", "load"),
     "examples": ("example",),
-    "operations": ("Operation",),
+    "operations": ("Operation", "replay"),
+    "bringing": ("brings",),
     "services.lambda_function": ("LambdaFunction",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),

@@ -21,6 +21,7 @@ class Canvas(anywidget.AnyWidget):
     scene : what `scene.scene` returns
     on_gesture : gets {"kind": "move", "places": {name: [x, y]}} and the like (js/ sends them), and returns what the
         hand is told: {} if it was done, `refused` of an error if not, or what was asked for
+    twin : gives the same as SVG, for where no widget can be shown
     """
 
     _esm = assets.module("canvas.js")
@@ -30,9 +31,9 @@ class Canvas(anywidget.AnyWidget):
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     """Names of services and ids of links."""
 
-    def __init__(self, scene: dict[str, Any], on_gesture: Gesture) -> None:
+    def __init__(self, scene: dict[str, Any], on_gesture: Gesture, *, twin: Callable[[], str]) -> None:
         super().__init__(scene=scene)
-        self._on_gesture = on_gesture
+        self._on_gesture, self._twin = on_gesture, twin
         self.on_msg(lambda _, message, __: self._hear(message))
 
     def _hear(self, message: Mapping[str, Any]) -> None:
@@ -51,6 +52,14 @@ class Canvas(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Return the canvas in a word: stable, so that notebooks can be compared."""
         return f"Canvas({self.scene.get('name', '')!r})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return the widget, and its static twin for where there is no kernel."""
+        made = super()._repr_mimebundle_(**kwargs)
+        if made is None:
+            return None
+        bundle, metadata = made
+        return {**bundle, "text/plain": repr(self), "image/svg+xml": self._twin()}, metadata
 
 
 def refused(error: ChainkitError | None) -> Answer:

@@ -17,6 +17,7 @@ from chainkit.widgets.gestures import carry_out
 from chainkit.widgets.panel import Panel, look
 from chainkit.widgets.scene import scene
 from chainkit.widgets.state import State, Topic
+from chainkit.widgets.story import told
 from chainkit.widgets.tabs import TABS
 
 HALF = ipywidgets.Layout(flex="1 1 380px", min_width="0")
@@ -67,7 +68,7 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         if not isinstance(requests, int) or isinstance(requests, bool):
             raise ConfigError(f"Designer: requests={requests!r} is no number of requests", fix="give 1 or more")
         self.state = State(chain, load or Poisson(rate_per_s=4), requests=requests, seed=seed, at=at)
-        self.canvas = Canvas(scene(chain), self._gesture)
+        self.canvas = Canvas(scene(chain), self._gesture, twin=lambda: svg(chain, self.state.notes()))
         self.form_panel, self.figures_panel = FormPanel(self.state), FiguresPanel(self.state)
         self.panels = _Panels(self.state)
         self.state.listen(self._hear)
@@ -96,6 +97,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             self.canvas.show(scene(self.state.chain, self.state.figures, off=off), self.state.selection)
         elif topic == "selection":
             self.canvas.selected = [*self.state.selection]
+        elif topic == "trace" and self.state.trace is not None:
+            self.canvas.send({"story": told(self.state.chain, self.state.trace, "sent")})
 
     def _gesture(self, gesture: Mapping[str, Any]) -> Answer:
         """Carry out what was done on the canvas."""

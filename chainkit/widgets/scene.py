@@ -75,15 +75,15 @@ def height(box: tuple[float, float, float, float]) -> int:
 
 
 def _cards(chain: Chain, drawn: Picture, known: Reckoning) -> list[dict[str, Any]]:
-    heat = {of: known.heat(of) for of in HEATS}
+    heat, notes = {of: known.heat(of) for of in HEATS}, known.card_notes()
     cards = []
     for card in drawn.cards:
         service = chain.service(card.name)
         found = _about(known, card.name)
         cards.append(
             {
-                "id": card.name, "title": card.title, "label": card.label, "note": card.note, "colour": card.colour,
-                "icon": service.icon, "x": card.x, "y": card.y, "kind": type(service).__name__,
+                "id": card.name, "title": card.title, "label": card.label, "notes": [*notes.get(card.name, ())],
+                "colour": card.colour, "icon": service.icon, "x": card.x, "y": card.y, "kind": type(service).__name__,
                 "gives": bool(service.port.emits), "takes": bool(service.port.accepts),
                 "warning": _worst(found), "warnings": [finding.problem for finding in found],
                 "heat": {of: round(heat[of].get(card.name, 0.0), 4) for of in HEATS}, "hint": _hint(service),

@@ -14,14 +14,15 @@ from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.layout import COLUMN, ROW, arrange, free
 from chainkit.operations import Operation, own_settings
+from chainkit.records import Trace
 from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.wiring import WORDS, Link, Task, fitting
 
-Topic = Literal["design", "figures", "selection", "layout", "traffic"]
+Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
 """What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
-framed; the traffic changed."""
+framed; the traffic changed; a request is to be seen on its way."""
 Point = tuple[float, float]
 MOST_STEPS = 500
 DRAWN = ("place", "group")
@@ -87,6 +88,8 @@ class State:
         self.refusal: ChainkitError | None = None
         """Why the last operation was refused."""
         self.figures = Reckoning()
+        self.trace: Trace | None = None
+        """The request that is shown on its way."""
         self._listeners: list[Callable[[Topic], None]] = []
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -183,7 +186,7 @@ class State:
             Operation("add", (service,)),
             Operation("connect", (link.source, service.name), kept),
             Operation("connect", (service.name, link.target)),
-            *self._placed(service, at),
+            *self._between(service, link, at),
         )
 
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
@@ -193,6 +196,8 @@ class State:
         except ChainkitError as error:
             self.refusal = error
             return False
+        if not self.chain.layout:
+            at = None
         if at is not None and source in (places := arrange(self.chain).places):
             x, y = places[source]
             at = (max(at[0], x + COLUMN), at[1]) if abs(at[1] - y) < ROW / 2 and at[0] > x else at
@@ -285,6 +290,21 @@ class State:
         if at is None:
             return ()
         return (self._placing({service.name: free(*at, arrange(self.chain).places.values())}),)
+
+    def _between(self, service: Service, link: Link, at: Point | None) -> tuple[Operation, ...]:
+        """Return what puts a service between the ends of a link, and moves on what leaves too little room.
+
+        Where nothing was placed by hand, the layout does it.
+        """
+        if not self.chain.layout:
+            return ()
+        places = arrange(self.chain).places
+        (x, y), (to_x, to_y) = places[link.source], places[link.target]
+        if to_x - x < COLUMN / 2:
+            return self._placed(service, at)
+        more = max(2 * COLUMN - (to_x - x), 0.0)
+        moved = {name: (u + more, v) for name, (u, v) in places.items() if u >= to_x} if more else {}
+        return (self._placing({**moved, service.name: ((x + to_x + more) / 2, (y + to_y) / 2)}),)
 
     def _placing(self, places: Mapping[str, Point]) -> Operation:
         """Return the operation that puts services there, and keeps the others where they are seen."""
@@ -384,6 +404,11 @@ class State:
             self.refusal = error
             return False
         return True
+
+    def show_trace(self, trace: Trace) -> None:
+        """Let a request be seen on its way, simulated or measured."""
+        self.trace = trace
+        self._tell("trace")
 
     # --- figures ---
 

@@ -32,8 +32,8 @@ class Board {
     this.palette = new Palette(this);
     this.popups = new Popups(this);
     this.story = new Story(this);
-    this.body = h("div", { class: "ck-body" }, this.palette.element, h("div", { class: "ck-middle" }, this.stage, this.popups.layer));
-    this.root = h("div", { class: "ck ck-canvas" }, this.#bar(), this.body, this.status, this.story.element);
+    const middle = h("div", { class: "ck-middle" }, this.stage, this.popups.layer);
+    this.root = h("div", { class: "ck ck-canvas" }, this.#bar(), this.palette.element, middle, this.status, this.story.element);
     el.append(this.root);
     this.pointer = new Pointer(this);
     this.keys = new Keys(this);
@@ -103,6 +103,7 @@ class Board {
   }
 
   #heard(message) {
+    if (message.story && !message.to) this.story.play(message.story); // sent from a panel
     const act = this.waiting.get(message.to);
     this.waiting.delete(message.to);
     if (act) act(message);
@@ -255,7 +256,7 @@ class Board {
     const playing = h(
       "select",
       { class: "ck-select", "aria-label": "Which request to play" },
-      ...this.scene.stories.map((which) => h("option", { value: which }, `${which} request`)),
+      ...this.scene.stories.map((which) => h("option", { value: which }, which)),
     );
     const files = this.#menu("Export", this.scene.files.map((kind) => [FILE_KINDS[kind], () => this.save(kind)]));
     const does = this.scene.does;

@@ -11,7 +11,7 @@ export function card(data, style, id) {
   const { width, height } = style;
   const [left, top] = [-width / 2, -height / 2];
   const x = left + 2 * INSET + ICON;
-  const first = top + (data.note ? 21 : 28);
+  const first = top + (data.notes.length ? 21 : 28);
   return s(
     "g",
     { id, class: "ck-card", role: "option", "aria-label": said(data), "data-id": data.id, style: `--of: ${data.colour}` },
@@ -25,7 +25,8 @@ export function card(data, style, id) {
     }),
     s("text", { class: "ck-title", x, y: first }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
-    data.note ? s("text", { class: "ck-note", x, y: first + 31 }, data.note) : "",
+    s("text", { class: "ck-note", x, y: first + 31 }, data.notes.join(" \u00b7 ")),
+    ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, note)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
     data.takes ? s("circle", { class: "ck-port ck-in", cx: left, r: 5 }) : "",
@@ -49,9 +50,9 @@ function mark({ warning, warnings }, transform = null) {
   return s("g", { class: `ck-warning ck-${warning}`, transform }, s("title", {}, warnings.join("\n")), s("circle", { r: 9 }), sign);
 }
 
-function said({ id, label, note, warnings }) {
+function said({ id, label, notes, warnings }) {
   const found = warnings.length ? `${warnings.length} ${warnings.length === 1 ? "finding" : "findings"}` : "";
-  return [`${id}: ${label}`, note, found].filter(Boolean).join(", ");
+  return [`${id}: ${label}`, ...notes, found].filter(Boolean).join(", ");
 }
 
 export function wire(data, id) {
@@ -80,8 +81,9 @@ export function bend(element, points) {
   head.setAttribute("points", arrow(points));
   const [x, y] = middle(points);
   const isLevel = y !== (points[0][1] + 3 * points[1][1] + 3 * points[2][1] + points[3][1]) / 8;
-  sign?.setAttribute("transform", `translate(${(x + word.getComputedTextLength() / 2 + 12).toFixed(1)}, ${y.toFixed(1)})`);
-  for (const [text, down] of [[word, 4], [rate, isLevel ? 26 : 16]]) {
+  const half = 3.2 * word.textContent.length; // measuring text would lay the page out once more
+  sign?.setAttribute("transform", `translate(${(x + half + 13).toFixed(1)}, ${y.toFixed(1)})`);
+  for (const [text, down] of [[word, 4], [rate, isLevel ? 27 : 19]]) {
     text.setAttribute("x", x.toFixed(1));
     text.setAttribute("y", (y + down).toFixed(1));
   }

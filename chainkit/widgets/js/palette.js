@@ -33,7 +33,8 @@ export class Palette {
   }
 
   #key(event, button) {
-    const to = { ArrowDown: button.nextElementSibling, ArrowUp: button.previousElementSibling }[event.key];
+    const [next, last] = [button.nextElementSibling, button.previousElementSibling];
+    const to = { ArrowRight: next, ArrowDown: next, ArrowLeft: last, ArrowUp: last }[event.key];
     if (to) to.focus();
     else if (event.key === "Escape") this.board.stage.focus();
     else if (event.key !== "Enter" && event.key !== " ") return;

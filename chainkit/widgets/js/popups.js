@@ -16,11 +16,11 @@ export class Popups {
   }
 
   // Shows a window at a place in the world, keeps the focus in it, and gives it back.
-  #show(title, at, ...children) {
+  #show(title, at, look, ...children) {
     this.close();
     const { board } = this;
     const id = `${board.uid}-window`;
-    this.open = h("div", { class: "ck-window", role: "dialog", "aria-modal": "true", "aria-labelledby": id }, h("div", { class: "ck-window-title", id }, title), ...children);
+    this.open = h("div", { class: `ck-window ${look}`, role: "dialog", "aria-modal": "true", "aria-labelledby": id }, h("div", { class: "ck-window-title", id }, title), ...children);
     this.open.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.#leave();
@@ -73,7 +73,7 @@ export class Popups {
       act(text);
     };
     const [left, , , bottom] = this.board.drawing.box([key]);
-    this.#show(label, [left, bottom + 8], this.#form("Keep", done, input));
+    this.#show(label, [left, bottom + 8], "", this.#form("Keep", done, input));
     input.select();
   }
 
@@ -108,6 +108,7 @@ export class Popups {
     this.#show(
       `${from} \u2192 ${to}`,
       [left, y + 40],
+      "",
       this.#form("Keep this link", keep, h("fieldset", { class: "ck-choices" }, h("legend", {}, "Kind of link"), ...radios), h("div", { class: "ck-window-head" }, "What it adds to the account"), list),
     );
   }
@@ -144,13 +145,13 @@ export class Popups {
         to.focus();
       }),
     );
-    this.#show(title, at, h("div", { class: "ck-rows" }, ...rows));
+    this.#show(title, at, "", h("div", { class: "ck-rows" }, ...rows));
   }
 
   help() {
-    const rows = HELP.map(([keys, text]) => h("tr", {}, h("th", { scope: "row" }, keys), h("td", {}, text)));
+    const rows = HELP.flatMap(([keys, text]) => [h("dt", {}, keys), h("dd", {}, text)]);
     const { view } = this.board;
     const at = [(60 - view.x) / view.scale, (20 - view.y) / view.scale];
-    this.#show("Keys of the canvas", at, h("table", { class: "ck-help" }, ...rows), h("p", {}, "With the pointer: drag a service to the canvas or into a link, drag from a card's right edge to connect, drag the canvas to pan, hold Shift to frame cards, turn the wheel to zoom once the canvas is clicked."), h("div", { class: "ck-window-buttons" }, h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.#leave() }, "Close")));
+    this.#show("Keys of the canvas", at, "ck-wide", h("dl", { class: "ck-help" }, ...rows), h("p", {}, "With the pointer: drag a service to the canvas or into a link, drag from a card's right edge to connect, drag the canvas to pan, hold Shift to frame cards, turn the wheel to zoom once the canvas is clicked."), h("div", { class: "ck-window-buttons" }, h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.#leave() }, "Close")));
   }
 }

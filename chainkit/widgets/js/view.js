@@ -14,7 +14,8 @@ export class View {
   // While it moves, the world is one picture that is shifted and stretched; when it rests, it is drawn anew, sharp.
   apply() {
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-    this.world.classList.toggle("ck-far", this.scale < 0.42);
+    this.world.classList.toggle("ck-middling", this.scale < 0.75);
+    this.world.classList.toggle("ck-far", this.scale < 0.4);
     this.world.classList.add("ck-moving");
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.world.classList.remove("ck-moving"), RESTS_MS);
@@ -49,7 +50,7 @@ export class View {
   }
 
   // Shows a box of the world, [left, top, right, bottom], whole and in the middle.
-  fit([left, top, right, bottom], margin = 36) {
+  fit([left, top, right, bottom], margin = 20) {
     const { clientWidth: width, clientHeight: height } = this.stage;
     if (!width || !height) return;
     const fits = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top));
