@@ -28,8 +28,8 @@ _APP = (
     "--Voila.ip=127.0.0.1",
     "--token",
     "--template=chainkit",
-    # Only what our widgets need: extensions made for whole JupyterLabs fail here.
-    "--VoilaConfiguration.extension_allowlist=['@jupyter-widgets/jupyterlab-manager', 'anywidget']",
+    # It is made for Notebook 7 alone, and fails in Voila.
+    "--VoilaConfiguration.extension_denylist=['@jupyter-notebook/lab-extension']",
 )
 
 Arguments = Sequence[str]
