@@ -4,6 +4,7 @@ Each is a designer in a JupyterLab of its own, in Chromium, as a reader would se
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from chainkit.doctor import chromium
 from tests.browser.conftest import CHROMIUM, Lab, serving, strangers
 
 DOCS = Path(__file__).parents[2] / "docs"
-THEME = "jupyterlab_settings_dir/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+SETTINGS = "jupyterlab_settings_dir/@jupyterlab/apputils-extension"
 ORDERS = """\
 import chainkit as ck
 chain = ck.example("orders")
@@ -66,6 +67,13 @@ def tab(title: str) -> Callable[[Page], None]:
     return lambda page: page.get_by_role("tab", name=title, exact=True).click()
 
 
+def compare(page: Page) -> None:
+    """Run the variants that are chosen at first."""
+    tab("Compare")(page)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.locator(f"{TAB} table:visible").first.wait_for(timeout=WAIT_MS)
+
+
 def deploy(page: Page) -> None:
     """Plan, deploy, and send an order; each when the one before is done."""
     tab("Deploy")(page)
@@ -81,7 +89,7 @@ SHOTS: Mapping[str, Shot] = {
     "designer-offers": Shot(offers, ".ck-canvas"),
     "designer-traffic": Shot(tab("Traffic"), TAB),
     "designer-machine": Shot(tab("Machine"), TAB, cell=MACHINE),
-    "designer-compare": Shot(tab("Compare"), TAB),
+    "designer-compare": Shot(compare, TAB),
     "designer-deploy": Shot(deploy, TAB),
 }
 
@@ -118,9 +126,11 @@ def main(names: list[str]) -> int:
 def _took(name: str, browser: Browser, server: tuple[Path, Path, str, str]) -> bool:
     """Take one picture and say so; tell whether it could be taken."""
     root, home, url, token = server
-    theme = home / THEME
-    theme.parent.mkdir(parents=True, exist_ok=True)
-    theme.write_text(f'{{"theme": "JupyterLab {"Dark" if SHOTS[name].is_dark else "Light"}"}}', encoding="utf-8")
+    theme = "Dark" if SHOTS[name].is_dark else "Light"
+    for setting, value in (("themes", {"theme": f"JupyterLab {theme}"}), ("notification", {"fetchNews": "false"})):
+        file = home / SETTINGS / f"{setting}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1420, "height": 1700})
     try:
         take(SHOTS[name], Lab(root, url, token, page, strangers(page, url)), DOCS / f"{name}.png")
