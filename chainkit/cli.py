@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     words = parser.add_subparsers(dest="word", metavar="command")
     for name, word in _WORDS.items():
         more = f" More words are handed on; see {word.takes}." if word.takes else ""
-        words.add_parser(name, help=word.help, description=f"{word.help.capitalize()}.{more}")
+        words.add_parser(name, help=word.help, description=f"{word.help[0].upper()}{word.help[1:]}.{more}")
     return parser
 
 
@@ -280,7 +280,9 @@ def _require_checkout() -> None:
 
 _WORDS = {
     "demo": _Word(_demo, "run the first notebook and write its report"),
-    "lab": _Word(_lab, "open the start page of the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"),
+    "lab": _Word(
+        _lab, "open the start page of the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"
+    ),
     "app": _Word(_app, "open the designer as a page without code, on this machine only", takes="voila --help"),
     "doctor": _Word(_doctor, "say what is there, what is missing and what to do"),
     "validate": _Word(
@@ -291,6 +293,8 @@ _WORDS = {
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
     "fuzz": _Word(_fuzz, "hold ten thousand random chains to the laws of conservation", takes="chainkit fuzz --help"),
     "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),
-    "shots": _Word(_shots, "take the pictures of docs/ again, in Chromium", takes="python -m tests.browser.shots --help"),
+    "shots": _Word(
+        _shots, "take the pictures of docs/ again, in Chromium", takes="python -m tests.browser.shots --help"
+    ),
     "wheelhouse": _Word(_wheelhouse, "gather every wheel in wheelhouse/, to install without a network"),
 }

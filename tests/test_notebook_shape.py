@@ -13,8 +13,8 @@ NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
 START = FOLDER / "index.ipynb"
 APPS = sorted(FOLDER.glob("apps/*.ipynb"))
 every_lesson = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-# The start page asks nothing, it leads on; an app has nothing to teach, it is used. So neither has a lesson to assert, a
-# number, or an exercise. All else holds for them as well.
+# The start page asks nothing, it leads on; an app has nothing to teach, it is used. So neither has a lesson to assert,
+# a number, or an exercise. All else holds for them as well.
 every_notebook = pytest.mark.parametrize("path", [*NOTEBOOKS, START, *APPS], ids=lambda path: path.name)
 
 

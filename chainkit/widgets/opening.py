@@ -19,13 +19,15 @@ HINT = "Choose a design file (*.chain.yaml); it takes the place of what is drawn
 
 
 class OpenPanel(Panel):
-    """A design file becomes the chain: one step, which can be undone.
+    r"""A design file becomes the chain: one step, which can be undone.
 
     Examples
     --------
     >>> import chainkit as ck
     >>> panel = OpenPanel(ck.Chain("shop"))
-    >>> panel.take("jobs.chain.yaml", b"chainkit: 1\\nchain: jobs\\nregion: us-east-1\\nservices: {jobs: {type: SqsQueue}}\\n")
+    >>> panel.take(
+    ...     "jobs.chain.yaml", b"chainkit: 1\\nchain: jobs\\nregion: us-east-1\\nservices: {jobs: {type: SqsQueue}}\\n"
+    ... )
     True
     >>> list(panel.state.chain.services)
     ['jobs']

@@ -131,7 +131,7 @@ def _took(name: str, browser: Browser, server: tuple[Path, Path, str, str]) -> b
         file = home / SETTINGS / f"{setting}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value), encoding="utf-8")
-    page = browser.new_page(viewport={"width": 1420, "height": 1700})
+    page = browser.new_page(viewport={"width": 1420, "height": 3000})
     try:
         take(SHOTS[name], Lab(root, url, token, page, strangers(page, url)), DOCS / f"{name}.png")
     except (AssertionError, Error) as error:
