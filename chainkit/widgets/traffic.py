@@ -122,7 +122,7 @@ class TrafficPanel(Panel):
         self.span = Field("time span", self._set_span, "a number with s, min, h or days")
         self.peak = Field("peak rate", self._set_peak, "requests per second at the highest point")
         self.presets = [self._preset(name) for name in kinds.PRESETS]
-        self.curve = LoadCurve(curve.scene(self.load), self._gesture)
+        self.curve = LoadCurve(curve.scene(self.load), self._gesture, twin=self.picture)
         shapes = ipywidgets.HBox(
             [ipywidgets.HTML("shape"), *self.presets],
             layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="4px", align_items="center", flex="1 1 380px"),
