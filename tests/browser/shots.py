@@ -37,6 +37,8 @@ class Shot:
     act: Callable[[Page], object]
     part: str = ".jp-OutputArea-output"
     """Of the page: the whole designer, or less."""
+    ends_with: str = ""
+    """What in it is the last that is seen; empty for all."""
     cell: str = ORDERS
     is_dark: bool = False
 
@@ -84,8 +86,8 @@ def deploy(page: Page) -> None:
 
 
 SHOTS: Mapping[str, Shot] = {
-    "designer": Shot(select),
-    "designer-dark": Shot(select, is_dark=True),
+    "designer": Shot(select, ends_with=f"{TAB} .lm-TabBar"),
+    "designer-dark": Shot(select, ends_with=f"{TAB} .lm-TabBar", is_dark=True),
     "designer-offers": Shot(offers, ".ck-canvas"),
     "designer-traffic": Shot(tab("Traffic"), TAB),
     "designer-machine": Shot(tab("Machine"), TAB, cell=MACHINE),
@@ -104,7 +106,11 @@ def take(shot: Shot, lab: Lab, file: Path) -> None:
     page.get_by_role("button", name="Show all (F)").first.click()
     shot.act(page)
     page.wait_for_timeout(2500)
-    page.locator(shot.part).first.screenshot(path=file)
+    box = page.locator(shot.part).first.bounding_box()
+    end = page.locator(shot.ends_with or shot.part).first.bounding_box()
+    assert box is not None
+    assert end is not None
+    page.screenshot(path=file, clip={**box, "height": end["y"] + end["height"] - box["y"]})
 
 
 def main(names: list[str]) -> int:
