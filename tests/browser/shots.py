@@ -90,7 +90,7 @@ SHOTS: Mapping[str, Shot] = {
     "designer-dark": Shot(select, ends_with=f"{TAB} .lm-TabBar", is_dark=True),
     "designer-offers": Shot(offers, ".ck-canvas"),
     "designer-traffic": Shot(tab("Traffic"), TAB),
-    "designer-machine": Shot(tab("Machine"), TAB, cell=MACHINE),
+    "designer-machine": Shot(tab("State machine"), TAB, cell=MACHINE),
     "designer-compare": Shot(compare, TAB),
     "designer-deploy": Shot(deploy, TAB),
 }
