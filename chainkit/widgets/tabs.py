@@ -23,5 +23,6 @@ TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),
+    "Open": _of("opening", "OpenPanel"),
 }
 """Title -> what gives the panel's class."""
