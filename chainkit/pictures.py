@@ -20,6 +20,8 @@ FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 TILE, INSET, INDENT = 30.0, 8.0, 46.0
 """The square in the colour of the service, its distance from the card's edge, and that of the words, pixels."""
 ICON_SCALE = (TILE - 8) / 24
+NOTE_FITS = 20
+"""Letters of a note that surely have room on a card, in whatever font."""
 MARGIN = 24.0
 FRAME_MARGIN, FRAME_HEAD = 16.0, 22.0
 """Room between a frame and the cards in it, and for its title above them, pixels."""
@@ -407,7 +409,11 @@ def _card_svg(card: Card) -> str:
         f'<text x="{x:g}" y="{first + 16:g}" font-size="12" fill="{GREY}">{escape(card.label)}</text>',
     ]
     if card.note:
-        lines.append(f'<text x="{x:g}" y="{first + 31:g}" font-size="11" fill="{INK}">{escape(card.note)}</text>')
+        room = card.width - INDENT - 6
+        fitted = f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"' if len(card.note) > NOTE_FITS else ""
+        lines.append(
+            f'<text x="{x:g}" y="{first + 31:g}" font-size="11"{fitted} fill="{INK}">{escape(card.note)}</text>'
+        )
     return (
         f"<g><title>{escape(f'{card.name}: {card.label}')}</title>"
         f'<rect x="{left:g}" y="{top:g}" width="{card.width:g}" height="{CARD_HEIGHT:g}" rx="8" fill="{PAPER}"'

@@ -3,7 +3,7 @@
 import { s } from "./dom.js";
 import { arrow, asPath, middle, route } from "./wires.js";
 
-const [ICON, INSET] = [30, 8];
+const [ICON, INSET, NOTE_FITS] = [30, 8, 20];
 const FRAME = { side: 22, top: 40, bottom: 18 };
 
 // A card; it is an option of the stage, which is a list box: screen readers say what is selected.
@@ -12,6 +12,8 @@ export function card(data, style, id) {
   const [left, top] = [-width / 2, -height / 2];
   const x = left + 2 * INSET + ICON;
   const first = top + (data.notes.length ? 21 : 28);
+  const note = data.notes.join(" \u00b7 ");
+  const large = data.notes.length > 1 ? data.notes : [data.label, ...data.notes];
   return s(
     "g",
     { id, class: "ck-card", role: "option", "aria-label": said(data), "data-id": data.id, style: `--of: ${data.colour}` },
@@ -25,8 +27,8 @@ export function card(data, style, id) {
     }),
     s("text", { class: "ck-title", x, y: first }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
-    s("text", { class: "ck-note", x, y: first + 31 }, data.notes.join(" \u00b7 ")),
-    ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, note)),
+    s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note),
+    ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, line)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
     data.takes ? s("circle", { class: "ck-port ck-in", ...(style.isDown ? { cy: top } : { cx: left }), r: 5 }) : "",
@@ -41,6 +43,11 @@ export function card(data, style, id) {
         )
       : "",
   );
+}
+
+// A longer text is set closer, to stay on its card in whatever font.
+function squeezed(text, room) {
+  return text.length > NOTE_FITS ? { textLength: room, lengthAdjust: "spacingAndGlyphs" } : {};
 }
 
 // What was found about a card or link: its words stand in the hover, and all of it among the figures.
