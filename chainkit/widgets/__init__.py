@@ -2,7 +2,7 @@
 
 ===========================  =================================================================================
 designer                     `Designer`: everything below in one box, and its static twin (SVG and text)
-state                        what is shown, and every operation; no widget in it: tested without a browser
+state, clipboard             what is shown, and every operation; no widget in it: tested without a browser
 reckoning                    what is known of the chain in hand: errors, findings, a run and its bill
 canvas, scene                the canvas; what it draws, as plain values
 gestures, story              what each message of the canvas does; one request as the canvas plays it

@@ -20,7 +20,8 @@ from chainkit.widgets.state import State, Topic
 from chainkit.widgets.story import told
 from chainkit.widgets.tabs import TABS
 
-HALF = ipywidgets.Layout(flex="1 1 380px", min_width="0")
+HALF = {"flex": "1 1 380px", "min_width": "0", "max_height": "640px", "overflow": "hidden auto"}
+"""Of what stands beside each other below the canvas: as wide as it can, and scrolled in itself."""
 
 
 class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
@@ -73,7 +74,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         self.panels = _Panels(self.state)
         self.state.listen(self._hear)
         self.canvas.observe(lambda change: self.state.select(*change["new"]), names="selected")
-        self.form_panel.layout, self.figures_panel.layout = HALF, HALF
+        for panel in (self.form_panel, self.figures_panel):
+            panel.layout = ipywidgets.Layout(**HALF)
         both = ipywidgets.HBox(
             [self.form_panel, self.figures_panel], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px")
         )
@@ -128,8 +130,9 @@ class _Panels(Mapping[str, Panel]):
         self._state = state
         self._made: dict[str, Panel] = {}
         self._boxes = {title: ipywidgets.VBox() for title in TABS}
-        self.tabs = ipywidgets.Tab([*self._boxes.values()], titles=[*TABS], selected_index=None)
+        self.tabs = ipywidgets.Tab([*self._boxes.values()], titles=[*TABS], selected_index=0)
         self.tabs.observe(lambda change: self._open(change["new"]), names="selected_index")
+        self._open(0)
 
     def _open(self, index: int | None) -> None:
         if index is not None:

@@ -5,8 +5,7 @@ one is a step that can be undone, and stands in `history` as the lines of Python
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from chainkit.bringing import Brought, brings
@@ -15,22 +14,22 @@ from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.layout import COLUMN, ROW, arrange, free
 from chainkit.operations import Operation, between, is_same, own_settings
-from chainkit.problems import is_place
 from chainkit.records import Trace
-from chainkit.service import LONGEST, Service, from_plain, registry
+from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
+from chainkit.widgets.clipboard import Clipboard, copied, ends, free_name, pasting, placing
 from chainkit.widgets.reckoning import Reckoning, reckon
-from chainkit.wiring import WORDS, Link, Task, fitting
+from chainkit.wiring import WORDS, Link, fitting
 
 Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
 """What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
 framed; the traffic changed; a request is to be seen on its way."""
 Point = tuple[float, float]
 MOST_STEPS = 500
+FEWEST_REQUESTS, MOST_REQUESTS = 10, 10_000_000
+"""Requests of a run: `simulate` makes 10 replications of them."""
 DRAWN = ("place", "group")
 """Verbs that change the picture alone."""
-COPY_SHIFT = (40.0, ROW)
-"""From a card to its copy, pixels."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,6 @@ class Offer:
     word: str
     brings: tuple[Brought, ...] = ()
     refusal: ChainkitError | None = None
-
-
-@dataclass(frozen=True)
-class Clipboard:
-    """Copied services, the links among them, and where they stood."""
-
-    services: tuple[Service, ...] = ()
-    links: tuple[Link, ...] = ()
-    places: Mapping[str, Point] = field(default_factory=dict)
 
 
 class State:
@@ -114,7 +104,7 @@ class State:
 
     def free_name(self, kind: str) -> str:
         """Return a name for a new service: "queue", then "queue-2"."""
-        return _free(registry[kind].label.split()[-1].lower(), self.chain.services)
+        return free_name(registry[kind].label.split()[-1].lower(), self.chain.services)
 
     def sources(self) -> list[str]:
         """Return the services from which a link can lead somewhere."""
@@ -200,7 +190,7 @@ class State:
             Operation("add", (service,)),
             Operation("connect", (link.source, service.name), kept),
             Operation("connect", (service.name, link.target)),
-            *self._placed(service, at),
+            *self._between(service, link, at),
         )
 
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
@@ -209,6 +199,8 @@ class State:
             service = self._made(kind)
         except ChainkitError as error:
             return self._refuse(error)
+        if not self.chain.layout:
+            at = None
         if at is not None and source in (places := arrange(self.chain).places):
             x, y = places[source]
             at = (max(at[0], x + COLUMN), at[1]) if abs(at[1] - y) < ROW / 2 and at[0] > x else at
@@ -231,7 +223,7 @@ class State:
         gone = {key: None for key in keys if key in self.chain.services}
         links = self.chain.links
         others = {
-            key: None for key in keys if key not in gone and not (key in links and _ends(links[key]) & gone.keys())
+            key: None for key in keys if key not in gone and not (key in links and ends(links[key]) & gone.keys())
         }
         return self.do(*(Operation("remove", (key,)) for key in [*others, *gone]))
 
@@ -255,45 +247,25 @@ class State:
 
     def copy(self, names: Iterable[str]) -> None:
         """Remember services, and the links among them, for `paste`."""
-        State.clipboard = self._copied(names)
+        State.clipboard = copied(self.chain, names)
 
     def paste(self) -> bool:
         """Add what was copied, under free names, beside where it stood."""
-        return self._paste(State.clipboard)
+        return self._pasted(State.clipboard)
 
     def duplicate(self, names: Iterable[str]) -> bool:
         """Add services once more, with the links among them; what was copied stays so."""
-        return self._paste(self._copied(names))
+        return self._pasted(copied(self.chain, names))
 
-    def _copied(self, names: Iterable[str]) -> Clipboard:
-        places = arrange(self.chain).places
-        chosen = [name for name in dict.fromkeys(names) if name in self.chain.services]
-        links = [v for v in self.chain.links.values() if not isinstance(v, Task) and _ends(v) <= {*chosen}]
-        services = tuple(self.chain.service(name) for name in chosen)
-        return Clipboard(services, tuple(links), {name: places[name] for name in chosen})
-
-    def _paste(self, copied: Clipboard) -> bool:
-        names: dict[str, str] = {}
-        for service in copied.services:
-            names[service.name] = _free(service.name, [*self.chain.services, *names.values()])
-        if not names:
+    def _pasted(self, what: Clipboard) -> bool:
+        if not what.services:
             return self._refuse(ConfigError("paste: nothing has been copied", fix="select services, then copy them"))
-        links = [link.renamed(names) for link in copied.links]
-        taken = {(round(x), round(y)) for x, y in arrange(self.chain).places.values()}
-        for k in count(1):  # each time further off, so that no copy hides another
-            moved = {name: (x + k * COPY_SHIFT[0], y + k * COPY_SHIFT[1]) for name, (x, y) in copied.places.items()}
-            if not taken & {(round(x), round(y)) for x, y in moved.values()}:
-                break
-        return self.do(
-            *(Operation("add", (service.renamed(names),)) for service in copied.services),
-            *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
-            self._placing({names[name]: place for name, place in moved.items()}),
-        )
+        return self.do(*pasting(self.chain, what))
 
     def move(self, places: Mapping[str, Point]) -> bool:
         """Keep where services were put by hand; from now on the layout is the user's."""
         known = {name: place for name, place in places.items() if name in self.chain.services}
-        return self.do(*([self._placing(known)] if known else []))
+        return self.do(*([placing(self.chain, known)] if known else []))
 
     def tidy(self) -> bool:
         """Let every service stand where the layout puts it."""
@@ -311,12 +283,22 @@ class State:
         """Return what puts a new service at a place, or just below what stands there; nothing without a place."""
         if at is None:
             return ()
-        return (self._placing({service.name: free(*at, arrange(self.chain).places.values())}),)
+        return (placing(self.chain, {service.name: free(*at, arrange(self.chain).places.values())}),)
 
-    def _placing(self, places: Mapping[str, Point]) -> Operation:
-        """Return the operation that puts services there, and keeps the others where they are seen."""
-        seen = {n: xy for n, xy in arrange(self.chain).places.items() if n not in self.chain.layout}
-        return Operation("place", ({name: _rounded(place) for name, place in {**seen, **places}.items()},))
+    def _between(self, service: Service, link: Link, at: Point | None) -> tuple[Operation, ...]:
+        """Return what puts a service between the ends of a link, and moves on what leaves too little room.
+
+        Where nothing was placed by hand, the layout does it.
+        """
+        if not self.chain.layout:
+            return ()
+        places = arrange(self.chain).places
+        (x, y), (to_x, to_y) = places[link.source], places[link.target]
+        if to_x - x < COLUMN / 2:
+            return self._placed(service, at)
+        more = max(2 * COLUMN - (to_x - x), 0.0)
+        moved = {name: (u + more, v) for name, (u, v) in places.items() if u >= to_x} if more else {}
+        return (placing(self.chain, {**moved, service.name: ((x + to_x + more) / 2, (y + to_y) / 2)}),)
 
     # --- history ---
 
@@ -421,6 +403,17 @@ class State:
         self.trace = trace
         self._tell("trace")
 
+    def set_run(self, *, requests: Any = None, seed: Any = None) -> bool:
+        """Change how many requests a run has, or its seed; None: as before."""
+        try:
+            self.requests, self.seed = _run_of(self, requests, seed)
+        except ConfigError as error:
+            self.refusal = error
+            return False
+        self.refusal = None
+        self.refresh()
+        return True
+
     # --- figures ---
 
     def refresh(self) -> None:
@@ -436,15 +429,8 @@ class State:
             self._reckon(is_quick=False)
 
     def _reckon(self, *, is_quick: bool) -> None:
-        self.figures = reckon(
-            self.chain,
-            self.load,
-            requests=self.requests,
-            seed=self.seed,
-            at=self.at,
-            last=self.figures,
-            is_quick=is_quick,
-        )
+        runs: dict[str, Any] = {"requests": self.requests, "seed": self.seed, "at": self.at}
+        self.figures = reckon(self.figures, self.chain, self.load, **runs, is_quick=is_quick)
         self._tell("figures")
 
     def notes(self) -> dict[str, str]:
@@ -455,28 +441,27 @@ class State:
         return key in self.chain.services or key in self.chain.links
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken, and no longer than names may be: "queue", "queue-2"."""
-    taken, k, free = {*taken}, 1, name
-    while free in taken:
-        k += 1
-        free = f"{name[: LONGEST - len(f'-{k}')]}-{k}"
-    return free
+def _run_of(state: State, requests: Any, seed: Any) -> tuple[int, int]:
+    """Return requests and seed of a run, or refuse them."""
+    given = {"requests": state.requests if requests is None else requests, "seed": state.seed if seed is None else seed}
+    for name, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ConfigError(f"run: {name}={value!r} is no whole number", fix=f"give one: {name}={_USUAL[name]}")
+    if requests is not None and not FEWEST_REQUESTS <= requests <= MOST_REQUESTS:
+        raise ConfigError(
+            f"run: requests={requests!r} is outside {FEWEST_REQUESTS}..{MOST_REQUESTS:,}",
+            fix="give at least one to each replication, and no more than are run while somebody waits",
+        )
+    return given["requests"], given["seed"]
 
 
-def _rounded(place: Point) -> Point:
-    """Return a place in whole pixels; what is none stays as it is, for the chain to refuse."""
-    return (float(round(place[0])), float(round(place[1]))) if is_place(place) else place
+_USUAL = {"requests": 20_000, "seed": 1}
 
 
 def _new(before: Iterable[str], after: Iterable[str]) -> list[str]:
     """Return what is there now and was not."""
     old = {*before}
     return [key for key in after if key not in old]
-
-
-def _ends(link: Link) -> set[str]:
-    return {link.source, link.target}
 
 
 def _shared(link: Link, cls: Any, fixed: Iterable[str] = ()) -> dict[str, Any]:

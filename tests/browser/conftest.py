@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,36 +67,58 @@ def _wait(is_there: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
-    """Start JupyterLab in an empty folder; give folder, address and token."""
-    folder, home = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("home")
+@contextmanager
+def serving(home: Path, *command: str) -> Iterator[tuple[str, str]]:
+    """Start a Jupyter server, `python -m` and these words; give its address and token. "{port}" is put in."""
     port, token = _free_port(), secrets.token_hex(16)
     inside = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
     environment = {
         **os.environ, **{name: str(home / name.lower()) for name in inside}, "JUPYTER_TOKEN": token,
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }  # fmt: skip
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
-        "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
+    words = [sys.executable, "-m", *(word.format(port=port) for word in command)]
     url = f"http://127.0.0.1:{port}"
-    with (home / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+    with (home / "log").open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process:
 
         def answers() -> bool:
             try:
                 with urllib.request.urlopen(f"{url}/api?token={token}", timeout=5):
                     return True
+            except urllib.error.HTTPError:
+                return True  # Voila has no such page, and says so
             except (urllib.error.URLError, ConnectionError):
                 return False
 
         try:
-            _wait(answers, "JupyterLab")
-            yield folder, url, token
+            _wait(answers, command[0])
+            yield url, token
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
+    """Start JupyterLab in an empty folder; give folder, address and token."""
+    folder = tmp_path_factory.mktemp("lab")
+    command = (
+        "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
+        "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
+    )  # fmt: skip
+    with serving(tmp_path_factory.mktemp("home"), *command) as (url, token):
+        yield folder, url, token
+
+
+def strangers(page: Page, url: str) -> list[str]:
+    """Return the list of what a page asks of others than the server at `url`; it grows."""
+    found: list[str] = []
+
+    def remember(request: Request) -> None:
+        if not request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:")):
+            found.append(request.url)
+
+    page.on("request", remember)
+    return found
 
 
 @pytest.fixture
@@ -105,12 +128,5 @@ def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
         page = browser.new_page(viewport={"width": 1500, "height": 1500})
-        found = Lab(folder, url, token, page)
-
-        def remember(request: Request) -> None:
-            if not request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:")):
-                found.abroad.append(request.url)
-
-        page.on("request", remember)
-        yield found
+        yield Lab(folder, url, token, page, strangers(page, url))
         browser.close()
