@@ -1,10 +1,12 @@
 """What a link brings with it: permissions, policies, resources and variables that the template has because of it."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chainkit.chain import Chain
+from chainkit.errors import TemplateError
 from chainkit.records import Pool, Resource
 from chainkit.service import Surroundings, logical_id
 from chainkit.templates import references, variables
@@ -96,7 +98,9 @@ def _of_service(chain: Chain, name: str, links: Iterable[Link]) -> dict[str, Res
         if service == name
     }
     around = Surroundings(chain=chain.name, role=logical_id(name, "role"), attached=attached)
-    return {resource.id: resource for resource in chain.service(name).resources(around)}
+    with suppress(TemplateError):  # a setting that is not deployed yet: what hangs on it is told without its resources
+        return {resource.id: resource for resource in chain.service(name).resources(around)}
+    return {}
 
 
 def _in_words(resource: Resource) -> str:

@@ -9,9 +9,8 @@ from tests.examples import EXAMPLES, orders
 
 
 def known(chain, requests=2_000, last=None, is_quick=False):
-    return reckon(
-        chain, ck.Poisson(rate_per_s=4), requests=requests, seed=1, at=None, last=last or Reckoning(), is_quick=is_quick
-    )
+    outdated = (last or Reckoning()).outdated(chain)
+    return reckon(outdated, chain, ck.Poisson(rate_per_s=4), requests=requests, seed=1, at=None, is_quick=is_quick)
 
 
 def test_a_slow_chain_is_looked_at_quickly_and_says_so():

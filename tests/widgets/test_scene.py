@@ -31,7 +31,7 @@ def test_cards_stand_where_the_picture_has_them():
 
 
 def test_what_a_run_says_stands_on_cards_and_links():
-    known = reckon(orders(), ck.Steady(rate_per_s=4), requests=1_000, seed=1, at=None, last=Reckoning(), is_quick=False)
+    known = reckon(Reckoning(), orders(), ck.Steady(rate_per_s=4), requests=1_000, seed=1, at=None, is_quick=False)
     shown = scene(orders(), known)
     cards, wires = ({each["id"]: each for each in shown[name]} for name in ("cards", "wires"))
 
@@ -102,6 +102,6 @@ def test_frames_and_tools_are_told():
 def test_a_topic_alone_has_heat_for_its_canvas():
     chain = ck.Chain("one")
     chain.add(ck.SnsTopic("news"))
-    known = reckon(chain, ck.Steady(rate_per_s=4), requests=20, seed=1, at=None, last=Reckoning(), is_quick=False)
+    known = reckon(Reckoning(), chain, ck.Steady(rate_per_s=4), requests=20, seed=1, at=None, is_quick=False)
 
     assert json.dumps(scene(chain, known)["cards"], allow_nan=False)

@@ -13,7 +13,7 @@ from tests.examples import EXAMPLES, orders
 
 def known(chain, requests=2_000):
     load = ck.Poisson(rate_per_s=4, attributes={"status": {"charged": 0.9, "declined": 0.1}})
-    return reckon(chain, load, requests=requests, seed=1, at=None, last=Reckoning(), is_quick=False)
+    return reckon(Reckoning(), chain, load, requests=requests, seed=1, at=None, is_quick=False)
 
 
 @pytest.mark.parametrize("which", STORIES)
