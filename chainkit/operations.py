@@ -97,9 +97,9 @@ def between(before: Chain, after: Chain) -> tuple[Operation, ...]:
     >>> import chainkit as ck
     >>> before = ck.example("orders")
     >>> after = before.copy()
-    >>> _ = after.set("payment", memory_mb=1024)
+    >>> _ = after.set("payment", error_rate=0.25)
     >>> print(*between(before, after))
-    chain.set('payment', memory_mb=1024)
+    chain.set('payment', error_rate=0.25)
     """
     gone, new = ([name for name in a.services if name not in b.services] for a, b in ((before, after), (after, before)))
     renamed = [(Operation("rename", (*gone, *new)),)] if len(gone) == len(new) == 1 else []
