@@ -218,7 +218,7 @@ def _path(source: Point, target: Point, lane: Sequence[Point], shift: float) -> 
             points += [*_level(points[-1], (x - half_width, y + shift)), (x, y + shift), (x, y + shift)]
             points.append((x + half_width, y + shift))
         return *points, *_level(points[-1], (bx - half_width, by + shift))
-    if abs(by - ay) >= CARD_HEIGHT + 20 and abs(bx - ax) < CARD_WIDTH:
+    if abs(by - ay) >= CARD_HEIGHT + 20 and abs(bx - ax) < CARD_WIDTH + 20:
         way = math.copysign(half_height, by - ay)
         middle = (ay + by) / 2
         start, end = (ax + shift, ay + way), (bx + shift, by - way)

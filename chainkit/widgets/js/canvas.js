@@ -72,6 +72,7 @@ class Board {
     this.drawing.show(scene);
     this.stage.setAttribute("aria-label", `${scene.what} ${scene.name}, ${scene.cards.length} cards`);
     this.root.classList.toggle("is-empty", !scene.cards.length);
+    this.stage.dataset.hint = scene.hint;
     this.palette.show();
     this.heat();
     this.showSelection();
@@ -121,7 +122,7 @@ class Board {
       );
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
-        if (answer.refusal) this.say(`${answer.refusal.problem}. ${answer.refusal.fix}`, "refusal");
+        if (answer.refusal) this.say(`${answer.refusal.problem}; fix: ${answer.refusal.fix}`, "refusal");
         resolve(answer);
       });
     });
@@ -144,11 +145,13 @@ class Board {
   }
 
   remove() {
-    if (this.selection.length) this.ask({ kind: "remove", keys: this.selection });
+    if (!this.selection.length) return this.say("Select what is to be removed first", "refusal");
+    return this.ask({ kind: "remove", keys: this.selection });
   }
 
   duplicate() {
-    if (this.selectedCards().length) this.ask({ kind: "duplicate", keys: this.selectedCards() });
+    const keys = this.selectedCards();
+    return keys.length ? this.ask({ kind: "duplicate", keys }) : this.say("Select the cards to copy first", "refusal");
   }
 
   group() {
@@ -161,9 +164,15 @@ class Board {
     });
   }
 
+  // Goes to the settings of what is selected.
+  edit() {
+    if (!this.selection.length) return this.say("Select a card or a link first", "refusal");
+    return this.ask({ kind: "edit" });
+  }
+
   rename(key = this.selectedCards().at(-1)) {
-    if (!key) return;
-    this.popups.ask(`New name of ${key}`, key, key, (name) => {
+    if (!key) return this.say("Select a card first", "refusal");
+    return this.popups.ask(`New name of ${key}`, key, key, (name) => {
       if (name && name !== key) this.ask({ kind: "rename", key, name });
     });
   }

@@ -4,6 +4,7 @@ import { s } from "./dom.js";
 import { arrow, asPath, middle, route } from "./wires.js";
 
 const [ICON, INSET] = [30, 8];
+const LETTER = 0.6; // how wide a letter is, in parts of its height
 const FRAME = { side: 22, top: 40, bottom: 18 };
 
 // A card; it is an option of the stage, which is a list box: screen readers say what is selected.
@@ -23,7 +24,7 @@ export function card(data, style, id) {
       d: data.icon,
       transform: `translate(${left + INSET + ICON / 2 - 11}, -11) scale(0.917)`,
     }),
-    s("text", { class: "ck-title", x, y: first }, data.title),
+    s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
     s("text", { class: "ck-note", x, y: first + 31 }, data.notes.join(" \u00b7 ")),
     ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, note)),

@@ -53,11 +53,15 @@ export class Keys {
       z: () => board.ask({ kind: shiftKey ? "redo" : "undo" }),
       y: () => board.ask({ kind: "redo" }),
       a: () => board.select([...board.drawing.cards.keys()]),
-      c: () => copied.length && board.ask({ kind: "copy", keys: copied }).then(() => board.say(`copied: ${copied.join(", ")}`)),
-      x: () => copied.length && board.ask({ kind: "copy", keys: copied }).then(() => board.remove()),
+      c: () => this.#copy(copied)?.then(() => board.say(`copied: ${copied.join(", ")}`)),
+      x: () => this.#copy(copied)?.then(() => board.remove()),
       v: () => board.ask({ kind: "paste" }),
       d: () => board.duplicate(),
     }[key.toLowerCase()];
+  }
+
+  #copy(keys) {
+    return keys.length ? this.board.ask({ kind: "copy", keys }) : this.board.say("Select the cards to copy first", "refusal");
   }
 
   #plain(event) {
@@ -70,8 +74,8 @@ export class Keys {
       c: () => this.#aim(board.selectedCards().at(-1)),
       l: () => this.#nextLink(),
       i: () => (link ? board.popups.insert(link) : board.say("Select a link first (L)", "refusal")),
-      e: () => board.ask({ kind: "edit" }),
-      enter: () => board.ask({ kind: "edit" }),
+      e: () => board.edit(),
+      enter: () => board.edit(),
       r: () => board.rename(),
       f2: () => board.rename(),
       d: () => board.duplicate(),

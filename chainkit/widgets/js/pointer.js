@@ -130,13 +130,14 @@ export class Pointer {
     const { board } = this;
     const { style } = board.scene;
     const ghost = s("path", { class: "ck-ghost-wire" });
+    const aims = `From ${from}: let go on a card to connect, or on the canvas to add one`;
     let to = null;
     return {
       click: () => board.select([from]),
       start: () => {
         board.over.append(ghost);
         board.aim(from, null);
-        board.say(`From ${from}: let go on a card to connect, or on the canvas to add one`);
+        board.say(aims);
       },
       move: ({ clientX, clientY }) => {
         const at = board.view.toWorld(clientX, clientY);
@@ -144,6 +145,7 @@ export class Pointer {
         if (over !== to) {
           to = over;
           board.aim(from, to);
+          if (!to) board.say(aims);
           this.#why(to && board.fits(from, to).why);
         }
         this.#putTip(clientX, clientY);
