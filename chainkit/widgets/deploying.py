@@ -28,7 +28,7 @@ class DeployPanel(Panel):
         self.stack: Stack | None = None
         self.plan = _button("Plan", "list", "Show what would change on the local target", self._make_plan)
         self.deploy = _button("Deploy", "play", "Carry the plan out", self._deploy)
-        self.send = _button("Send", "paper-plane", "Send this event through the chain", self._send)
+        self.send = _button("Send", "paper-plane", "Send this event through the chain", self._send_event)
         self.destroy = _button("Destroy", "trash", "Delete everything and stop the target", self._destroy)
         self.event = ipywidgets.Textarea(
             '{"order": 1}', description="event (JSON)", style={"description_width": "90px"},
@@ -79,7 +79,7 @@ class DeployPanel(Panel):
 
         self._step(step)
 
-    def _send(self) -> None:
+    def _send_event(self) -> None:
         def step() -> str:
             if self.stack is None:
                 raise ConfigError("send: nothing is deployed", fix="plan and deploy first")

@@ -71,8 +71,7 @@ class Reckoning:
         """Return each service's share of the wait, cost or failures of all; nothing where there is none."""
         if self.run is None or self.bill is None:
             return {}
-        nodes = self.run.nodes.fillna(0.0)
-        columns = {name: nodes[name] if name in nodes else 0.0 * nodes["requests"] for name in _COLUMNS}
+        columns = self.run.nodes.reindex(columns=_COLUMNS).fillna(0.0)
         amounts: Mapping[str, float]
         if of == "cost":
             amounts = self.bill.node_usd()
@@ -80,14 +79,14 @@ class Reckoning:
             visits = columns["invocations"] + columns["messages"]
             amounts = (visits * (columns["duration_mean_s"] + columns["wait_mean_s"])).to_dict()
         else:
-            amounts = sum(columns[name] for name in _COLUMNS[4:]).to_dict()
+            amounts = columns[_COLUMNS[4:]].sum(axis=1).to_dict()
         total = sum(amounts.values())
         return {str(name): amount / total for name, amount in amounts.items()} if total > 0 else {}
 
 
-_COLUMNS = (
+_COLUMNS = [
     "invocations", "messages", "duration_mean_s", "wait_mean_s", "errors", "timeouts", "throttles", "dead_letters",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def reckon(

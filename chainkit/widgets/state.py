@@ -186,7 +186,7 @@ class State:
             Operation("add", (service,)),
             Operation("connect", (link.source, service.name), kept),
             Operation("connect", (service.name, link.target)),
-            *self._placed(service, at),
+            *self._between(service, link, at),
         )
 
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
@@ -196,6 +196,8 @@ class State:
         except ChainkitError as error:
             self.refusal = error
             return False
+        if not self.chain.layout:
+            at = None
         if at is not None and source in (places := arrange(self.chain).places):
             x, y = places[source]
             at = (max(at[0], x + COLUMN), at[1]) if abs(at[1] - y) < ROW / 2 and at[0] > x else at
@@ -288,6 +290,21 @@ class State:
         if at is None:
             return ()
         return (self._placing({service.name: free(*at, arrange(self.chain).places.values())}),)
+
+    def _between(self, service: Service, link: Link, at: Point | None) -> tuple[Operation, ...]:
+        """Return what puts a service between the ends of a link, and moves on what leaves too little room.
+
+        Where nothing was placed by hand, the layout does it.
+        """
+        if not self.chain.layout:
+            return ()
+        places = arrange(self.chain).places
+        (x, y), (to_x, to_y) = places[link.source], places[link.target]
+        if to_x - x < COLUMN / 2:
+            return self._placed(service, at)
+        more = max(2 * COLUMN - (to_x - x), 0.0)
+        moved = {name: (u + more, v) for name, (u, v) in places.items() if u >= to_x} if more else {}
+        return (self._placing({**moved, service.name: ((x + to_x + more) / 2, (y + to_y) / 2)}),)
 
     def _placing(self, places: Mapping[str, Point]) -> Operation:
         """Return the operation that puts services there, and keeps the others where they are seen."""
