@@ -27,7 +27,7 @@ export function card(data, style, id) {
     s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
     s("text", { class: "ck-note", x, y: first + 31 }, data.notes.join(" \u00b7 ")),
-    ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, note)),
+    ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, note)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
     data.takes ? s("circle", { class: "ck-port ck-in", cx: left, r: 5 }) : "",

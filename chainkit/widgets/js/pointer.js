@@ -1,6 +1,6 @@
 // What a pointer does on the stage: select, move, pan, frame, connect from port to card, zoom.
 
-import { h, s } from "./dom.js";
+import { follow, h, s } from "./dom.js";
 import { asPath, route } from "./wires.js";
 
 const DRAGS_PX = 4;
@@ -48,13 +48,11 @@ export class Pointer {
       last = [event.clientX, event.clientY];
     };
     const ended = (event) => {
-      for (const name of ["pointermove", "pointerup", "pointercancel"]) stage.removeEventListener(name, name === "pointermove" ? moved : ended);
-      if (isDrag) end?.(event, event.type === "pointercancel");
-      else click?.(event);
+      left();
+      if (isDrag) end?.(event, event.type !== "pointerup");
+      else if (event.type === "pointerup") click?.(event);
     };
-    stage.addEventListener("pointermove", moved);
-    stage.addEventListener("pointerup", ended);
-    stage.addEventListener("pointercancel", ended);
+    const left = follow(stage, moved, ended);
   }
 
   #choose(key, adds) {
