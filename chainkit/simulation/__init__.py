@@ -29,6 +29,7 @@ tables.py            outcomes, services, usage
 series.py            a run over time
 lives.py             what was written down about requests -> lives and critical paths
 stories.py           one request's lives -> a trace
+visits.py            a sample of requests -> how long a visit of each service takes, how often each link is tried
 blame.py             many requests' paths -> where the time goes
 ===================  ============================================================================================
 

@@ -235,25 +235,72 @@ class Run:
         return blame.blame(self, of, tail)
 
     @cached_property
-    def _sample(self) -> "Sample":
-        """Some requests of one replication, written down."""
-        from chainkit.simulation import visits
-
-        return visits.sample(self)
-
-    @cached_property
     def links(self) -> "pd.DataFrame":
-        """TODO"""
+        """How often each link is travelled, and tried: one row per link, in the chain's order, from a sample.
+
+        ``per_request``: calls, messages or events that set out, per request, without further tries; a message counts
+        by itself, whatever its batch. ``rate_per_s``: the same by the rate at which requests arrived. ``attempts``:
+        tries of each, NaN where nothing travels. A row "key!" is a delivery's dead letters.
+
+        ====================  ================================================================================
+        a call, a task        made; again by its own retry, not by that of a state or function around it
+        what is sent          once, and once more for a copy (``duplicate_rate``); if a quota refuses it, never
+        a delivery            each try, until it is accepted or given up
+        an event, delivered   each failed delivery, and each attempt of the function, throttled or not: also of
+        to a function         what is sent there by a call, a destination, or a task that hands over
+        polled from a queue   each receive of a message; it travels with its first
+        redrive, dead letter  once
+        ====================  ================================================================================
+
+        The sample, up to 1,000 requests (``attrs["requests"]``) spread evenly over one replication after its warm-up,
+        serves `times` too; a share p of it is sure to 2 sqrt(p (1 - p) / requests). Requests that were not over at the
+        end (``attrs["unfinished"]``) are in it, as far as they came.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("twice")
+        >>> _ = chain.add(ck.LambdaFunction("f", timeout_s=30)), chain.add(ck.LambdaFunction("g", error_rate=1.0))
+        >>> _ = chain.connect("f", "g", retry=ck.Retry(max_attempts=3))
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=4), requests=200, seed=1)
+        >>> run.links.loc["f>g"].round(3).to_dict()
+        {'per_request': 1.0, 'rate_per_s': 4.0, 'attempts': 3.0}
+        """
         from chainkit.simulation import visits
 
         return visits.links(self, self._sample)
 
     @cached_property
     def times(self) -> "pd.DataFrame":
-        """TODO"""
+        """How long a visit of each service takes: one row each, ``visits`` and p50_s, p95_s, p99_s, from a sample.
+
+        A visit is an invocation of a function, with its init and its waits for callees (a batch is one, throttles are
+        none); a message's time in a queue from when it is visible until it is taken, each time anew; a request's time
+        until an API answers; an execution of a state machine. Others, and dead-letter queues, have none.
+
+        The sample is that of `links`. A batch is of its first message's request, so large batches count for no more.
+        What was not over at the end counts as infinitely long. NaN: too few visits; p95 needs 77, p99 397.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("two")
+        >>> _ = [chain.add(ck.LambdaFunction(name, duration=0.25, init=0, timeout_s=3)) for name in "ab"]
+        >>> _ = chain.connect("a", "b")
+        >>> run = ck.simulate(chain, ck.Steady(rate_per_s=1), requests=1_000, seed=1, latency=ck.no_latency)
+        >>> run.times.loc["a", ["visits", "p95_s"]].tolist()
+        [90.0, 0.5]
+        """
         from chainkit.simulation import visits
 
         return visits.times(self, self._sample)
+
+    @cached_property
+    def _sample(self) -> "Sample":
+        """What `links` and `times` are read from."""
+        from chainkit.simulation import visits
+
+        return visits.sample(self)
 
     # --- one request ---
 

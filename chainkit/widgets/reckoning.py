@@ -90,17 +90,17 @@ _COLUMNS = [
 
 
 def reckon(
-    chain: Chain, load: Load, *, requests: int, seed: int, at: str | None, last: Reckoning, is_quick: bool
+    known: Reckoning, chain: Chain, load: Load, *, requests: int, seed: int, at: str | None, is_quick: bool
 ) -> Reckoning:
-    """Return what is known of a chain, after a run; `last` says what a request took before.
+    """Return what is known of a chain after a run, where `known` holds its errors and findings.
 
     A quick one runs as many requests as fit into a blink, all of them if they do.
     """
-    known = Reckoning(tuple(chain.validate()), tuple(check(chain)), request_s=last.request_s)
+    known = replace(known, run=None, bill=None, is_quick=False)
     circle = _endless(chain)
     if known.errors or circle is not None:
         return known if circle is None else replace(known, errors=(*known.errors, circle))
-    fitting = int((BLINK_S - FIXED_S) / last.request_s) if is_quick and last.request_s else requests
+    fitting = int((BLINK_S - FIXED_S) / known.request_s) if is_quick and known.request_s else requests
     count = min(requests, max(fitting, FEWEST))
     started_s = time.perf_counter()
     try:

@@ -425,15 +425,8 @@ class State:
             self._reckon(is_quick=False)
 
     def _reckon(self, *, is_quick: bool) -> None:
-        self.figures = reckon(
-            self.chain,
-            self.load,
-            requests=self.requests,
-            seed=self.seed,
-            at=self.at,
-            last=self.figures,
-            is_quick=is_quick,
-        )
+        runs: dict[str, Any] = {"requests": self.requests, "seed": self.seed, "at": self.at}
+        self.figures = reckon(self.figures, self.chain, self.load, **runs, is_quick=is_quick)
         self._tell("figures")
 
     def notes(self) -> dict[str, str]:
