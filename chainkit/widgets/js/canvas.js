@@ -55,11 +55,9 @@ class Board {
     hear(this.model, cleanups, "change:scene", () => this.show());
     hear(this.model, cleanups, "change:selected", () => this.showSelection());
     hear(this.model, cleanups, "msg:custom", (message) => this.#heard(message));
-    // A cell that is folded away has no width yet: fit when it gets one.
-    let width = 0;
+    // A cell that is folded away has no width yet; a side bar gives and takes some. What nobody has moved stays whole.
     const observer = new ResizeObserver(() => {
-      if (!width && this.stage.clientWidth) this.fit();
-      width = this.stage.clientWidth;
+      if (this.view.isWhole) this.fit();
     });
     observer.observe(this.stage);
     cleanups.push(() => observer.disconnect(), () => this.story.stop());

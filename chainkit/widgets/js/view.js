@@ -8,7 +8,7 @@ const RESTS_MS = 140;
 
 export class View {
   constructor(stage, world) {
-    Object.assign(this, { stage, world, x: 0, y: 0, scale: 1, resting: 0 });
+    Object.assign(this, { stage, world, x: 0, y: 0, scale: 1, resting: 0, isWhole: true });
   }
 
   // While it moves, the world is one picture that is shifted and stretched; when it rests, it is drawn anew, sharp.
@@ -34,6 +34,7 @@ export class View {
   }
 
   pan(dx, dy) {
+    this.isWhole = false;
     this.x += dx;
     this.y += dy;
     this.apply();
@@ -46,12 +47,14 @@ export class View {
     this.x = px - ((px - this.x) * scale) / this.scale;
     this.y = py - ((py - this.y) * scale) / this.scale;
     this.scale = scale;
+    this.isWhole = false;
     this.apply();
   }
 
   // Shows a box of the world, [left, top, right, bottom], whole and in the middle.
   fit([left, top, right, bottom], margin = 20) {
     const { clientWidth: width, clientHeight: height } = this.stage;
+    this.isWhole = true;
     if (!width || !height) return;
     const fits = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top));
     this.scale = Math.min(1.15, Math.max(SMALLEST, fits));
