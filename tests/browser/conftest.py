@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 CHROMIUM = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -34,6 +34,8 @@ class Lab:
     page: Page
     abroad: list[str] = field(default_factory=list)
     """Requests that would have left this machine."""
+    failures: list[str] = field(default_factory=list)
+    """Errors of the page's own that nothing caught."""
 
     def open(self, *cells: str) -> Page:
         """Write a notebook of these cells, open it, and run it."""
@@ -51,6 +53,24 @@ class Lab:
         for _ in cells:
             self.page.keyboard.press("Shift+Enter")
         return self.page
+
+    def run(self, cell: int) -> str:
+        """Run a cell again and return what it prints."""
+        found = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        prompt = found.locator(".jp-InputPrompt").first
+        before = prompt.inner_text()
+        found.locator(".cm-content").first.click()
+        self.page.keyboard.press("Shift+Enter")
+        expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=30_000)
+        expect(prompt).not_to_have_text(before, timeout=30_000)
+        return "\n".join(found.locator(".jp-OutputArea-output pre").all_inner_texts()).strip()
+
+    def restart(self) -> None:
+        """Restart every kernel, as the notebook's menu does: its memory is gone, the page stays."""
+        query = f"?token={self.token}"
+        for kernel in self.page.request.get(f"{self.url}/api/kernels{query}").json():
+            answer = self.page.request.post(f"{self.url}/api/kernels/{kernel['id']}/restart{query}")
+            assert answer.ok
 
 
 def _free_port() -> int:
@@ -102,8 +122,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
     """Give a page in JupyterLab; a request to anywhere else is refused and remembered."""
     folder, url, token = server
+    alone = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=[*CHROMIUM, alone])
         page = browser.new_page(viewport={"width": 1500, "height": 1500})
         found = Lab(folder, url, token, page)
 
@@ -112,5 +133,6 @@ def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
                 found.abroad.append(request.url)
 
         page.on("request", remember)
+        page.on("pageerror", lambda error: found.failures.append(str(error)))
         yield found
         browser.close()
