@@ -1,27 +1,16 @@
-"""A JupyterLab of our own on 127.0.0.1, and a Chromium that can reach nothing else."""
+"""A page in a JupyterLab of our own, in a Chromium that can reach nothing else."""
 
 import json
-import os
 import re
-import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, expect, sync_playwright
 
-CHROMIUM = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
-START_S = 60.0
+from tests.browser.jupyter import CHROMIUM, running
 
 
 @dataclass
@@ -39,7 +28,7 @@ class Lab:
 
     def open(self, *cells: str) -> Page:
         """Write a notebook of these cells, open it, and run it."""
-        made = [
+        made: list[dict[str, Any]] = [
             {"cell_type": "code", "id": f"c{k}", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
             for k, text in enumerate(cells)
         ]
@@ -73,49 +62,12 @@ class Lab:
             assert answer.ok
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def _wait(is_there: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + START_S
-    while not is_there():
-        assert time.monotonic() < end, f"{what} did not start"
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
     """Start JupyterLab in an empty folder; give folder, address and token."""
-    folder, home = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("home")
-    port, token = _free_port(), secrets.token_hex(16)
-    inside = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
-    environment = {
-        **os.environ, **{name: str(home / name.lower()) for name in inside}, "JUPYTER_TOKEN": token,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }  # fmt: skip
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
-        "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    with (home / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
-
-        def answers() -> bool:
-            try:
-                with urllib.request.urlopen(f"{url}/api?token={token}", timeout=5):
-                    return True
-            except (urllib.error.URLError, ConnectionError):
-                return False
-
-        try:
-            _wait(answers, "JupyterLab")
-            yield folder, url, token
-        finally:
-            process.terminate()
+    folder = tmp_path_factory.mktemp("lab")
+    with running(folder, tmp_path_factory.mktemp("home")) as (url, token):
+        yield folder, url, token
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_what_is_selected_is_moved_copied_grouped_and_removed(lab):
     hand = Hand(lab.open(PAY, "print(sorted(chain.services), dict(chain.groups))")).ready()
     hand.stage.focus()
     hand.find("jobs")
-    x, y = hand.face("jobs")
+    _, y = hand.face("jobs")
     hand.press("Alt+ArrowDown")
     assert hand.face("jobs")[1] > y
     hand.press("d")
