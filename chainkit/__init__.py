@@ -26,7 +26,8 @@ ProvisionedScaling,    readiness.py
 Warmer
 Poisson, Steady,       simulation/loads.py
 ClosedLoop
-Ramp, Spike, Calendar  simulation/rates.py
+Ramp, Spike,           simulation/rates.py
+Calendar, Drawn
 Bursts                 simulation/bursts.py
 Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
@@ -83,7 +84,7 @@ _HOMES = {
     "wiring": ("Retry", "sdk_retry", "CircuitBreaker"),
     "readiness": ("ProvisionedScaling", "Warmer"),
     "simulation.loads": ("Poisson", "Steady", "ClosedLoop"),
-    "simulation.rates": ("Ramp", "Spike", "Calendar"),
+    "simulation.rates": ("Ramp", "Spike", "Calendar", "Drawn"),
     "simulation.bursts": ("Bursts",),
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),

@@ -153,3 +153,76 @@ def test_a_chain_that_cannot_run_is_named():
 
     with pytest.raises(ck.SimulationError, match="picky"):
         ck.compare({"good": chain(), "picky": picky}, LOAD, requests=200, seed=1)
+
+
+# --- differences ---
+
+
+def test_a_chain_differs_from_itself_in_nothing():
+    table = ck.compare({"a": chain(), "b": chain()}, LOAD, requests=2_000, seed=1).differences()
+
+    assert (table[["low", "value", "high"]].dropna() == 0).all(axis=None)
+
+
+def test_differences_are_those_of_the_columns_and_within_their_intervals():
+    result = ck.compare(ck.variants(chain(), ["sync", "sqs", "sns"]), LOAD, requests=5_000, seed=1)
+    table, frame = result.differences("sqs"), result.to_frame()
+
+    assert [*table.index.unique("variant")] == ["sync", "sns"]
+    assert [*table.index.unique("figure")] == COLUMNS
+    for (name, key), row in table.iterrows():
+        assert row["value"] == pytest.approx(frame.loc[name, key] - frame.loc["sqs", key])
+        assert math.isnan(row["low"]) or row["low"] <= row["value"] <= row["high"]
+
+
+def test_a_difference_turned_round_has_the_other_sign():
+    result = ck.compare(ck.variants(chain(), ["sync", "sqs"]), LOAD, requests=5_000, seed=1)
+    low, value, high, _ = result.difference("completion_p95_s", "sync", "sqs")
+
+    assert result.difference("completion_p95_s", "sqs", "sync")[:3] == pytest.approx((-high, -value, -low))
+
+
+def test_the_same_draws_make_a_difference_surer_than_the_figures():
+    fast, slow = chain(), chain()
+    slow.set("a", duration=ck.LogNormal(p50_s=0.052, p99_s=0.31))
+    result = ck.compare({"fast": fast, "slow": slow}, LOAD, requests=10_000, seed=1)
+    low, _, high, _ = result.difference("response_p50_s", "slow", "fast")
+    own = result.runs["fast"].summary().loc["response_p50_s"]
+
+    assert low > 0
+    assert high - low < own["high"] - own["low"]
+
+
+def test_intervals_of_differences_hold_the_difference_of_a_long_run():
+    flows = ck.variants(chain(), ["sync", "sqs"])
+    truth = ck.compare(flows, LOAD, requests=400_000, seed=99).difference("completion_p95_s", "sqs", "sync")[1]
+    found = [
+        ck.compare(flows, LOAD, requests=5_000, seed=k).difference("completion_p95_s", "sqs", "sync") for k in range(40)
+    ]
+
+    assert sum(low <= truth <= high for low, _, high, _ in found) >= 34
+
+
+def test_one_replication_is_compared_by_its_batches():
+    result = ck.compare(ck.variants(chain(), ["sync", "sqs"]), LOAD, requests=5_000, seed=1, replications=1)
+    low, value, high, _ = result.difference("response_p50_s", "sqs", "sync")
+
+    assert low < value < high < 0
+
+
+def test_too_few_requests_have_a_difference_without_an_interval():
+    result = ck.compare(ck.variants(chain(), ["sync", "sqs"]), LOAD, requests=50, seed=1)
+    low, _, high, note = result.difference("response_p99_s", "sqs", "sync")
+
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert note == "not enough requests"
+
+
+def test_an_unknown_figure_or_chain_is_refused():
+    result = ck.compare({"a": chain(), "b": chain()}, LOAD, requests=50, seed=1)
+
+    with pytest.raises(ck.ConfigError, match="'response_p5_s' is unknown"):
+        result.difference("response_p5_s", "a", "b")
+    with pytest.raises(ck.ConfigError, match="'c' is unknown"):
+        result.differences("c")

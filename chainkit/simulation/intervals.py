@@ -141,6 +141,45 @@ def _percentile(samples: _Samples, fraction: float) -> Row:
     return (low, value, high, samples.note)
 
 
+def difference(one: Sequence["Tally"], other: Sequence["Tally"], which: int, fraction: float) -> Row:
+    """Return by how much a percentile of `one` is above that of `other`, with its 95 % interval; seconds.
+
+    Both runs have the same arrivals and draws, so what replications have by chance falls out of their differences. The
+    interval is about the difference of the whole runs: Student's t with the spread of the replications' about it.
+    """
+    both = [_samples(tallies, which) for tallies in (one, other)]
+    rows = [_percentile(samples, fraction) for samples in both]
+    value = _less(rows[0][1], rows[1][1])
+    if any(TOO_FEW in row[3] for row in rows) or len(one) != len(other):
+        return (math.nan, value, math.nan, TOO_FEW)
+    each = [_less(a, b) for a, b in zip(*(_each(samples, fraction) for samples in both), strict=True)]
+    low, value, high = about(value, each)
+    return (low, value, high, "; ".join(dict.fromkeys(filter(None, (row[3] for row in rows)))))
+
+
+def _each(samples: _Samples, fraction: float) -> list[float]:
+    """Return a percentile of every sample."""
+    shares = samples.counts.cumsum(axis=1) / samples.totals[:, None]
+    return [_reaches(own, fraction, samples.slowest_s) for own in shares]
+
+
+def _less(a: float, b: float) -> float:
+    """Return a - b; two that never come to an end are equal."""
+    return 0.0 if a == b else a - b
+
+
+def about(value: float, each: Iterable[float]) -> tuple[float, float, float]:
+    """Return (low, value, high) of a figure of a whole run, from what it is in each of its parts."""
+    sample = np.asarray(each, dtype=float)
+    if sample.size < 2:
+        return (math.nan, value, math.nan)
+    if not np.isfinite(sample).all() or not math.isfinite(value):
+        return (min(value, float(sample.min())), value, max(value, float(sample.max())))
+    n = sample.size
+    half = student_t(n - 1) * math.sqrt(float(((sample - value) ** 2).sum()) / (n * (n - 1)))
+    return (value - half, value, value + half)
+
+
 def _likeness(samples: _Samples, shares: FloatArray, fraction: float) -> float:
     """Return how much more the shares of slower requests spread than those of independent requests would: 1 like them.
 

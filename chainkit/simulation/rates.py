@@ -1,4 +1,4 @@
-"""Loads whose rate changes with time by plan: a ramp, a spike, a week.
+"""Loads whose rate changes with time by plan: a ramp, a spike, a week, a line that somebody drew.
 
 Their arrivals are a Poisson process of that rate: unit exponential gaps in expected requests, turned into seconds by
 the exact inverse of the cumulative rate. A straight piece of it gives a quadratic equation, a level one a linear one.
@@ -20,6 +20,7 @@ from chainkit.law import is_number
 from chainkit.simulation.loads import Clock, FloatArray, Load, checked, checked_s
 
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
+MOST_POINTS = 1_000
 
 
 class Curve:
@@ -322,3 +323,74 @@ class Calendar(_Planned):
 
     def _faster(self, factor: float) -> Self:
         return dataclasses.replace(self, hours_per_s=[rate * factor for rate in self.hours_per_s])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(_Planned):
+    """A rate along straight lines between points, as a hand draws it; after the last point it begins anew.
+
+    What is drawn is what is run: arrivals are a Poisson process of exactly that rate. Between two instants as many
+    requests are expected as the area under the line.
+
+    Parameters
+    ----------
+    points : 2 to 1,000 pairs (seconds from the start, requests per second) in the order of time, the first at 0; two
+        at one instant are a jump
+
+    Examples
+    --------
+    >>> hill = Drawn(points=[(0, 2), (600, 10), (1200, 2)])
+    >>> hill.rate_per_s, hill.expected_requests(600), hill.expected_requests(2400)
+    (6.0, 3600.0, 14400.0)
+    """
+
+    points: Any
+
+    def _check(self) -> None:
+        given = self.points.tolist() if isinstance(self.points, np.ndarray) else self.points
+        if not isinstance(given, Sequence) or isinstance(given, str) or not 2 <= len(given) <= MOST_POINTS:
+            raise ConfigError(f"Drawn: points={_short(given)} is no list of 2 to {MOST_POINTS:,} points", fix=_POINTS)
+        last_s = 0.0
+        for k, pair in enumerate(given):
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+                raise ConfigError(f"Drawn: points[{k}]={pair!r} is no pair of time and rate", fix=_POINTS)
+            checked_s(self, f"points[{k}][0]", pair[0])
+            checked(self, f"points[{k}][1]", pair[1])
+            if pair[0] < last_s or (k == 0 and pair[0] != 0):
+                wrong = f"comes before {last_s!r}" if k else "is not the start, 0"
+                problem = f"Drawn: points[{k}][0]={pair[0]!r} s {wrong}; allowed: ascending seconds"
+                raise ConfigError(problem, fix=_POINTS)
+            last_s = pair[0]
+        self._set("points", tuple((at_s, rate) for at_s, rate in given))
+        if not last_s > 0 or not self.curve.total > 0:
+            problem = f"Drawn: points={_short(self.points)} have no requests under their line"
+            raise ConfigError(problem, fix="give a point a rate above 0, and the last one a later time")
+
+    @property
+    def rate_per_s(self) -> float:
+        """Mean requests per second: the area under the line, by its length."""
+        return self.curve.total / self.curve.period_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long a figure of it is, seconds: until it begins anew."""
+        return float(self.points[-1][0])
+
+    @cached_property
+    def curve(self) -> Curve:
+        """The rate over time; a jump is no piece."""
+        at_s, rates = np.array(self.points, np.float64).T
+        lasts = np.diff(at_s) > 0
+        return Curve([0.0, *at_s[1:][lasts]], rates[:-1][lasts], rates[1:][lasts])
+
+    def _faster(self, factor: float) -> Self:
+        return dataclasses.replace(self, points=[(at_s, rate * factor) for at_s, rate in self.points])
+
+
+def _short(given: Any) -> str:
+    """Return the beginning of a long value."""
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_POINTS = "give pairs (seconds, requests per second), the first at 0: points=[(0, 2), (600, 10), (1200, 2)]"

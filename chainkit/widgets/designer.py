@@ -20,7 +20,8 @@ from chainkit.widgets.state import State, Topic
 from chainkit.widgets.story import told
 from chainkit.widgets.tabs import TABS
 
-HALF = ipywidgets.Layout(flex="1 1 380px", min_width="0")
+HALF = {"flex": "1 1 380px", "min_width": "0", "max_height": "640px", "overflow": "hidden auto"}
+"""Of what stands beside each other below the canvas: as wide as it can, and scrolled in itself."""
 
 
 class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
@@ -73,7 +74,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         self.panels = _Panels(self.state)
         self.state.listen(self._hear)
         self.canvas.observe(lambda change: self.state.select(*change["new"]), names="selected")
-        self.form_panel.layout, self.figures_panel.layout = HALF, HALF
+        for panel in (self.form_panel, self.figures_panel):
+            panel.layout = ipywidgets.Layout(**HALF)
         both = ipywidgets.HBox(
             [self.form_panel, self.figures_panel], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px")
         )

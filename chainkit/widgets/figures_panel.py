@@ -1,65 +1,125 @@
-"""The figures panel."""
+"""The figures panel: what a run says of the chain in hand, and what `check` found, each with its repair."""
 
+from collections.abc import Mapping
 from typing import Any
 
-import ipywidgets
+import anywidget
+import traitlets
 
-from chainkit.units import seconds, usd
-from chainkit.widgets.markup import refusal, table
+from chainkit.errors import ConfigError
+from chainkit.simulation.loads import Load
+from chainkit.widgets import assets, figures_twin
+from chainkit.widgets.canvas import Answer, refused
+from chainkit.widgets.figures import Numbers, figures, key_of
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
 
-SHOWN = ("mean", "p50", "p95", "p99")
-MOST_ERRORS = 5
+
+class FiguresBoard(anywidget.AnyWidget):
+    """Draws what `figures` returns, and reports which button was pressed, and that the hand rests."""
+
+    _esm = assets.module("figures.js")
+    _css = assets.style("figures.css")
+    figures = traitlets.Dict().tag(sync=True)
+    is_running = traitlets.Bool().tag(sync=True)
+    """Whether a run is under way, and the figures are those of before."""
+
+    def __repr__(self) -> str:
+        """Return the board in a word: stable, so that notebooks can be compared."""
+        return f"FiguresBoard({self.figures.get('name', '')!r})"
 
 
 class FiguresPanel(Panel):
-    """Percentiles with their intervals, bill and ledger of the chain as it is; or its first errors."""
+    """Percentiles with intervals, bill, ledger, bottleneck, errors and findings, which follow every gesture.
 
-    def __init__(self, of: Any) -> None:
-        super().__init__(of)
-        self._state = self.state
-        self.shown = ipywidgets.HTML()
-        self.fill(self.shown)
-        self.hear("figures")
+    Beside each number stands what it was before the last gesture. A gesture is over when the hand has rested for 0.4 s;
+    a slider that is drawn along is one.
+
+    Parameters
+    ----------
+    of : a chain, a designer, or its state
+    load : traffic, where a chain is given; None: Poisson, 4 requests per second
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("one")
+    >>> _ = chain.add(ck.LambdaFunction("pay"))
+    >>> panel = FiguresPanel(chain)
+    >>> panel
+    FiguresPanel('one')
+    >>> panel.twin().splitlines()[0]
+    '20,000 requests, Poisson, 4 per second, seed 1'
+    """
+
+    def __init__(self, of: Any, load: Load | None = None) -> None:
+        super().__init__(of, load)
+        self.board = FiguresBoard()
+        self.board.on_msg(lambda _, message, __: self._pressed(message))
+        self._before: Numbers | None = None
+        """Those before the gesture that is under way."""
+        self._last = self.state.figures
+        """What was known when the chain could be run last."""
+        self._has_said = False
+        self.fill(self.board)
+        if self.state is of or getattr(of, "state", None) is self.state:
+            self._show()
+        else:
+            self.state.refresh()
+        self._before = Numbers.of(self._last)
 
     def hear(self, topic: Topic) -> None:
         """Say that a run is under way, then show it."""
-        if topic == "design" and not self._state.figures.errors:
-            self.shown.value = (
-                f'<div role="status">running {self._state.requests:,} requests \u2026</div>{self.shown.value}'
-            )
-        elif topic in ("design", "figures"):
-            self.shown.value = f'<div role="status" aria-live="polite">{self._text()}</div>'
+        if topic in ("design", "layout") and self._has_said:  # it was of the step before, and so was its undo
+            self._say({"said": ""})
+        if topic == "design":
+            self.board.is_running = True
+        elif topic == "figures":
+            self._show()
 
-    def _text(self) -> str:
-        """Return what is known of the chain."""
-        figures = self._state.figures
-        if figures.errors:
-            more = len(figures.errors) - MOST_ERRORS
-            rest = [f"and {more} more"] if more > 0 else []
-            return "".join([*map(refusal, figures.errors[:MOST_ERRORS]), *rest])
-        if figures.run is None or figures.bill is None:
-            return ""
-        run, bill = figures.run, figures.bill
-        summary = run.summary()
-        rows = [
-            [
-                name.removesuffix("_s").replace("_", " "),
-                *(seconds(float(row[column])) for column in ("value", "low", "high")),
-            ]
-            for name, row in ((str(index), row) for index, row in summary.iterrows())
-            if name.split("_")[1] in SHOWN
-        ]
-        load = self._state.load
-        head = f"{run.requests:,} requests, {type(load).__name__}, {load.rate_per_s:g} per second, seed {run.seed}"
-        money = f"<b>{usd(bill.total_usd)}</b> a month at this rate, {usd(bill.usd_per_million)} per million requests"
-        nodes = [[name, usd(cost)] for name, cost in bill.node_usd().items() if cost]
-        ledger = [[str(outcome), f"{count:,}"] for outcome, count in run.ledger.items() if count]
-        return "<hr>".join(
-            [
-                head + table(["time", "value", "95 % from", "to"], rows),
-                money + table(["service", "USD a month"], nodes),
-                table(["outcome", "requests"], ledger),
-            ]
-        )
+    def _show(self) -> None:
+        known = self.state.figures
+        made = figures(self.state, before=self._before, last=self._last)
+        if known.run is not None:
+            self._last = known
+        with self.board.hold_sync():
+            self.board.figures, self.board.is_running = made, False
+
+    def _pressed(self, message: Mapping[str, Any]) -> None:
+        """Carry out what the browser reports; it is told of a fix whether it was done."""
+        match message:
+            case {"kind": "rest"}:
+                self.state.rest()
+                self._before = Numbers.of(self._last)  # of the next gesture
+            case {"kind": "show", "where": where}:
+                self.state.select(where)
+            case {"kind": "undo"}:
+                self.state.undo()
+                self._say({"said": "Taken back."})
+            case {"kind": "fix", "key": key}:
+                self._say(self._fix(key))
+
+    def _say(self, answer: Answer) -> None:
+        """Tell the hand how a button ended."""
+        self._has_said = answer != {"said": ""}
+        self.board.send(answer)
+
+    def _fix(self, key: str) -> Answer:
+        """Carry a finding's change out, and return what the hand is told."""
+        finding = next((each for each in self.state.figures.findings if key_of(each) == key), None)
+        if finding is None or not finding.change:
+            return refused(ConfigError("there is no such finding any more", fix="look at those that are shown"))
+        if not self.state.do(*finding.change):
+            return refused(self.state.refusal)
+        return {"said": f"Done: {finding.fix}.", "can_undo": True}
+
+    def _made(self) -> dict[str, Any]:
+        return figures(self.state, last=self._last)
+
+    def twin(self) -> str:
+        """Return the figures as text."""
+        return figures_twin.text(self._made())
+
+    def picture(self) -> str:
+        """Return percentiles and bill as SVG."""
+        return figures_twin.svg(self._made())

@@ -95,7 +95,7 @@ class FormPanel(Panel):
         self.name.observe(self._rename, names="value")
         self.kind.observe(self._rewire, names="value")
         self.remove.on_click(lambda _: self._remove())
-        self.scroll = ipywidgets.VBox(layout=ipywidgets.Layout(max_height="440px", overflow="hidden auto"))
+        self.rows = ipywidgets.VBox(layout=ipywidgets.Layout(flex="0 0 auto"))
         self.hear("selection")
 
     def hear(self, topic: Topic) -> None:
@@ -124,9 +124,10 @@ class FormPanel(Panel):
         self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
         self.title.value = f"<h3>{escape(name)}</h3>"
-        row = ipywidgets.HBox([self.name if isinstance(thing, Service) else self.kind, self.remove])
-        self.scroll.children = self._folded(thing)
-        self.fill(self.selection, self.title, row, self.message, self.scroll)
+        first = self.name if isinstance(thing, Service) else self.kind
+        row = ipywidgets.HBox([first, self.remove], layout=ipywidgets.Layout(flex="0 0 auto"))
+        self.rows.children = self._folded(thing)
+        self.fill(self.selection, self.title, row, self.message, self.rows)
 
     def _folded(self, thing: Service | Link) -> list[ipywidgets.Widget]:
         """Return the fields that matter most, or were set, and the others folded away."""

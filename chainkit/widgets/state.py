@@ -25,6 +25,8 @@ Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
 framed; the traffic changed; a request is to be seen on its way."""
 Point = tuple[float, float]
 MOST_STEPS = 500
+FEWEST_REQUESTS, MOST_REQUESTS = 10, 10_000_000
+"""Requests of a run: `simulate` makes 10 replications of them."""
 DRAWN = ("place", "group")
 """Verbs that change the picture alone."""
 COPY_SHIFT = (40.0, ROW)
@@ -410,6 +412,17 @@ class State:
         self.trace = trace
         self._tell("trace")
 
+    def set_run(self, *, requests: Any = None, seed: Any = None) -> bool:
+        """Change how many requests a run has, or its seed; None: as before."""
+        try:
+            self.requests, self.seed = _run_of(self, requests, seed)
+        except ConfigError as error:
+            self.refusal = error
+            return False
+        self.refusal = None
+        self.refresh()
+        return True
+
     # --- figures ---
 
     def refresh(self) -> None:
@@ -444,6 +457,23 @@ def _free(name: str, taken: Iterable[str]) -> str:
         k += 1
         free = f"{name}-{k}"
     return free
+
+
+def _run_of(state: State, requests: Any, seed: Any) -> tuple[int, int]:
+    """Return requests and seed of a run, or refuse them."""
+    given = {"requests": state.requests if requests is None else requests, "seed": state.seed if seed is None else seed}
+    for name, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ConfigError(f"run: {name}={value!r} is no whole number", fix=f"give one: {name}={_USUAL[name]}")
+    if requests is not None and not FEWEST_REQUESTS <= requests <= MOST_REQUESTS:
+        raise ConfigError(
+            f"run: requests={requests!r} is outside {FEWEST_REQUESTS}..{MOST_REQUESTS:,}",
+            fix="give at least one to each replication, and no more than are run while somebody waits",
+        )
+    return given["requests"], given["seed"]
+
+
+_USUAL = {"requests": 20_000, "seed": 1}
 
 
 def _new(before: Iterable[str], after: Iterable[str]) -> list[str]:

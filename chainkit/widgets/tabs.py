@@ -19,6 +19,7 @@ def _of(module: str, name: str) -> Callable[[], type[Panel]]:
 
 TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Traffic": _of("traffic", "TrafficPanel"),
+    "Compare": _of("comparing", "ComparePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),
 }

@@ -139,6 +139,7 @@ def test_the_small_lines_of_a_long_bill_share_a_bar(bill):
         ck.Ramp(start_per_s=0, end_per_s=8, duration_s=600),
         ck.Calendar(hours_per_s=[1] * 24),
         ck.Bursts(phases=[(2, 90), (50, 10)]),
+        ck.Drawn(points=[(0, 2), (600, 10), (1200, 2)]),
         ck.Replay.per_minute([30, 0, 600]),
         ck.Replay.times([0, 0]),
     ],

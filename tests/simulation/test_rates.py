@@ -1,4 +1,4 @@
-"""Ramps, spikes and calendars: counts, gaps and instants as the theory of Poisson processes with a rate has them."""
+"""Planned rates, drawn ones too: counts, gaps and instants as the theory of Poisson processes with a rate has them."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -29,11 +29,19 @@ def week_by_lines(at_s: FloatArray) -> FloatArray:
     return low + hours % 1 * (high - low)
 
 
+def drawn(at_s: FloatArray) -> FloatArray:
+    """Return the rate of the drawn line, which jumps at 60 s and begins anew after 200."""
+    at_s = at_s % 200
+    rise, hill = 2 + 18 * at_s / 60, np.interp(at_s, [100, 140, 200], [0, 8, 2])
+    return np.where(at_s < 60, rise, hill)
+
+
 PLANS: dict[str, tuple[Callable[[FloatArray], FloatArray], list[float]]] = {
     "Ramp": (lambda t: np.minimum(8 * t / 600, 8), [0, 60, 300, 600, 700]),
     "Ramp down": (lambda t: np.maximum(20 - 19 * t / 300, 1), [0, 60, 250, 300, 400]),
     "Spike": (lambda t: np.where((t >= 100) & (t < 130), 40, 2), [0, 50, 100, 110, 130, 200]),
     "Spikes": (lambda t: np.where(t % 100 < 30, 0, 2), [0, 30, 60, 130, 200, 215, 330]),
+    "Drawn": (drawn, [0, 30, 60, 100, 120, 200, 230, 330]),
     "Calendar by steps": (week_by_steps, [0, 7200, 18_000, 25_000, 40_000]),
     "Calendar by lines": (week_by_lines, [0, 1800, 5400, 9000]),
 }
@@ -155,6 +163,16 @@ def test_a_spike_that_begins_at_once_or_ends_with_its_period_has_no_empty_piece(
     assert ck.Spike(base_per_s=1, peak_per_s=3, at_s=0, duration_s=5).expected_requests(10) == 20
 
 
+def test_under_a_drawn_line_as_many_requests_come_as_it_has_area() -> None:
+    hill = ck.Drawn(points=[(0, 2), (600, 10), (1200, 2)])
+    counts = counts_within(hill, [0, 300, 600, 1500], 100)
+
+    areas = [1200, 2400, 3600 + 1200]  # trapezoids by hand; the last one goes into the next hill
+    assert [hill.expected_requests(at_s) for at_s in (300, 600, 1500)] == [1200, 3600, 8400]
+    for found, area in zip(counts.mean(axis=0), areas, strict=True):
+        assert found == pytest.approx(area, abs=4 * (area / 100) ** 0.5)
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "message"),
     [
@@ -180,6 +198,14 @@ def test_a_spike_that_begins_at_once_or_ends_with_its_period_has_no_empty_piece(
         ("Calendar", {"weekdays": [1, 1, 1, 1, 1, 0.5, float("nan")]}, r"weekdays\[6\]=nan"),
         ("Calendar", {"shape": "smooth"}, "shape='smooth' is unknown"),
         ("Calendar", {"start_s": WEEK_S}, "start_s=604800.0 is outside"),
+        ("Drawn", {"points": [(0, 1)]}, r"Drawn: points=\[\(0, 1\)\] is no list of 2 to 1,000 points"),
+        ("Drawn", {"points": "steep"}, "Drawn: points='steep'"),
+        ("Drawn", {"points": [(0, 1), 5]}, r"points\[1\]=5 is no pair"),
+        ("Drawn", {"points": [(0, 1), (5, -1)]}, r"points\[1\]\[1\]=-1 is outside 0..1000000 requests per second"),
+        ("Drawn", {"points": [(0, 1), (9, 1), (5, 1)]}, r"points\[2\]\[0\]=5 s comes before 9"),
+        ("Drawn", {"points": [(1, 1), (5, 1)]}, r"points\[0\]\[0\]=1 s is not the start"),
+        ("Drawn", {"points": [(0, 1), (0, 5)]}, "no requests under their line"),
+        ("Drawn", {"points": [(0, 0), (5, 0)]}, "no requests under their line"),
     ],
 )
 def test_a_wrong_plan_is_one_clear_error(kind: str, change: dict[str, Any], message: str) -> None:
@@ -187,6 +213,7 @@ def test_a_wrong_plan_is_one_clear_error(kind: str, change: dict[str, Any], mess
         "Ramp": {"start_per_s": 1, "end_per_s": 10, "duration_s": 60},
         "Spike": {"base_per_s": 1, "peak_per_s": 10, "at_s": 100, "duration_s": 30},
         "Calendar": {"hours_per_s": HOURS},
+        "Drawn": {"points": [(0, 1), (60, 10)]},
     }
     with pytest.raises(ConfigError, match=message) as caught:
         getattr(ck, kind)(**{**right[kind], **change})

@@ -23,6 +23,7 @@ OPEN: dict[str, Any] = {
     "Spikes": ck.Spike(base_per_s=2, peak_per_s=0, at_s=0, duration_s=30, every_s=100),
     "Calendar by steps": ck.Calendar(hours_per_s=HOURS, weekdays=WEEKDAYS),
     "Calendar by lines": ck.Calendar(hours_per_s=HOURS, weekdays=WEEKDAYS, shape="linear", start_s=36_000),
+    "Drawn": ck.Drawn(points=[(0, 2), (60, 20), (60, 0), (100, 0), (140, 8), (200, 2)]),
     "Bursts": ck.Bursts(phases=[(2, 90), (50, 10)]),
     "Bursts of three phases": ck.Bursts(phases=[(0, 30), (5, 60), (80, 5)]),
     "Replay of times": ck.Replay.times(np.arange(200_000) ** 2 / 1e7),

@@ -223,6 +223,31 @@ def test_a_rate_of_zero_is_refused(state):
     assert state.load.rate_per_s == 4
 
 
+def test_requests_and_seed_of_the_runs_change_and_others_stay(state):
+    assert state.set_run(requests=80)
+    assert state.set_run(seed=-3)
+
+    assert (state.figures.run.requests, state.figures.run.seed) == (80, -3)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"requests": 9}, "run: requests=9 is outside 10..10,000,000"),
+        ({"requests": "many"}, "run: requests='many' is no whole number"),
+        ({"seed": 1.5}, "run: seed=1.5 is no whole number"),
+        ({"seed": True}, "run: seed=True is no whole number"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_and_the_last_one_stays(state, given, words):
+    before = state.requests, state.seed
+
+    assert not state.set_run(**given)
+    assert state.refusal.problem == words
+    assert state.refusal.fix
+    assert (state.requests, state.seed) == before
+
+
 def test_what_is_not_there_cannot_be_selected(state):
     state.select("nobody")
 
