@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const SMALLEST = 0.1;
+const SMALLEST = 0.04;
 const LARGEST = 3;
 const RESTS_MS = 140;
 
