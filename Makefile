@@ -28,12 +28,13 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab doctor validate test check bench fuzz wheelhouse notebooks clean
+.PHONY: help demo lab app doctor validate test check bench fuzz wheelhouse notebooks shots clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo        run the first notebook and write its report (start here)"
-	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make lab         open the start page in JupyterLab: notebooks, and the designer"
+	@echo "make app         open the designer as a page without code"
 	@echo "make doctor      say what is missing on this machine, and what to do"
 	@echo "make validate    compare predictions with published and measured figures"
 	@echo "make test        run the tests and the notebooks"
@@ -41,13 +42,17 @@ help:
 	@echo "make bench       measure the simulator beside its peers"
 	@echo "make fuzz        hold ten thousand random chains to the laws of conservation"
 	@echo "make notebooks   run the notebooks again and store their outputs"
+	@echo "make shots       take the pictures of docs/ again, in Chromium"
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
 demo lab doctor validate: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
-test check bench fuzz notebooks wheelhouse: $(VENV)/installed-dev
+app: $(VENV)/installed-app
+	$(CHAINKIT) $@ $(ARGS)
+
+test check bench fuzz notebooks shots wheelhouse: $(VENV)/installed-dev
 	$(CHAINKIT) $@ $(ARGS)
 
 $(INSIDE):
@@ -58,10 +63,14 @@ $(VENV)/installed: $(INSIDE) pyproject.toml constraints.txt
 	$(INSTALL) --editable .
 	@$(STAMP) $@
 
-# It installs what the plain one does too, so it stands for both.
+$(VENV)/installed-app: $(INSIDE) pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[app]"
+	@$(STAMP) $@
+
+# It installs what the plain ones do too, so it stands for all.
 $(VENV)/installed-dev: $(INSIDE) pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[dev]"
-	@$(STAMP) "$(VENV)/installed" $@
+	@$(STAMP) "$(VENV)/installed" "$(VENV)/installed-app" $@
 
 clean:
 	$(PYTHON) -c "import shutil; [shutil.rmtree(f, ignore_errors=True) for f in '$(VENV) wheelhouse build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis'.split()]"

@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))  # the tests' JupyterLab is ours too
 import chainkit as ck  # noqa: E402
 from chainkit.widgets.scene import scene  # noqa: E402
 from chainkit.widgets.state import State  # noqa: E402
-from tests.browser.jupyter import CHROMIUM, running  # noqa: E402
+from tests.browser.conftest import CHROMIUM, jupyterlab  # noqa: E402
 
 LARGE = """\
 import chainkit as ck
@@ -238,7 +238,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         tempfile.TemporaryDirectory() as home,
-        running(Path(folder), Path(home)) as (url, token),
+        jupyterlab(Path(folder), Path(home)) as (url, token),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=list(CHROMIUM))

@@ -5,6 +5,7 @@ word that needs them, so that `chainkit doctor` answers where half of them are m
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,18 @@ from chainkit.errors import ChainkitError, ConfigError, MissingError, nearest
 _PACKAGE = Path(__file__).parent
 _CHECKOUT = _PACKAGE.parent
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_LAB = (
+    "--ServerApp.ip=127.0.0.1",  # only this machine may connect; Jupyter's own token stays on
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # nothing is asked of the network
+)
+_APP = (
+    "--Voila.ip=127.0.0.1",
+    "--token",
+    "--template=chainkit",
+    # It is made for Notebook 7 alone, and fails in Voila.
+    "--VoilaConfiguration.extension_denylist=['@jupyter-notebook/lab-extension']",
+)
 
 Arguments = Sequence[str]
 
@@ -72,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     words = parser.add_subparsers(dest="word", metavar="command")
     for name, word in _WORDS.items():
         more = f" More words are handed on; see {word.takes}." if word.takes else ""
-        words.add_parser(name, help=word.help, description=f"{word.help.capitalize()}.{more}")
+        words.add_parser(name, help=word.help, description=f"{word.help[0].upper()}{word.help[1:]}.{more}")
     return parser
 
 
@@ -96,12 +109,41 @@ def _lab(rest: Arguments) -> int:
         from jupyterlab.labapp import main as jupyterlab
     except ModuleNotFoundError as error:
         raise MissingError(f"chainkit lab: {error.name} is missing", fix="run chainkit doctor") from error
-    folder = _notebooks_folder()
-    if folder.is_relative_to(_PACKAGE):
-        folder = _copied(folder, Path("chainkit-notebooks"))
-    # Only this machine may connect; Jupyter's own token stays on.
-    jupyterlab(["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder.resolve()}", *rest])
+    folder, words = _own_folder().resolve(), list(rest)
+    named = next((k for k, word in enumerate(words) if word.endswith(".ipynb") and not word.startswith("-")), None)
+    if named is None:
+        words.append("--LabApp.default_url=/lab/tree/index.ipynb")
+    else:
+        file = _notebook(words[named], folder)
+        # Jupyter opens only what is below its folder.
+        folder, words[named] = folder if file.is_relative_to(folder) else file.parent, str(file)
+    jupyterlab([*_LAB, f"--ServerApp.root_dir={folder}", *words])
     return 0
+
+
+def _app(rest: Arguments) -> int:
+    try:
+        from voila.app import main as voila
+    except ModuleNotFoundError as error:
+        raise MissingError(
+            f"chainkit app: {error.name} is missing", fix=f'"{sys.executable}" -m pip install "chainkit[app]"'
+        ) from error
+    # Voila looks for templates where Jupyter keeps its data. Its own one loads icons from elsewhere, ours nothing.
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(_PACKAGE / "apps"), os.environ.get("JUPYTER_PATH")]))
+    app = _own_folder().resolve() / "apps" / "designer.ipynb"
+    voila([str(app), *_APP, *rest])
+    return 0
+
+
+def _notebook(word: str, folder: Path) -> Path:
+    """Return the notebook that was named: a file from here, or one of ours."""
+    file = next((each for each in (Path(word), folder / word) if each.is_file()), None)
+    if file is None:
+        known = [each.name for each in sorted(folder.glob("*.ipynb"))]
+        raise ConfigError(
+            f"chainkit lab: there is no notebook {word!r}{nearest(word, known)}", fix=f"ours are {', '.join(known)}"
+        )
+    return file.resolve()
 
 
 def _doctor(rest: Arguments) -> int:
@@ -125,6 +167,12 @@ def _validate(rest: Arguments) -> int:
     if given.write is not None:
         given.write.write_text(document.as_markdown(table), encoding="utf-8")
     return 1 if table.counts["fail"] else 0
+
+
+def _own_folder() -> Path:
+    """Return the folder of the notebooks to work in: the checkout's, or a copy of the installed ones."""
+    folder = _notebooks_folder()
+    return _copied(folder, Path("chainkit-notebooks")) if folder.is_relative_to(_PACKAGE) else folder
 
 
 def _notebooks_folder() -> Path:
@@ -170,6 +218,10 @@ def _fuzz(rest: Arguments) -> int:
     return _python(["-m", "tests.simulation.fuzz", *rest])
 
 
+def _shots(rest: Arguments) -> int:
+    return _python(["-m", "tests.browser.shots", *rest])
+
+
 def _wheelhouse(rest: Arguments) -> int:
     # hatchling asks for editables when, without a network, it installs this checkout.
     wanted = [".[dev]", "editables"]
@@ -178,8 +230,9 @@ def _wheelhouse(rest: Arguments) -> int:
 
 def _notebooks(rest: Arguments) -> int:
     _require_checkout()
-    for path in sorted((_CHECKOUT / "notebooks").glob("*.ipynb")):
-        print(path.name, flush=True)
+    folder = _CHECKOUT / "notebooks"
+    for path in [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("apps/*.ipynb"))]:
+        print(path.relative_to(folder), flush=True)
         _run_and_store(path)
     from chainkit.designfile import write_schema
 
@@ -227,7 +280,10 @@ def _require_checkout() -> None:
 
 _WORDS = {
     "demo": _Word(_demo, "run the first notebook and write its report"),
-    "lab": _Word(_lab, "open the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"),
+    "lab": _Word(
+        _lab, "open the start page of the notebooks in JupyterLab, on this machine only", takes="jupyter lab --help"
+    ),
+    "app": _Word(_app, "open the designer as a page without code, on this machine only", takes="voila --help"),
     "doctor": _Word(_doctor, "say what is there, what is missing and what to do"),
     "validate": _Word(
         _validate, "compare predictions with published and measured figures", takes="chainkit validate --help"
@@ -237,5 +293,8 @@ _WORDS = {
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
     "fuzz": _Word(_fuzz, "hold ten thousand random chains to the laws of conservation", takes="chainkit fuzz --help"),
     "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),
+    "shots": _Word(
+        _shots, "take the pictures of docs/ again, in Chromium", takes="python -m tests.browser.shots --help"
+    ),
     "wheelhouse": _Word(_wheelhouse, "gather every wheel in wheelhouse/, to install without a network"),
 }

@@ -13,7 +13,7 @@ Sugiyama, Tagawa and Toda (1981), IEEE Trans. SMC 11(2), 109-125.
 Matuszewski, Schönfeld and Molitor (1999), Graph Drawing, LNCS 1731, 217-224.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -73,12 +73,51 @@ def arrange(chain: Chain) -> Layout:
 
 
 def _computed(chain: Chain) -> Layout:
-    """Return the layered layout."""
-    layer = _layers(chain)
-    pairs = {(a, b): None for a, b in chain.graph.edges() if layer[a] < layer[b]}
+    """Return the layered layout of a chain."""
+    return layered([*chain.services], [*chain.graph.edges()], first=chain.entries())
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """How far apart things stand, pixels."""
+
+    column: float = COLUMN
+    """From a layer to the next."""
+    row: float = ROW
+    """From a card to the next in its layer."""
+    has_returns: bool = False
+    """Whether links that lead back get lanes too, beside everything; else they have none."""
+
+
+def layered(
+    names: Sequence[str],
+    edges: Iterable[tuple[str, str]],
+    *,
+    first: Iterable[str] = (),
+    rooms: Mapping[str, Point] | None = None,
+    spacing: Spacing = Spacing(),  # frozen
+) -> Layout:
+    """Return where cards stand: in layers along x, beside each other along y.
+
+    Parameters
+    ----------
+    names, edges : the graph; the order of the names counts
+    first : where the walk that finds the layers begins
+    rooms : name -> what it needs beyond a card, after it along x and along y, pixels
+
+    Examples
+    --------
+    >>> layered(["a", "b"], [("a", "b")]).places
+    {'a': (0.0, 0.0), 'b': (310.0, 0.0)}
+    >>> layered(["a", "b"], [("a", "b")], rooms={"a": (90.0, 0.0)}).places["b"]
+    (400.0, 0.0)
+    """
+    edges, rooms = dict.fromkeys(edges), rooms or {}
+    layer = _layers(names, edges, first)
     rows: list[list[Vertex]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
     for name in layer:
         rows[layer[name]].append((name,))
+    pairs = [(a, b) for a, b in edges if layer[a] < layer[b]]
     segments: list[tuple[Vertex, Vertex]] = []
     for a, b in pairs:
         between: list[Vertex] = [(a, b, str(k)) for k in range(layer[a] + 1, layer[b])]
@@ -88,23 +127,40 @@ def _computed(chain: Chain) -> Layout:
         segments += pairwise(stops)
     before, after = _neighbours(rows, segments)
     rows = _ordered(rows, before, after)
-    heights = _heights(rows, before, after)
-    x = {vertex: k * COLUMN for k, row in enumerate(rows) for vertex in row}
-    places = {name: (x[(name,)], heights[(name,)]) for name in layer}
-    lanes = {
-        (a, b): tuple((k * COLUMN, heights[a, b, str(k)]) for k in range(layer[a] + 1, layer[b])) for a, b in pairs
-    }
+    sides = {vertex: _sides(vertex, spacing.row, rooms) for row in rows for vertex in row}
+    heights = _heights(rows, before, after, sides)
+    longer = [max((rooms[v[0]][0] for v in row if len(v) == 1 and v[0] in rooms), default=0.0) for row in rows]
+    xs = [k * spacing.column + sum(longer[:k]) for k in range(len(rows))]
+    places = {name: (xs[layer[name]], heights[(name,)]) for name in layer}
+
+    def stop(k: int, y: float) -> list[Point]:
+        """Return where a link passes a layer: at its beginning, and at its end where it is longer than a card."""
+        return [(xs[k], y), *([(xs[k] + longer[k], y)] if longer[k] else [])]
+
+    lanes: dict[tuple[str, str], tuple[Point, ...]] = {}
+    for a, b in pairs:
+        passed = [point for k in range(layer[a] + 1, layer[b]) for point in stop(k, heights[a, b, str(k)])]
+        lanes[a, b] = (*stop(layer[a], heights[(a,)])[1:], *passed)
+    if spacing.has_returns:
+        back = sorted(
+            ((a, b) for a, b in edges if layer[a] >= layer[b] and a != b), key=lambda ab: layer[ab[0]] - layer[ab[1]]
+        )
+        ends = [max(heights[v] + sides[v][1] for v in row) for row in rows]
+        for k, (a, b) in enumerate(back):
+            y = max(ends[layer[b] : layer[a] + 1]) + LANE * (k + 0.5)
+            is_last = rows[layer[a]][-1] == (a,)  # nothing beside it is in the way
+            lanes[a, b] = (stop(layer[a], y)[0 if is_last and a not in rooms else -1], (xs[layer[b]], y))
     return Layout(places, {pair: points for pair, points in lanes.items() if points})
 
 
-def _layers(chain: Chain) -> dict[str, int]:
-    """Return the layer of each service: the longest way to it, links that close a circle left out."""
+def _layers(names: Sequence[str], edges: Iterable[tuple[str, str]], first: Iterable[str]) -> dict[str, int]:
+    """Return the layer of each name: the longest way to it, edges that close a circle left out."""
     graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from([*chain.entries(), *chain.services])
-    graph.add_edges_from(chain.graph.edges())
-    order = list(reversed(list(nx.dfs_postorder_nodes(graph))))  # topological, but for links that close a circle
+    graph.add_nodes_from([*first, *names])
+    graph.add_edges_from(edges)
+    order = list(reversed(list(nx.dfs_postorder_nodes(graph))))  # topological, but for edges that close a circle
     rank = {name: k for k, name in enumerate(order)}
-    layer = dict.fromkeys(chain.services, 0)
+    layer = dict.fromkeys(names, 0)
     for name in order:
         for after in graph.successors(name):
             if rank[after] > rank[name]:
@@ -186,34 +242,39 @@ def _sift(vertex: Vertex, row: list[Vertex], ends: Mapping[Vertex, tuple[list[in
 
 
 def _heights(
-    rows: list[list[Vertex]], before: Mapping[Vertex, list[Vertex]], after: Mapping[Vertex, list[Vertex]]
+    rows: list[list[Vertex]],
+    before: Mapping[Vertex, list[Vertex]],
+    after: Mapping[Vertex, list[Vertex]],
+    sides: Mapping[Vertex, Point],
 ) -> dict[Vertex, float]:
     """Return y of each vertex: near its neighbours', and far enough from those above and below; the top is 0."""
     y: dict[Vertex, float] = {}
     for row in rows:
-        y |= zip(row, _offsets(row), strict=True)
+        y |= zip(row, _offsets(row, sides), strict=True)
     both = {vertex: before[vertex] + after[vertex] for vertex in y}
     for neighbours, order in ((before, rows), (after, rows[::-1]), *((both, rows), (both, rows[::-1])) * SETTLING):
         for row in order:
             wanted = [_mean([y[other] for other in neighbours[vertex]], y[vertex]) for vertex in row]
-            y |= zip(row, _kept_apart(wanted, _offsets(row)), strict=True)
+            y |= zip(row, _kept_apart(wanted, _offsets(row, sides)), strict=True)
     top = min(y.values(), default=0.0)
     return {vertex: round(height - top) + 0.0 for vertex, height in y.items()}
 
 
-def _offsets(row: list[Vertex]) -> list[float]:
+def _offsets(row: list[Vertex], sides: Mapping[Vertex, Point]) -> list[float]:
     """Return the heights of a layer whose vertices stand as close as they may."""
     offsets, at = [], 0.0
     for k, vertex in enumerate(row):
         if k:
-            at += (_height(row[k - 1]) + _height(vertex)) / 2
+            at += sides[row[k - 1]][1] + sides[vertex][0]
         offsets.append(at)
     return offsets
 
 
-def _height(vertex: Vertex) -> float:
-    """Return the room that a card, or a passing link, takes in its layer."""
-    return ROW if len(vertex) == 1 else LANE
+def _sides(vertex: Vertex, row: float, rooms: Mapping[str, Point]) -> Point:
+    """Return the room that a card, or a passing link, takes above and below its height."""
+    if len(vertex) > 1:
+        return LANE / 2, LANE / 2
+    return row / 2, row / 2 + (rooms[vertex[0]][1] if vertex[0] in rooms else 0.0)
 
 
 def _mean(values: list[float], otherwise: float) -> float:

@@ -20,10 +20,14 @@ FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 TILE, INSET, INDENT = 30.0, 8.0, 46.0
 """The square in the colour of the service, its distance from the card's edge, and that of the words, pixels."""
 ICON_SCALE = (TILE - 8) / 24
+NOTE_FITS = 20
+"""Letters of a note that surely have room on a card, in whatever font."""
 MARGIN = 24.0
 FRAME_MARGIN, FRAME_HEAD = 16.0, 22.0
 """Room between a frame and the cards in it, and for its title above them, pixels."""
 FRAME_DASH = (6.0, 4.0)
+TURN = 56.0
+"""How sharp a way back turns: three quarters of it lie beyond the card, pixels."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,12 @@ STYLES: Mapping[str, Style] = {
     "outcome": Style(VERMILION, (5, 4)),
     "redrive": Style(VERMILION, (5, 4)),
     "dead_letter": Style(VERMILION, (5, 4)),
+    # the ways between the states of a machine
+    "Start": Style(GREY, (2, 3)),
+    "Next": Style(INK, width=2.2),
+    "rule": Style(BLUE),
+    "Default": Style(BLUE, (10, 4)),
+    "Catch": Style(VERMILION, (5, 4)),
 }
 """Kind of link -> style. Who waits is drawn thick, what was given up dashed."""
 OTHER = Style(GREY)
@@ -65,11 +75,14 @@ class Card:
     """Strokes on its tile: an SVG path in a square of 24."""
     note: str = ""
     """A third line: what a run said of it."""
+    width: float = CARD_WIDTH
+    """Pixels."""
 
     @property
     def title(self) -> str:
         """The name, as much of it as the card holds."""
-        return self.name if len(self.name) <= 16 else f"{self.name[:15]}…"
+        most = int((self.width - INDENT) / 8)
+        return self.name if len(self.name) <= most else f"{self.name[: most - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,8 @@ class Wire:
     text: str
     points: tuple[Point, ...]
     """Start, then three points per curve: two controls and the end."""
+    said_at: float | None = None
+    """Where on its first curve its text stands, as a share of it; None: in the middle, or above that."""
 
     @property
     def style(self) -> Style:
@@ -93,6 +108,10 @@ class Wire:
     def middle(self) -> Point:
         """Where its text stands: in the middle of its first curve, or above it where that is level."""
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = self.points[:4]
+        if self.said_at is not None:
+            u, v = 1 - self.said_at, self.said_at
+            a, b, c, d = u**3, 3 * u * u * v, 3 * u * v * v, v**3
+            return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
         above = 9.0 if abs(dy - ay) < 12 and by == ay else 0.0
         return (ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8 - above
 
@@ -200,31 +219,74 @@ def _wires(chain: Chain, layout: Layout) -> tuple[Wire, ...]:
         shift = 18.0 * (seen[a, b] - (total[a, b] - 1) / 2)
         seen[a, b] += 1
         word = "dead letters" if edge["kind"] == "dead_letter" else edge["link"].word.replace("_", " ")
-        points = _path(layout.places[a], layout.places[b], layout.lanes.get((a, b), ()), shift)
+        points = path(layout.places[a], layout.places[b], layout.lanes.get((a, b), ()), shift)
         wires.append(Wire(key, a, b, edge["kind"], word, points))
     return tuple(wires)
 
 
-def _path(source: Point, target: Point, lane: Sequence[Point], shift: float) -> tuple[Point, ...]:
-    """Return the curves from card to card; `shift` moves them aside, pixels."""
+def path(
+    source: Point,
+    target: Point,
+    lane: Sequence[Point] = (),
+    shift: float = 0.0,
+    *,
+    width: float = CARD_WIDTH,
+    is_down: bool = False,
+) -> tuple[Point, ...]:
+    """Return the curves from card to card, to the right, or down where layers follow each other so.
+
+    Parameters
+    ----------
+    source, target : the middles of the cards
+    lane : what the curves pass
+    shift : moves them aside, pixels
+    width : of the cards, pixels
+
+    Examples
+    --------
+    >>> path((0.0, 0.0), (0.0, 130.0), is_down=True)
+    ((0.0, 32.0), (0.0, 65.0), (0.0, 65.0), (0.0, 98.0))
+    """
+    if not is_down:
+        return _path(source, target, lane, shift, width / 2, CARD_HEIGHT / 2)
+    turned = _path(source[::-1], target[::-1], [xy[::-1] for xy in lane], shift, CARD_HEIGHT / 2, width / 2)
+    return tuple(point[::-1] for point in turned)
+
+
+def _path(
+    source: Point, target: Point, lane: Sequence[Point], shift: float, half_width: float, half_height: float
+) -> tuple[Point, ...]:
+    """Return the curves between cards of that size whose layers stand from left to right."""
     (ax, ay), (bx, by) = source, target
-    half_width, half_height = CARD_WIDTH / 2, CARD_HEIGHT / 2
     if source == target:
         top = ay - half_height
         return (ax + 30, top), (ax + 45, top - 45 - shift), (ax - 45, top - 45 - shift), (ax - 30, top)
-    if bx - ax >= CARD_WIDTH + 20:
+    if bx - ax >= 2 * half_width + 20:
         points = [(ax + half_width, ay + shift)]
         for x, y in lane:
             points += [*_level(points[-1], (x - half_width, y + shift)), (x, y + shift), (x, y + shift)]
             points.append((x + half_width, y + shift))
         return *points, *_level(points[-1], (bx - half_width, by + shift))
-    if abs(by - ay) >= CARD_HEIGHT + 20 and abs(bx - ax) < CARD_WIDTH + 20:
+    if lane:
+        return _back((ax + half_width, ay), (bx - half_width, by), lane[0][0] + half_width, lane[0][1] + shift)
+    if abs(by - ay) >= 2 * half_height + 20 and abs(bx - ax) < 2 * half_width + 20:
         way = math.copysign(half_height, by - ay)
         middle = (ay + by) / 2
         start, end = (ax + shift, ay + way), (bx + shift, by - way)
         return start, (start[0], middle), (end[0], middle), end
     below = max(ay, by) + half_height + 60 + shift
     return (ax, ay + half_height), (ax, below), (bx, below), (bx, by + half_height)
+
+
+def _back(start: Point, end: Point, far: float, y: float) -> tuple[Point, ...]:
+    """Return the curves that turn round at `far`, go back at height `y`, and turn into the end."""
+    points = [start]
+    if far > start[0]:
+        points += _level(start, (far, start[1]))
+    x = points[-1][0]
+    points += [(x + TURN, start[1]), (x + TURN, y), (x, y)]
+    points += _level((x, y), (end[0], y))
+    return *points, (end[0] - TURN, y), (end[0] - TURN, end[1]), end
 
 
 def _level(start: Point, end: Point) -> tuple[Point, Point, Point]:
@@ -282,15 +344,19 @@ def svg(chain: Chain, notes: Mapping[str, str] | None = None) -> str:
     >>> svg(chain)[:4], "SQS queue" in svg(chain)
     ('<svg', True)
     """
-    drawn = picture(chain, notes)
+    return as_svg(picture(chain, notes), chain.name, str(chain))
+
+
+def as_svg(drawn: Picture, title: str, text: str) -> str:
+    """Return a picture as SVG, with its title and what it shows in words."""
     left, top, width, height = drawn.box
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
             f' viewBox="{left:g} {top:g} {width:g} {height:g}" role="img" font-family="{FONT}"'
             f' style="max-width: 100%; height: auto; background: {PAPER}">',
-            f"<title>{escape(chain.name)}</title>",
-            f"<desc>{escape(str(chain))}</desc>",
+            f"<title>{escape(title)}</title>",
+            f"<desc>{escape(text)}</desc>",
             *map(_frame_svg, drawn.frames),
             *map(_wire_svg, drawn.wires),
             *map(_wire_text_svg, drawn.wires),
@@ -336,17 +402,21 @@ def _wire_text_svg(wire: Wire) -> str:
 
 def _card_svg(card: Card) -> str:
     """Return a card: tile, name, kind and note."""
-    left, top = card.x - CARD_WIDTH / 2, card.y - CARD_HEIGHT / 2
+    left, top = card.x - card.width / 2, card.y - CARD_HEIGHT / 2
     first, x = top + (21 if card.note else 28), left + INDENT
     lines = [
         f'<text x="{x:g}" y="{first:g}" font-size="14" font-weight="600" fill="{INK}">{escape(card.title)}</text>',
         f'<text x="{x:g}" y="{first + 16:g}" font-size="12" fill="{GREY}">{escape(card.label)}</text>',
     ]
     if card.note:
-        lines.append(f'<text x="{x:g}" y="{first + 31:g}" font-size="11" fill="{INK}">{escape(card.note)}</text>')
+        room = card.width - INDENT - 6
+        fitted = f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"' if len(card.note) > NOTE_FITS else ""
+        lines.append(
+            f'<text x="{x:g}" y="{first + 31:g}" font-size="11"{fitted} fill="{INK}">{escape(card.note)}</text>'
+        )
     return (
         f"<g><title>{escape(f'{card.name}: {card.label}')}</title>"
-        f'<rect x="{left:g}" y="{top:g}" width="{CARD_WIDTH:g}" height="{CARD_HEIGHT:g}" rx="8" fill="{PAPER}"'
+        f'<rect x="{left:g}" y="{top:g}" width="{card.width:g}" height="{CARD_HEIGHT:g}" rx="8" fill="{PAPER}"'
         f' stroke="{EDGE}" stroke-width="1.3"/>'
         f'<rect x="{left + INSET:g}" y="{card.y - TILE / 2:g}" width="{TILE:g}" height="{TILE:g}" rx="6"'
         f' fill="{card.colour}"/><path d="{card.icon}" fill="none" stroke="{PAPER}" stroke-width="1.9"'

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import pytest
 from chainkit import __version__, cli, doctor
 from chainkit.doctor import Row
 
-WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "fuzz", "notebooks", "wheelhouse"]
+WORDS_FOR_A_CHECKOUT = ["test", "check", "bench", "fuzz", "notebooks", "shots", "wheelhouse"]
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def test_the_module_runs_as_a_program() -> None:
 def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
-        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, doctor, validate, "
-        "test, check, bench, fuzz, notebooks, wheelhouse\n"
+        "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
+        "validate, test, check, bench, fuzz, notebooks, shots, wheelhouse\n"
     )
 
 
@@ -125,16 +126,89 @@ def test_the_demo_says_where_its_report_is(
     assert capsys.readouterr().out == f"report: {tmp_path / 'demo.html'}\n"
 
 
-def test_lab_opens_this_machine_only_and_hands_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def jupyterlab(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """Return what JupyterLab would have been started with."""
     import jupyterlab.labapp
 
     asked: list[Sequence[str]] = []
     monkeypatch.setattr(jupyterlab.labapp, "main", asked.append)
+    return asked
 
+
+@pytest.fixture
+def voila(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """Return what Voila would have been started with."""
+    import voila.app
+
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr(voila.app, "main", asked.append)
+    monkeypatch.setenv("JUPYTER_PATH", "mine")
+    return asked
+
+
+def test_lab_opens_the_start_page_on_this_machine_only_and_hands_words_on(jupyterlab: list[Sequence[str]]) -> None:
     assert cli.main(["lab", "--no-browser"]) == 0
-    assert asked == [
-        ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={cli._CHECKOUT / 'notebooks'}", "--no-browser"]
+    assert jupyterlab == [
+        [
+            "--ServerApp.ip=127.0.0.1",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--ServerApp.root_dir={cli._CHECKOUT / 'notebooks'}",
+            "--no-browser",
+            "--LabApp.default_url=/lab/tree/index.ipynb",
+        ]
     ]
+
+
+def test_lab_opens_one_of_our_notebooks_by_its_name(jupyterlab: list[Sequence[str]]) -> None:
+    assert cli.main(["lab", "01_first_chain.ipynb"]) == 0
+    assert jupyterlab[0][-1] == str(cli._CHECKOUT / "notebooks" / "01_first_chain.ipynb")
+    assert f"--ServerApp.root_dir={cli._CHECKOUT / 'notebooks'}" in jupyterlab[0]
+
+
+def test_lab_opens_a_notebook_from_elsewhere_in_its_own_folder(
+    jupyterlab: list[Sequence[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.ipynb").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["lab", "mine.ipynb"]) == 0
+    assert jupyterlab[0][-2:] == [f"--ServerApp.root_dir={tmp_path}", str(tmp_path / "mine.ipynb")]
+
+
+def test_a_notebook_that_is_not_there_is_one_error_with_the_nearest(
+    jupyterlab: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["lab", "01_frist_chain.ipynb"]) == 1
+    assert "no notebook '01_frist_chain.ipynb' (did you mean '01_first_chain.ipynb'?)" in capsys.readouterr().err
+    assert jupyterlab == []
+
+
+def test_the_app_is_our_notebook_on_this_machine_only_behind_a_token(voila: list[Sequence[str]]) -> None:
+    assert cli.main(["app", "--no-browser", "--port=8900"]) == 0
+    (words,) = voila
+    assert words[0] == str(cli._CHECKOUT / "notebooks" / "apps" / "designer.ipynb")
+    assert {"--Voila.ip=127.0.0.1", "--token", "--template=chainkit"} <= set(words)
+    assert list(words[-2:]) == ["--no-browser", "--port=8900"]
+
+
+def test_the_apps_template_is_where_voila_looks(voila: list[Sequence[str]]) -> None:
+    cli.main(["app"])
+    ours, users = os.environ["JUPYTER_PATH"].split(os.pathsep)
+
+    assert (Path(ours) / "voila" / "templates" / "chainkit" / "index.html.j2").is_file()
+    assert users == "mine"
+
+
+def test_the_app_without_voila_is_one_error_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "voila.app", None)
+
+    assert cli.main(["app"]) == 1
+    assert capsys.readouterr().err == (
+        f'chainkit: chainkit app: voila.app is missing\n  fix: "{sys.executable}" -m pip install "chainkit[app]"\n'
+    )
 
 
 @pytest.mark.usefixtures("installed")

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import chainkit as ck
-from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, COLUMN, ROW, arrange
+from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, COLUMN, ROW, Spacing, arrange, layered
 from tests import strategies
 from tests.examples import EXAMPLES
 
@@ -203,3 +203,40 @@ def test_two_hundred_services_are_all_placed_apart():
     chain = functions(200, [((7 * k) % max(k, 1), k) for k in range(1, 200)] + [(k, k + 31) for k in range(0, 160, 9)])
 
     assert overlaps(arrange(chain).places) == []
+
+
+# --- any graph, with room beside its cards ---
+
+edges = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20).map(
+    lambda pairs: [(f"v{a}", f"v{b}") for a, b in pairs]
+)
+rooms = st.dictionaries(
+    st.integers(0, 9).map("v{}".format), st.tuples(st.integers(0, 600), st.integers(0, 600)), max_size=5
+)
+NAMES = [f"v{k}" for k in range(10)]
+
+
+@given(edges, rooms)
+def test_nothing_stands_in_the_room_that_a_card_needs(edges, rooms):
+    places = layered(NAMES, edges, rooms=rooms).places
+    boxes = []
+    for name, (x, y) in places.items():
+        more_x, more_y = rooms.get(name, (0, 0))
+        boxes.append((x - CARD_WIDTH / 2, y - ROW / 2, x + CARD_WIDTH / 2 + more_x, y + ROW / 2 + more_y))
+
+    for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
+        assert c <= e or g <= a or d <= f + 1 or h <= b + 1  # heights are rounded
+
+
+@given(edges)
+def test_ways_back_run_beside_all_that_they_pass(edges):
+    layout = layered(NAMES, edges, spacing=Spacing(has_returns=True))
+    for a, b in dict.fromkeys(edges):
+        if a == b or layout.places[a][0] < layout.places[b][0]:
+            continue
+        between = [y for x, y in layout.places.values() if layout.places[b][0] <= x <= layout.places[a][0]]
+        assert all(y >= max(between) + ROW / 2 for _, y in layout.lanes[a, b])
+
+
+def test_without_returns_ways_back_have_no_lanes():
+    assert layered(["a", "b"], [("a", "b"), ("b", "a")]).lanes == {}

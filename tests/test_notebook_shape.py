@@ -6,8 +6,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+from chainkit.widgets.tabs import TABS
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
+START = FOLDER / "index.ipynb"
+APPS = sorted(FOLDER.glob("apps/*.ipynb"))
+every_lesson = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+# The start page asks nothing, it leads on; an app has nothing to teach, it is used. So neither has a lesson to assert,
+# a number, or an exercise. All else holds for them as well.
+every_notebook = pytest.mark.parametrize("path", [*NOTEBOOKS, START, *APPS], ids=lambda path: path.name)
 
 
 def read(path):
@@ -18,19 +26,43 @@ def code_cells(path):
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
-def test_there_is_a_first_notebook_and_the_index_names_each():
-    index = (NOTEBOOKS[0].parent / "README.md").read_text(encoding="utf-8")
+def words(path):
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
 
-    assert NOTEBOOKS[0].name == "01_first_chain.ipynb"
-    assert [path.name for path in NOTEBOOKS if path.name not in index] == []
+
+def test_there_is_a_first_notebook_and_every_notebook_is_listed():
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+    assert NOTEBOOKS[0].name == "00_draw_a_chain.ipynb"
+    assert [path.name for path in [*NOTEBOOKS, START, *APPS] if path.name not in listed] == []
+    assert {*FOLDER.rglob("*.ipynb")} - {*FOLDER.rglob(".*/*")} == {*NOTEBOOKS, START, *APPS}
+
+
+@every_lesson
+def test_the_start_page_leads_to_each_with_its_question_and_its_minutes(path):
+    first = read(path).cells[0].source
+    question, minutes = first.splitlines()[0].removeprefix("# "), re.search(r"\*\*Takes\*\* (\d+) minutes", first)[1]
+
+    assert re.search(rf"\| \[{path.stem}\]\({path.name}\) \| {re.escape(question)} \| {minutes} \|", words(START))
+
+
+def test_the_start_page_names_every_panel_of_the_designer():
+    assert [title for title in TABS if f"| tab *{title}* |" not in words(START)] == []
 
 
 @every_notebook
+def test_links_lead_to_files_that_are_there(path):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", words(path))
+
+    assert [link for link in links if not link.startswith("http") and not (path.parent / link).exists()] == []
+
+
+@every_lesson
 def test_the_name_is_a_number_and_words(path):
     assert re.fullmatch(r"\d\d_[a-z]+(_[a-z]+)+\.ipynb", path.name)
 
 
-@every_notebook
+@every_lesson
 def test_the_title_is_a_question_that_says_what_it_takes(path):
     first = read(path).cells[0].source
 
@@ -42,11 +74,14 @@ def test_the_title_is_a_question_that_says_what_it_takes(path):
 
 @every_notebook
 def test_cells_are_few_and_short_and_follow_words(path):
-    cells = read(path).cells
-
+    assert read(path).cells[0].cell_type == "markdown"
     assert len(code_cells(path)) <= 25
     assert [len(cell.source.splitlines()) for cell in code_cells(path) if len(cell.source.splitlines()) > 15] == []
-    assert "Exercise" in cells[-1].source
+
+
+@every_lesson
+def test_it_ends_with_its_lesson_as_checks_and_an_exercise(path):
+    assert "Exercise" in read(path).cells[-1].source
     assert "assert " in code_cells(path)[-1].source
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
-from chainkit.pictures import OTHER, STYLES, picture, svg
+from chainkit.pictures import OTHER, STYLES, Card, Wire, path, picture, svg
 from tests.examples import EXAMPLES, calls, orders
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,7 +68,7 @@ def test_a_long_name_is_cut_on_the_card_and_whole_in_its_title():
     chain = ck.Chain("long")
     chain.add(ck.SqsQueue("a" * 40))
 
-    assert "a" * 16 + "…" in texts(chain)
+    assert "a" * 15 + "…" in texts(chain)
     assert "a" * 40 in svg(chain)
 
 
@@ -187,3 +187,39 @@ def test_frames_stand_in_the_order_of_the_groups_and_nobody_elses_name_is_in_the
     assert [(frame.name, frame.services) for frame in picture(chain).frames] == [
         ("Later", ("pay",)), ("Earlier", ("jobs",)),
     ]  # fmt: skip
+
+
+# --- layers below each other, and ways back ---
+
+spots = st.tuples(st.integers(-900, 900), st.integers(-900, 900))
+
+
+@given(spots, spots, st.lists(spots, max_size=3), st.integers(-20, 20))
+def test_a_way_down_is_a_way_across_with_the_sides_changed(source, target, lane, shift):
+    down = path(source, target, lane, shift, width=CARD_HEIGHT, is_down=True)  # as wide as high
+    across = path(source[::-1], target[::-1], [xy[::-1] for xy in lane], shift, width=CARD_HEIGHT)
+
+    assert [point[::-1] for point in down] == [*across]
+
+
+def test_a_way_back_turns_round_passes_its_lane_and_arrives_from_the_front():
+    points = path((620.0, 0.0), (0.0, 0.0), [(620.0, 200.0), (0.0, 200.0)])
+
+    assert points[0] == (620.0 + CARD_WIDTH / 2, 0.0)
+    assert points[-1] == (-CARD_WIDTH / 2, 0.0)
+    assert (len(points) - 1) % 3 == 0
+    assert points[-1][0] > points[-2][0]
+    assert max(y for _, y in points) == 200.0
+
+
+def test_a_wide_card_shows_more_of_its_name():
+    name = "a name of thirty characters xx"
+
+    assert len(Card(name, "", "", 0, 0).title) < len(Card(name, "", "", 0, 0, width=250.0).title) < len(name)
+
+
+def test_words_can_stand_at_a_share_of_a_wire():
+    points = path((0.0, 0.0), (0.0, 200.0), is_down=True)
+
+    assert Wire("k", "a", "b", "Next", "", points, said_at=0.0).middle == points[0]
+    assert Wire("k", "a", "b", "Next", "", points, said_at=1.0).middle == points[-1]

@@ -40,6 +40,8 @@ def test_data_and_notebooks_travel_in_the_package_and_tests_stay_at_home(wheel: 
 
     assert "chainkit/_data/latency.json" in names
     assert "chainkit/_notebooks/01_first_chain.ipynb" in names
+    assert "chainkit/_notebooks/apps/designer.ipynb" in names
+    assert "chainkit/apps/voila/templates/chainkit/index.html.j2" in names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"chainkit"}
     assert [name for name in names if "checkpoint" in name or "__pycache__" in name] == []
 

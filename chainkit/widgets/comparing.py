@@ -221,10 +221,8 @@ class ComparePanel(Panel):
     def _reckon(self, design: Design) -> Reckoning:
         """Run one design; why it cannot be run is kept for whoever looks."""
         state = self.state
-        known = reckon(
-            design.chain, state.load, requests=state.requests, seed=state.seed, at=state.at, last=Reckoning(),
-            is_quick=False,
-        )  # fmt: skip
+        runs: dict[str, Any] = {"requests": state.requests, "seed": state.seed, "at": state.at}
+        known = reckon(Reckoning().outdated(design.chain), design.chain, state.load, **runs, is_quick=False)
         for error in known.errors:
             told = {"problem": error.problem, "fix": error.fix}
             if told not in self._refusals:

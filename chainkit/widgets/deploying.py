@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets
 
+from chainkit.chain import Chain
 from chainkit.deployment.plan import Plan, plan
 from chainkit.deployment.stack import Stack, deploy
 from chainkit.deployment.targets import Target, local
@@ -31,7 +32,7 @@ class DeployPanel(Panel):
         self.send = _button("Send", "paper-plane", "Send this event through the chain", self._send_event)
         self.destroy = _button("Destroy", "trash", "Delete everything and stop the target", self._destroy)
         self.event = ipywidgets.Textarea(
-            '{"order": 1}', description="event (JSON)", style={"description_width": "90px"},
+            _sample(self._state.chain), description="event (JSON)", style={"description_width": "90px"},
             layout=ipywidgets.Layout(width="98%"),
         )  # fmt: skip
         self.shown = ipywidgets.HTML()
@@ -103,6 +104,14 @@ class DeployPanel(Panel):
             return "destroyed: nothing is left, and the target has stopped"
 
         self._step(step)
+
+
+def _sample(chain: Chain) -> str:
+    """Return an event to send: the first line of the samples beside the design file, or any."""
+    file = chain.path.with_name(f"{chain.name}.jsonl") if chain.path is not None else None
+    if file is None or not file.is_file():
+        return '{"order": 1}'
+    return file.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def _button(text: str, icon: str, tooltip: str, act: Callable[[], None]) -> ipywidgets.Button:

@@ -18,7 +18,7 @@ from chainkit.wiring import fitting, misfit
 
 USUAL_WIDTH, LOWEST, HIGHEST = 1000.0, 400.0, 620.0
 """Of the canvas in a notebook, pixels."""
-DOES = ("group", "insert", "rename", "extend")
+DOES = ("move", "group", "insert", "rename", "extend")
 """What a hand may do beyond adding, connecting, moving and removing."""
 STORIES = ("typical", "slowest", "lost")
 """Requests that can be played."""

@@ -20,7 +20,9 @@ def _of(module: str, name: str) -> Callable[[], type[Panel]]:
 TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Traffic": _of("traffic", "TrafficPanel"),
     "Compare": _of("comparing", "ComparePanel"),
+    "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),
+    "Open": _of("opening", "OpenPanel"),
 }
 """Title -> what gives the panel's class."""

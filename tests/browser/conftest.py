@@ -1,16 +1,28 @@
-"""A page in a JupyterLab of our own, in a Chromium that can reach nothing else."""
+"""A JupyterLab of our own on 127.0.0.1, and a Chromium that can reach nothing else."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, expect, sync_playwright
 
-from tests.browser.jupyter import CHROMIUM, running
+CHROMIUM = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+START_S = 60.0
 
 
 @dataclass
@@ -28,7 +40,7 @@ class Lab:
 
     def open(self, *cells: str) -> Page:
         """Write a notebook of these cells, open it, and run it."""
-        made: list[dict[str, Any]] = [
+        made = [
             {"cell_type": "code", "id": f"c{k}", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
             for k, text in enumerate(cells)
         ]
@@ -62,12 +74,78 @@ class Lab:
             assert answer.ok
 
 
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait(is_there: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + START_S
+    while not is_there():
+        assert time.monotonic() < end, f"{what} did not start"
+        time.sleep(0.2)
+
+
+@contextmanager
+def serving(home: Path, *command: str) -> Iterator[tuple[str, str]]:
+    """Start a Jupyter server, `python -m` and these words; give its address and token. "{port}" is put in."""
+    port, token = _free_port(), secrets.token_hex(16)
+    inside = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")
+    environment = {
+        **os.environ, **{name: str(home / name.lower()) for name in inside}, "JUPYTER_TOKEN": token,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }  # fmt: skip
+    words = [sys.executable, "-m", *(word.format(port=port) for word in command)]
+    url = f"http://127.0.0.1:{port}"
+    with (home / "log").open("w") as log, subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process:
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"{url}/api?token={token}", timeout=5):
+                    return True
+            except urllib.error.HTTPError:
+                return True  # Voila has no such page, and says so
+            except (urllib.error.URLError, ConnectionError):
+                return False
+
+        try:
+            _wait(answers, command[0])
+            yield url, token
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def jupyterlab(folder: Path, home: Path) -> Iterator[tuple[str, str]]:
+    """Start JupyterLab in a folder, with its settings in `home`; give its address and token."""
+    command = (
+        "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
+        "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
+    )  # fmt: skip
+    with serving(home, *command) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
     """Start JupyterLab in an empty folder; give folder, address and token."""
     folder = tmp_path_factory.mktemp("lab")
-    with running(folder, tmp_path_factory.mktemp("home")) as (url, token):
+    with jupyterlab(folder, tmp_path_factory.mktemp("home")) as (url, token):
         yield folder, url, token
+
+
+def strangers(page: Page, url: str) -> list[str]:
+    """Return the list of what a page asks of others than the server at `url`; it grows."""
+    found: list[str] = []
+
+    def remember(request: Request) -> None:
+        if not request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:")):
+            found.append(request.url)
+
+    page.on("request", remember)
+    return found
 
 
 @pytest.fixture
@@ -78,13 +156,7 @@ def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=[*CHROMIUM, alone])
         page = browser.new_page(viewport={"width": 1500, "height": 1500})
-        found = Lab(folder, url, token, page)
-
-        def remember(request: Request) -> None:
-            if not request.url.startswith((url, url.replace("http", "ws", 1), "data:", "blob:")):
-                found.abroad.append(request.url)
-
-        page.on("request", remember)
+        found = Lab(folder, url, token, page, strangers(page, url))
         page.on("pageerror", lambda error: found.failures.append(str(error)))
         yield found
         browser.close()

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import chainkit as ck
 from chainkit.pictures import picture
-from tests.browser.jupyter import CHROMIUM
+from tests.browser.conftest import CHROMIUM
 
 pytestmark = pytest.mark.browser
 

@@ -10,6 +10,7 @@ import { Story } from "./story.js";
 import { View, speaker } from "./view.js";
 
 const ANSWER_MS = 5000;
+const LEAST_SCALE = 0.7;
 const FILE_KINDS = { svg: "Picture (.svg)", png: "Picture (.png)", html: "Interactive page (.html)", yaml: "Design file (.chain.yaml)", py: "Python (.py)" };
 let boards = 0;
 
@@ -56,8 +57,10 @@ class Board {
     hear(this.model, cleanups, "change:selected", () => this.showSelection());
     hear(this.model, cleanups, "msg:custom", (message) => this.#heard(message));
     // A cell that is folded away has no width yet; a side bar gives and takes some. What nobody has moved stays whole.
+    let width = 0;
     const observer = new ResizeObserver(() => {
-      if (this.view.isWhole) this.fit();
+      if (!width || this.view.isWhole) this.begin();
+      width = this.stage.clientWidth;
     });
     observer.observe(this.stage);
     cleanups.push(() => observer.disconnect(), () => this.story.stop());
@@ -76,7 +79,7 @@ class Board {
     this.showSelection();
     for (const [name, button] of Object.entries(this.buttons)) button.disabled = scene.off.includes(name);
     const fresh = scene.cards.map(({ id }) => id).filter((id) => !known.has(id));
-    if (fresh.length > 1 && fresh.length === scene.cards.length) this.fit();
+    if (fresh.length > 1 && fresh.length === scene.cards.length) this.begin();
     else if (fresh.length) this.view.reveal(this.drawing.box(fresh));
   }
 
@@ -138,6 +141,12 @@ class Board {
     return this.selection.filter((key) => this.drawing.cards.has(key));
   }
 
+  // What is seen first: all, or the beginning of what would be too small to read.
+  begin() {
+    const { cards, style } = this.scene;
+    this.view.fit(this.drawing.box(), 36, style.isDown ? LEAST_SCALE : 0, cards[0]?.x);
+  }
+
   fit() {
     this.view.fit(this.drawing.box());
   }
@@ -184,7 +193,7 @@ class Board {
   // Whether a link can lead from one card to another: {words} or {why}.
   fits(from, to) {
     const kind = (key) => this.drawing.cards.get(key).data.kind;
-    const found = this.scene.fits[kind(from)]?.[kind(to)] ?? { why: "nothing leads there" };
+    const found = this.scene.fits[kind(from)]?.[kind(to)] ?? { why: this.scene.otherwise ?? "nothing leads there" };
     return found.words ? found : { why: found.why.replaceAll("{a}", `'${from}'`).replaceAll("{b}", `'${to}'`) };
   }
 

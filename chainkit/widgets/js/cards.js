@@ -3,7 +3,7 @@
 import { s } from "./dom.js";
 import { arrow, asPath, middle, route } from "./wires.js";
 
-const [ICON, INSET] = [30, 8];
+const [ICON, INSET, NOTE_FITS] = [30, 8, 20];
 const LETTER = 0.6; // how wide a letter is, in parts of its height
 const FRAME = { side: 22, top: 40, bottom: 18 };
 
@@ -13,6 +13,8 @@ export function card(data, style, id) {
   const [left, top] = [-width / 2, -height / 2];
   const x = left + 2 * INSET + ICON;
   const first = top + (data.notes.length ? 21 : 28);
+  const note = data.notes.join(" \u00b7 ");
+  const large = data.notes.length > 1 ? data.notes : [data.label, ...data.notes];
   return s(
     "g",
     { id, class: "ck-card", role: "option", "aria-label": said(data), "data-id": data.id, style: `--of: ${data.colour}` },
@@ -26,15 +28,15 @@ export function card(data, style, id) {
     }),
     s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
-    s("text", { class: "ck-note", x, y: first + 31 }, data.notes.join(" \u00b7 ")),
-    ...data.notes.map((note, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, note)),
+    s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note),
+    ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, line)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
-    data.takes ? s("circle", { class: "ck-port ck-in", cx: left, r: 5 }) : "",
+    data.takes ? s("circle", { class: "ck-port ck-in", ...(style.isDown ? { cy: top } : { cx: left }), r: 5 }) : "",
     data.gives
       ? s(
           "g",
-          { class: "ck-port ck-out", transform: `translate(${width / 2}, 0)` },
+          { class: "ck-port ck-out", transform: style.isDown ? `translate(0, ${height / 2})` : `translate(${width / 2}, 0)` },
           s("title", {}, "Drag to another card to connect"),
           s("circle", { class: "ck-reach", r: 16 }),
           s("circle", { class: "ck-dot", r: 7 }),
@@ -42,6 +44,11 @@ export function card(data, style, id) {
         )
       : "",
   );
+}
+
+// A longer text is set closer, to stay on its card in whatever font.
+function squeezed(text, room) {
+  return text.length > NOTE_FITS ? { textLength: room, lengthAdjust: "spacingAndGlyphs" } : {};
 }
 
 // What was found about a card or link: its words stand in the hover, and all of it among the figures.
@@ -74,13 +81,13 @@ export function wire(data, id) {
   );
 }
 
-export function bend(element, points) {
+export function bend(element, points, share) {
   const [hit, line, head, word, rate, sign] = element.children;
   const path = asPath(points);
   hit.setAttribute("d", path);
   line.setAttribute("d", path);
   head.setAttribute("points", arrow(points));
-  const [x, y] = middle(points);
+  const [x, y] = middle(points, share);
   const isLevel = y !== (points[0][1] + 3 * points[1][1] + 3 * points[2][1] + points[3][1]) / 8;
   const half = 3.2 * word.textContent.length; // measuring text would lay the page out once more
   sign?.setAttribute("transform", `translate(${(x + half + 13).toFixed(1)}, ${y.toFixed(1)})`);
@@ -90,21 +97,22 @@ export function bend(element, points) {
   }
 }
 
-// A frame around a group's cards, with its title.
+// A frame around a group's cards, with its title; or where the scene has it.
 export function frame(data, places, { width, height }) {
   const [left, top, right, bottom] = around(data.cards.map((id) => places.get(id)).filter(Boolean), width, height);
-  const [x, y] = [left - FRAME.side, top - FRAME.top];
+  const drawn = [left - FRAME.side, top - FRAME.top, right - left + 2 * FRAME.side, bottom - top + FRAME.top + FRAME.bottom];
+  const [x, y, wide, tall] = data.box ?? drawn;
   return s(
     "g",
     { class: "ck-frame", "data-title": data.title },
     s("rect", {
       x,
       y,
-      width: right - left + 2 * FRAME.side,
-      height: bottom - top + FRAME.top + FRAME.bottom,
+      width: wide,
+      height: tall,
       rx: 12,
     }),
-    s("text", { x: x + 14, y: y + 21 }, s("title", {}, "Click to select the group, drag to move it"), data.title),
+    s("text", { x: x + 14, y: y + 21 }, s("title", {}, data.hint ?? "Click to select the group, drag to move it"), data.text ?? data.title),
   );
 }
 
@@ -186,7 +194,7 @@ export class Drawing {
       const points = route(...ends, this.lanes.get(each.id), shift, this.scene.style, each.from === each.to);
       const held = this.wires.get(each.id);
       held.points = points;
-      bend(held.element, points);
+      bend(held.element, points, each.saidAt);
     }
     this.frames.replaceChildren(...this.scene.groups.map((data) => frame(data, this.places, this.scene.style)));
   }
@@ -211,7 +219,10 @@ export class Drawing {
     const { width, height } = this.scene.style;
     const places = keys.map((key) => this.places.get(key)).filter(Boolean);
     if (!places.length) return [-300, -120, 300, 120];
-    const [left, top, right, bottom] = around(places, width, height);
+    const boxes = keys.length === this.places.size ? this.scene.groups.flatMap(({ box }) => (box ? [box] : [])) : [];
+    const corners = boxes.flatMap(([x, y, w, h]) => [[x + width / 2, y + height / 2], [x + w - width / 2, y + h - height / 2]]);
+    const lanes = keys.length === this.places.size && this.scene.style.isDown ? [...this.lanes.values()].flat() : [];
+    const [left, top, right, bottom] = around([...places, ...corners, ...lanes], width, height);
     const room = this.scene.groups.length ? FRAME.top : 0;
     return [left - room / 2, top - room, right + room / 2, bottom + room / 2];
   }

@@ -101,7 +101,7 @@ export class Keys {
   #arrow(event) {
     const { board } = this;
     const last = board.selectedCards().at(-1);
-    if (event.altKey) return this.#nudge(event.key, event.shiftKey ? 5 * STEP : STEP);
+    if (event.altKey && board.scene.does.includes("move")) return this.#nudge(event.key, event.shiftKey ? 5 * STEP : STEP);
     const next = last ? this.#ahead(event.key, last) : [...board.drawing.cards.keys()][0];
     if (!next) return undefined;
     if (event.shiftKey) board.select([...board.selection.filter((key) => key !== next), next]);

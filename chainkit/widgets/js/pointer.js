@@ -66,13 +66,14 @@ export class Pointer {
     if (adds) return this.#choose(key, true);
     const wasChosen = board.selection.includes(key);
     if (!wasChosen) board.select([key]);
-    return this.#drag(event, { ...this.#moving(), click: () => wasChosen && board.select([key]) });
+    const drag = board.scene.does.includes("move") ? this.#moving() : this.#panning();
+    return this.#drag(event, { ...drag, click: () => wasChosen && board.select([key]) });
   }
 
   #frame(event, title) {
     const { board } = this;
     board.select(board.scene.groups.find((each) => each.title === title).cards);
-    this.#drag(event, this.#moving());
+    this.#drag(event, board.scene.does.includes("move") ? this.#moving() : { ...this.#panning(), click: null });
   }
 
   #moving() {
@@ -147,7 +148,7 @@ export class Pointer {
           this.#why(to && board.fits(from, to).why);
         }
         this.#putTip(clientX, clientY);
-        const end = to && to !== from ? board.drawing.places.get(to) : [at[0] + style.width / 2, at[1]];
+        const end = to && to !== from ? board.drawing.places.get(to) : style.isDown ? [at[0], at[1] + style.height / 2] : [at[0] + style.width / 2, at[1]];
         ghost.setAttribute("d", asPath(route(board.drawing.places.get(from), end, [], 0, style, to === from)));
       },
       end: (event, isOff) => {

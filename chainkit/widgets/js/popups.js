@@ -109,7 +109,7 @@ export class Popups {
       `${from} \u2192 ${to}`,
       [left, y + 40],
       "",
-      this.#form("Keep this link", keep, h("fieldset", { class: "ck-choices" }, h("legend", {}, "Kind of link"), ...radios), h("div", { class: "ck-window-head" }, "What it adds to the account"), list),
+      this.#form("Keep this link", keep, h("fieldset", { class: "ck-choices" }, h("legend", {}, "Kind of link"), ...radios), h("div", { class: "ck-window-head" }, this.board.scene.brings ?? "What it adds to the account"), list),
     );
   }
 

@@ -51,8 +51,9 @@ export class View {
     this.apply();
   }
 
-  // Shows a box of the world, [left, top, right, bottom], whole and in the middle.
-  fit([left, top, right, bottom], margin = 20) {
+  // Shows a box of the world, [left, top, right, bottom], whole and in the middle. Where that would be smaller than
+  // `least`, its upper end is shown, as much of its middle as lets `x` be seen.
+  fit([left, top, right, bottom], margin = 20, least = 0, x = 0) {
     const { clientWidth: width, clientHeight: height } = this.stage;
     this.isWhole = true;
     if (!width || !height) return;
@@ -60,6 +61,12 @@ export class View {
     this.scale = Math.min(1.15, Math.max(SMALLEST, fits));
     this.x = (width - (left + right) * this.scale) / 2;
     this.y = (height - (top + bottom) * this.scale) / 2;
+    if (fits < least) {
+      const reach = Math.max(0, width / 2 - 4 * margin) / least;
+      this.scale = least;
+      this.x = width / 2 - Math.min(Math.max((left + right) / 2, x - reach), x + reach) * least;
+      this.y = margin - top * least;
+    }
     this.apply();
   }
 
