@@ -269,7 +269,7 @@ def _path(
         return *points, *_level(points[-1], (bx - half_width, by + shift))
     if lane:
         return _back((ax + half_width, ay), (bx - half_width, by), lane[0][0] + half_width, lane[0][1] + shift)
-    if abs(by - ay) >= 2 * half_height + 20 and abs(bx - ax) < 2 * half_width:
+    if abs(by - ay) >= 2 * half_height + 20 and abs(bx - ax) < 2 * half_width + 20:
         way = math.copysign(half_height, by - ay)
         middle = (ay + by) / 2
         start, end = (ax + shift, ay + way), (bx + shift, by - way)

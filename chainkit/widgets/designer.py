@@ -132,7 +132,7 @@ class _Panels(Mapping[str, Panel]):
         self._boxes = {title: ipywidgets.VBox() for title in TABS}
         self.tabs = ipywidgets.Tab([*self._boxes.values()], titles=[*TABS], selected_index=0)
         self.tabs.observe(lambda change: self._open(change["new"]), names="selected_index")
-        self._open(0)
+        self._open(0)  # a front end shows the first tab as open, whatever it is told, and hears no click on it
 
     def _open(self, index: int | None) -> None:
         if index is not None:

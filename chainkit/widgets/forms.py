@@ -136,9 +136,11 @@ class FormPanel(Panel):
         rest = [field for name, field in self.fields.items() if name not in seen]
         if not rest:
             return first
-        more = ipywidgets.Accordion([ipywidgets.VBox(rest)], titles=(f"{len(rest)} more settings",))
-        more.layout.flex = "0 0 auto"
-        return [*first, more]
+        # No accordion: its head cannot be reached by keys.
+        more = ipywidgets.ToggleButton(description=f"{len(rest)} more settings", icon="angle-down", layout=WIDE)
+        folded = ipywidgets.VBox(rest, layout=ipywidgets.Layout(display="none", flex="0 0 auto"))
+        more.observe(lambda change: setattr(folded.layout, "display", "" if change["new"] else "none"), names="value")
+        return [*first, more, folded]
 
     def focus_first(self) -> None:
         """Put the keyboard into the first field."""

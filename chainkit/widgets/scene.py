@@ -23,7 +23,7 @@ DOES = ("move", "group", "insert", "rename", "extend")
 STORIES = ("typical", "slowest", "lost")
 """Requests that can be played."""
 FILES = ("svg", "png", "html", "yaml", "py")
-HINT = "Drag a service from the left to here, or press N"
+HINT = "Drag a service from above to here, or press N"
 MARKED = ("high", "medium")
 """Severities that a card shows a mark for; the figures list all."""
 SETTINGS_SHOWN = 6

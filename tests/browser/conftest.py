@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 CHROMIUM = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -35,6 +35,8 @@ class Lab:
     page: Page
     abroad: list[str] = field(default_factory=list)
     """Requests that would have left this machine."""
+    failures: list[str] = field(default_factory=list)
+    """Errors of the page's own that nothing caught."""
 
     def open(self, *cells: str) -> Page:
         """Write a notebook of these cells, open it, and run it."""
@@ -52,6 +54,24 @@ class Lab:
         for _ in cells:
             self.page.keyboard.press("Shift+Enter")
         return self.page
+
+    def run(self, cell: int) -> str:
+        """Run a cell again and return what it prints."""
+        found = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        prompt = found.locator(".jp-InputPrompt").first
+        before = prompt.inner_text()
+        found.locator(".cm-content").first.click()
+        self.page.keyboard.press("Shift+Enter")
+        expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=30_000)
+        expect(prompt).not_to_have_text(before, timeout=30_000)
+        return "\n".join(found.locator(".jp-OutputArea-output pre").all_inner_texts()).strip()
+
+    def restart(self) -> None:
+        """Restart every kernel, as the notebook's menu does: its memory is gone, the page stays."""
+        query = f"?token={self.token}"
+        for kernel in self.page.request.get(f"{self.url}/api/kernels{query}").json():
+            answer = self.page.request.post(f"{self.url}/api/kernels/{kernel['id']}/restart{query}")
+            assert answer.ok
 
 
 def _free_port() -> int:
@@ -96,16 +116,23 @@ def serving(home: Path, *command: str) -> Iterator[tuple[str, str]]:
             process.terminate()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
-    """Start JupyterLab in an empty folder; give folder, address and token."""
-    folder = tmp_path_factory.mktemp("lab")
+@contextmanager
+def jupyterlab(folder: Path, home: Path) -> Iterator[tuple[str, str]]:
+    """Start JupyterLab in a folder, with its settings in `home`; give its address and token."""
     command = (
         "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
         "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}",
     )  # fmt: skip
-    with serving(tmp_path_factory.mktemp("home"), *command) as (url, token):
+    with serving(home, *command) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, str]]:
+    """Start JupyterLab in an empty folder; give folder, address and token."""
+    folder = tmp_path_factory.mktemp("lab")
+    with jupyterlab(folder, tmp_path_factory.mktemp("home")) as (url, token):
         yield folder, url, token
 
 
@@ -125,8 +152,11 @@ def strangers(page: Page, url: str) -> list[str]:
 def lab(server: tuple[Path, str, str], chromium_path: str) -> Iterator[Lab]:
     """Give a page in JupyterLab; a request to anywhere else is refused and remembered."""
     folder, url, token = server
+    alone = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=[*CHROMIUM, alone])
         page = browser.new_page(viewport={"width": 1500, "height": 1500})
-        yield Lab(folder, url, token, page, strangers(page, url))
+        found = Lab(folder, url, token, page, strangers(page, url))
+        page.on("pageerror", lambda error: found.failures.append(str(error)))
+        yield found
         browser.close()

@@ -56,10 +56,10 @@ class Board {
     hear(this.model, cleanups, "change:scene", () => this.show());
     hear(this.model, cleanups, "change:selected", () => this.showSelection());
     hear(this.model, cleanups, "msg:custom", (message) => this.#heard(message));
-    // A cell that is folded away has no width yet: fit when it gets one.
+    // A cell that is folded away has no width yet; a side bar gives and takes some. What nobody has moved stays whole.
     let width = 0;
     const observer = new ResizeObserver(() => {
-      if (!width && this.stage.clientWidth) this.begin();
+      if (!width || this.view.isWhole) this.begin();
       width = this.stage.clientWidth;
     });
     observer.observe(this.stage);
@@ -73,6 +73,7 @@ class Board {
     this.drawing.show(scene);
     this.stage.setAttribute("aria-label", `${scene.what} ${scene.name}, ${scene.cards.length} cards`);
     this.root.classList.toggle("is-empty", !scene.cards.length);
+    this.stage.dataset.hint = scene.hint;
     this.palette.show();
     this.heat();
     this.showSelection();
@@ -122,7 +123,7 @@ class Board {
       );
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
-        if (answer.refusal) this.say(`${answer.refusal.problem}. ${answer.refusal.fix}`, "refusal");
+        if (answer.refusal) this.say(`${answer.refusal.problem}; fix: ${answer.refusal.fix}`, "refusal");
         resolve(answer);
       });
     });
@@ -151,11 +152,13 @@ class Board {
   }
 
   remove() {
-    if (this.selection.length) this.ask({ kind: "remove", keys: this.selection });
+    if (!this.selection.length) return this.say("Select what is to be removed first", "refusal");
+    return this.ask({ kind: "remove", keys: this.selection });
   }
 
   duplicate() {
-    if (this.selectedCards().length) this.ask({ kind: "duplicate", keys: this.selectedCards() });
+    const keys = this.selectedCards();
+    return keys.length ? this.ask({ kind: "duplicate", keys }) : this.say("Select the cards to copy first", "refusal");
   }
 
   group() {
@@ -168,9 +171,15 @@ class Board {
     });
   }
 
+  // Goes to the settings of what is selected.
+  edit() {
+    if (!this.selection.length) return this.say("Select a card or a link first", "refusal");
+    return this.ask({ kind: "edit" });
+  }
+
   rename(key = this.selectedCards().at(-1)) {
-    if (!key) return;
-    this.popups.ask(`New name of ${key}`, key, key, (name) => {
+    if (!key) return this.say("Select a card first", "refusal");
+    return this.popups.ask(`New name of ${key}`, key, key, (name) => {
       if (name && name !== key) this.ask({ kind: "rename", key, name });
     });
   }

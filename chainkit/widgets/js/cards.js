@@ -4,6 +4,7 @@ import { s } from "./dom.js";
 import { arrow, asPath, middle, route } from "./wires.js";
 
 const [ICON, INSET, NOTE_FITS] = [30, 8, 20];
+const LETTER = 0.6; // how wide a letter is, in parts of its height
 const FRAME = { side: 22, top: 40, bottom: 18 };
 
 // A card; it is an option of the stage, which is a list box: screen readers say what is selected.
@@ -25,10 +26,10 @@ export function card(data, style, id) {
       d: data.icon,
       transform: `translate(${left + INSET + ICON / 2 - 11}, -11) scale(0.917)`,
     }),
-    s("text", { class: "ck-title", x, y: first }, data.title),
+    s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
     s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note),
-    ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 17 * (k + 1) }, line)),
+    ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, line)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),
     data.takes ? s("circle", { class: "ck-port ck-in", ...(style.isDown ? { cy: top } : { cx: left }), r: 5 }) : "",

@@ -21,6 +21,18 @@ export function hear(model, cleanups, event, act) {
   cleanups.push(() => model.off(event, act));
 }
 
+// Follows a pressed pointer until it is let go, lost, or Escape takes the drag back; returns what stops following.
+export function follow(element, moved, ended) {
+  const escaped = (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    ended(event);
+  };
+  const all = [[element, "pointermove", moved], [element, "pointerup", ended], [element, "pointercancel", ended], [window, "keydown", escaped]];
+  for (const [target, name, act] of all) target.addEventListener(name, act, true);
+  return () => all.forEach(([target, name, act]) => target.removeEventListener(name, act, true));
+}
+
 // Gives the page a file to keep; nothing is written by the kernel.
 export function download(name, content, type) {
   const url = URL.createObjectURL(new Blob([content], { type }));

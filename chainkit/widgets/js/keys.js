@@ -1,6 +1,7 @@
 // Everything the pointer can do, by keys.
 
 const STEP = 10;
+const SPELLS_MS = 900;
 
 // How far a card lies in the direction of an arrow: nearer is smaller, elsewhere is no number.
 const AHEAD = {
@@ -13,7 +14,7 @@ const AHEAD = {
 export const HELP = [
   ["Arrows", "go to the next card; with Shift, select it too; with Alt, move what is selected"],
   ["N", "add a service: arrows choose, Enter adds it beside what is selected"],
-  ["C", "connect: arrows choose the other card, Enter shows what the link brings"],
+  ["C", "connect: arrows or first letters choose the other card, Enter shows what the link brings"],
   ["L", "go through the links of the selected card"],
   ["I", "put a service into the selected link"],
   ["E or Enter", "go to the settings of what is selected"],
@@ -31,7 +32,7 @@ export const HELP = [
 export class Keys {
   constructor(board) {
     this.board = board;
-    this.aimed = null; // {from, to} while connecting
+    this.aimed = null; // {from, to, letters, typed} while connecting
     this.inserting = null;
     board.stage.addEventListener("keydown", (event) => this.#press(event));
     board.stage.addEventListener("blur", () => this.#endAim());
@@ -53,11 +54,15 @@ export class Keys {
       z: () => board.ask({ kind: shiftKey ? "redo" : "undo" }),
       y: () => board.ask({ kind: "redo" }),
       a: () => board.select([...board.drawing.cards.keys()]),
-      c: () => copied.length && board.ask({ kind: "copy", keys: copied }).then(() => board.say(`copied: ${copied.join(", ")}`)),
-      x: () => copied.length && board.ask({ kind: "copy", keys: copied }).then(() => board.remove()),
+      c: () => this.#copy(copied)?.then(() => board.say(`copied: ${copied.join(", ")}`)),
+      x: () => this.#copy(copied)?.then(() => board.remove()),
       v: () => board.ask({ kind: "paste" }),
       d: () => board.duplicate(),
     }[key.toLowerCase()];
+  }
+
+  #copy(keys) {
+    return keys.length ? this.board.ask({ kind: "copy", keys }) : this.board.say("Select the cards to copy first", "refusal");
   }
 
   #plain(event) {
@@ -70,8 +75,8 @@ export class Keys {
       c: () => this.#aim(board.selectedCards().at(-1)),
       l: () => this.#nextLink(),
       i: () => (link ? board.popups.insert(link) : board.say("Select a link first (L)", "refusal")),
-      e: () => board.ask({ kind: "edit" }),
-      enter: () => board.ask({ kind: "edit" }),
+      e: () => board.edit(),
+      enter: () => board.edit(),
       r: () => board.rename(),
       f2: () => board.rename(),
       d: () => board.duplicate(),
@@ -160,11 +165,7 @@ export class Keys {
   #aiming(event) {
     const { board, aimed } = this;
     if (event.key in AHEAD)
-      return () => {
-        aimed.to = this.#ahead(event.key, aimed.to) ?? aimed.to;
-        board.aim(aimed.from, aimed.to);
-        board.view.reveal(board.drawing.box([aimed.to]));
-      };
+      return () => this.#aimAt(this.#ahead(event.key, aimed.to) ?? aimed.to);
     if (event.key === "Enter")
       return () => {
         const { from, to } = aimed;
@@ -173,7 +174,25 @@ export class Keys {
         this.#endAim();
         return board.connect(from, to);
       };
-    return event.key === "Escape" ? () => this.#endAim() : undefined;
+    if (event.key === "Escape") return () => this.#endAim();
+    return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? () => this.#spell(event) : undefined;
+  }
+
+  // Aims at the first card whose name begins with the letters typed in a row.
+  #spell({ key, timeStamp }) {
+    const { board, aimed } = this;
+    aimed.letters = timeStamp - aimed.typed < SPELLS_MS ? aimed.letters + key : key;
+    aimed.typed = timeStamp;
+    const found = [...board.drawing.cards.keys()].find((id) => id.toLowerCase().startsWith(aimed.letters.toLowerCase()));
+    if (!found) return board.say(`no name begins with ${aimed.letters}`, "refusal");
+    this.#aimAt(found);
+  }
+
+  #aimAt(key) {
+    const { board, aimed } = this;
+    aimed.to = key;
+    board.aim(aimed.from, key);
+    board.view.reveal(board.drawing.box([key]));
   }
 
   #endAim() {

@@ -1,6 +1,6 @@
 // The services to choose from: dragged to a place or into a link, or added where there is room.
 
-import { h, s } from "./dom.js";
+import { follow, h, s } from "./dom.js";
 
 const DRAGS_PX = 4;
 
@@ -62,12 +62,10 @@ export class Palette {
       into = this.#wireUnder(moved, item);
     };
     const end = (last) => {
-      button.removeEventListener("pointermove", move);
-      button.removeEventListener("pointerup", end);
-      button.removeEventListener("pointercancel", end);
+      left();
       ghost?.remove();
       this.#mark(null);
-      if (last.type === "pointercancel") return;
+      if (last.type !== "pointerup") return;
       if (!ghost) return this.#add(item);
       const box = board.stage.getBoundingClientRect();
       const isInside = last.clientX > box.left && last.clientX < box.right && last.clientY > box.top && last.clientY < box.bottom;
@@ -76,9 +74,7 @@ export class Palette {
       board.ask(into ? { kind: "insert", what: item.kind, key: into, at } : { kind: "add", what: item.kind, at });
       board.stage.focus({ preventScroll: true });
     };
-    button.addEventListener("pointermove", move);
-    button.addEventListener("pointerup", end);
-    button.addEventListener("pointercancel", end);
+    const left = follow(button, move, end);
   }
 
   // The link under the pointer, if the service can stand in it.

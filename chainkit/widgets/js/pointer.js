@@ -1,6 +1,6 @@
 // What a pointer does on the stage: select, move, pan, frame, connect from port to card, zoom.
 
-import { h, s } from "./dom.js";
+import { follow, h, s } from "./dom.js";
 import { asPath, route } from "./wires.js";
 
 const DRAGS_PX = 4;
@@ -48,13 +48,11 @@ export class Pointer {
       last = [event.clientX, event.clientY];
     };
     const ended = (event) => {
-      for (const name of ["pointermove", "pointerup", "pointercancel"]) stage.removeEventListener(name, name === "pointermove" ? moved : ended);
-      if (isDrag) end?.(event, event.type === "pointercancel");
-      else click?.(event);
+      left();
+      if (isDrag) end?.(event, event.type !== "pointerup");
+      else if (event.type === "pointerup") click?.(event);
     };
-    stage.addEventListener("pointermove", moved);
-    stage.addEventListener("pointerup", ended);
-    stage.addEventListener("pointercancel", ended);
+    const left = follow(stage, moved, ended);
   }
 
   #choose(key, adds) {
@@ -131,13 +129,14 @@ export class Pointer {
     const { board } = this;
     const { style } = board.scene;
     const ghost = s("path", { class: "ck-ghost-wire" });
+    const aims = `From ${from}: let go on a card to connect, or on the canvas to add one`;
     let to = null;
     return {
       click: () => board.select([from]),
       start: () => {
         board.over.append(ghost);
         board.aim(from, null);
-        board.say(`From ${from}: let go on a card to connect, or on the canvas to add one`);
+        board.say(aims);
       },
       move: ({ clientX, clientY }) => {
         const at = board.view.toWorld(clientX, clientY);
@@ -145,6 +144,7 @@ export class Pointer {
         if (over !== to) {
           to = over;
           board.aim(from, to);
+          if (!to) board.say(aims);
           this.#why(to && board.fits(from, to).why);
         }
         this.#putTip(clientX, clientY);

@@ -2,13 +2,13 @@
 
 import { h } from "./dom.js";
 
-const SMALLEST = 0.1;
+const SMALLEST = 0.04;
 const LARGEST = 3;
 const RESTS_MS = 140;
 
 export class View {
   constructor(stage, world) {
-    Object.assign(this, { stage, world, x: 0, y: 0, scale: 1, resting: 0 });
+    Object.assign(this, { stage, world, x: 0, y: 0, scale: 1, resting: 0, isWhole: true });
   }
 
   // While it moves, the world is one picture that is shifted and stretched; when it rests, it is drawn anew, sharp.
@@ -34,6 +34,7 @@ export class View {
   }
 
   pan(dx, dy) {
+    this.isWhole = false;
     this.x += dx;
     this.y += dy;
     this.apply();
@@ -46,6 +47,7 @@ export class View {
     this.x = px - ((px - this.x) * scale) / this.scale;
     this.y = py - ((py - this.y) * scale) / this.scale;
     this.scale = scale;
+    this.isWhole = false;
     this.apply();
   }
 
@@ -53,6 +55,7 @@ export class View {
   // `least`, its upper end is shown, as much of its middle as lets `x` be seen.
   fit([left, top, right, bottom], margin = 20, least = 0, x = 0) {
     const { clientWidth: width, clientHeight: height } = this.stage;
+    this.isWhole = true;
     if (!width || !height) return;
     const fits = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top));
     this.scale = Math.min(1.15, Math.max(SMALLEST, fits));

@@ -25,7 +25,7 @@ function across([ax, ay], [bx, by], lane, shift, { width, height }, isSame) {
     return [...points, ...level(points.at(-1), [bx - halfWidth, by + shift])];
   }
   if (lane.length) return back([ax + halfWidth, ay], [bx - halfWidth, by], lane[0][0] + halfWidth, lane[0][1] + shift);
-  if (Math.abs(by - ay) >= height + 20 && Math.abs(bx - ax) < width) {
+  if (Math.abs(by - ay) >= height + 20 && Math.abs(bx - ax) < width + 20) {
     const way = Math.sign(by - ay) * halfHeight;
     const middle = (ay + by) / 2;
     return [[ax + shift, ay + way], [ax + shift, middle], [bx + shift, middle], [bx + shift, by - way]];
