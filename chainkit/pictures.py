@@ -15,7 +15,7 @@ from chainkit.chain import Chain
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH, Layout, Point, arrange
 
 INK, GREY, EDGE, PAPER = "#1B1F24", "#57606A", "#7D8590", "#FFFFFF"
-BLUE, GREEN, PURPLE, VERMILION = "#0072B2", "#00795C", "#8E4585", "#D55E00"
+BLUE, GREEN, PURPLE, VERMILION = "#0072B2", "#00795C", "#8E4585", "#BF5000"
 FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 TILE, INSET, INDENT = 30.0, 8.0, 46.0
 """The square in the colour of the service, its distance from the card's edge, and that of the words, pixels."""
