@@ -180,7 +180,9 @@ def picture(
     ([('Start', 'every execution'), ('Done', 'Succeed')], ['Start'])
     """
     block, start = arranged(definition), start_of(definition)
-    cards = {start: Card(start, "every execution", LOOKS[START].colour, *block.places[start], LOOKS[START].icon, width=WIDTH)}
+    cards = {
+        start: Card(start, "every execution", LOOKS[START].colour, *block.places[start], LOOKS[START].icon, width=WIDTH)
+    }
     for inside in insides(definition):
         for name, state in inside.states.items():
             own = (items or {}).get(name)

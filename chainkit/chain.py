@@ -12,7 +12,7 @@ import chainkit.services  # noqa: F401 - fills the registry, from which design f
 from chainkit import designfile
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
-from chainkit.problems import problems
+from chainkit.problems import is_place, problems
 from chainkit.service import Service, from_plain
 from chainkit.wiring import Link, Task, make
 
@@ -154,12 +154,8 @@ class Chain:
         if not isinstance(other, Chain):
             return NotImplemented
         # Links by their order, not by id: a file that lost the first of two parallel links numbers the other anew.
-        return (self.name, self.region, self._services, [*self._links.values()]) == (
-            other.name,
-            other.region,
-            other._services,
-            [*other._links.values()],
-        )
+        one, two = ((each.name, each.region, each._services, [*each._links.values()]) for each in (self, other))
+        return one == two
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -315,11 +311,11 @@ class Chain:
     def place(self, places: Mapping[str, tuple[float, float] | None]) -> None:
         """Put cards where they stand on the canvas, pixels; None lets a card be placed by itself again."""
         for name, place in places.items():
+            if place is not None and not is_place(place):
+                raise ConfigError(f"{self.service(name).name}: {place!r} is no place", fix="give two pixels: (266, 0)")
             self.service(name)
-            if place is None:
-                self.layout.pop(name, None)
-            else:
-                self.layout[name] = (float(place[0]), float(place[1]))
+        placed = {**self.layout, **places}
+        self.layout = {name: (float(xy[0]), float(xy[1])) for name, xy in placed.items() if xy is not None}
 
     def group(self, title: str, services: Iterable[str]) -> None:
         """Draw a frame with a title around services; each stands in one frame, and none ends the frame.
@@ -352,10 +348,11 @@ class Chain:
         self._links = {key: self._links[key] for key in sorted(self._links, key=place)}
         self._graph = None
 
-    def name_links(self, ids: Iterable[str]) -> None:
+    def name_links(self, ids: Iterable[str]) -> Self:
         """Give the links other ids, in their order: a run's draws go by them."""
         self._links = dict(zip(ids, self._links.values(), strict=True))
         self._graph = None
+        return self
 
     def copy(self, name: str | None = None) -> Self:
         """Return a chain that can be changed without changing this one."""

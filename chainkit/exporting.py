@@ -7,8 +7,8 @@ from typing import Any
 
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, nearest
-from chainkit.pictures import svg
 from chainkit.network import DRAWING, scene, settings_in_words, vis_network
+from chainkit.pictures import svg
 
 PAGE = Path(__file__).with_suffix(".html")
 """Our template of the page."""

@@ -166,7 +166,7 @@ class Link:
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the link between services that have other names now: old -> new."""
-        ends = {field: getattr(self, field, None) for field in ("source", "target", "dead_letter_queue")}
+        ends = {field: getattr(self, field, None) or "" for field in ("source", "target", "dead_letter_queue")}
         new = {field: names[name] for field, name in ends.items() if name in names}
         return dataclasses.replace(self, **new) if new else self
 
@@ -206,7 +206,7 @@ class Caller(Link):
     route: str = "$default"
     """Route of an API, "POST /orders"; of no effect elsewhere."""
     maximum_bytes: ClassVar[int] = 6 * 1024 * 1024
-    main_settings: ClassVar[tuple[str, ...]] = ("probability", "step", "count", "message_bytes", "retry", "on_error")
+    main_settings: ClassVar[tuple[str, ...]] = ("probability", "step", "count", "message_bytes")
 
     @property
     def kind(self) -> Kind:

@@ -43,7 +43,8 @@ OPTIONS: Mapping[str, Any] = {
 }
 """Of vis-network."""
 STYLE: Mapping[str, Any] = {
-    "width": CARD_WIDTH, "height": CARD_HEIGHT, "tile": TILE, "inset": INSET, "indent": INDENT, "icon": ICON_SCALE, "edge": EDGE, "ink": INK, "grey": GREY, "paper": PAPER, "font": FONT,
+    "width": CARD_WIDTH, "height": CARD_HEIGHT, "tile": TILE, "inset": INSET, "indent": INDENT, "icon": ICON_SCALE,
+    "edge": EDGE, "ink": INK, "grey": GREY, "paper": PAPER, "font": FONT,
     "margin": FRAME_MARGIN, "head": FRAME_HEAD, "dash": list(FRAME_DASH),
 }  # fmt: skip
 """Sizes and colours that all cards and frames share."""

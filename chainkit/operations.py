@@ -6,13 +6,14 @@ line that a cell would hold.
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from chainkit.chain import Chain
-from chainkit.declared import stated
-from chainkit.errors import ConfigError, nearest
+from chainkit.declared import settings, stated
+from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.law import Law
 from chainkit.service import Service
 from chainkit.wiring import WORDS, Link, Task
@@ -78,6 +79,70 @@ def replay(chain: Chain, operations: Iterable[Operation]) -> Chain:
     return chain
 
 
+def is_same(one: Chain, other: Chain) -> bool:
+    """Tell whether two chains are equal in everything that is drawn or built: order, link ids and layout as well."""
+    return (
+        one == other
+        and [*one.links] == [*other.links]
+        and (one.layout, one.groups) == (other.layout, other.groups)
+        and [*one.services] == [*other.services]
+    )
+
+
+def between(before: Chain, after: Chain) -> tuple[Operation, ...]:
+    """Return operations that make of one chain the other: few and readable ones, else the other as a whole.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> before = ck.example("orders")
+    >>> after = before.copy()
+    >>> _ = after.set("payment", error_rate=0.25)
+    >>> print(*between(before, after))
+    chain.set('payment', error_rate=0.25)
+    """
+    gone, new = ([name for name in a.services if name not in b.services] for a, b in ((before, after), (after, before)))
+    renamed = [(Operation("rename", (*gone, *new)),)] if len(gone) == len(new) == 1 else []
+    for first in (*renamed, ()):
+        with suppress(ChainkitError):  # no way there: one step is in the way of another
+            steps = (*first, *_steps(replay(before.copy(), first), after))
+            if is_same(replay(before.copy(), steps), after):
+                return steps
+    return (Operation("become", (after,)),)
+
+
+def _steps(before: Chain, after: Chain) -> Iterator[Operation]:
+    """Yield what removes, adds and changes the things that differ."""
+    old: dict[str, Any] = {**before.services, **_own_links(before)}
+    new: dict[str, Any] = {**after.services, **_own_links(after)}
+    gone = before.services.keys() - after.services.keys()
+    for key, thing in old.items():
+        goes_with_its_end = isinstance(thing, Link) and {thing.source, thing.target} & gone
+        if key not in new and not goes_with_its_end:
+            yield Operation("remove", (key,))
+    for key, thing in new.items():
+        if key in old:
+            cls: Any = type(thing)
+            values = {each.name: getattr(thing, each.name) for each in settings(cls)}
+            if changed := {k: v for k, v in values.items() if getattr(old[key], k, None) != v}:
+                yield Operation("set", (key,), changed)
+        elif isinstance(thing, Link):
+            yield Operation("connect", (thing.source, thing.target), {"link": thing.word, **own_settings(thing)})
+        else:
+            yield Operation("add", (thing,))
+    names = [name for name in after.services if before.layout.get(name) != after.layout.get(name)]
+    if names:
+        yield Operation("place", ({name: after.layout.get(name) for name in names},))
+    for title in dict.fromkeys([*before.groups, *after.groups]):
+        if before.groups.get(title) != after.groups.get(title):
+            yield Operation("group", (title, after.groups.get(title, ())))
+
+
+def _own_links(chain: Chain) -> dict[str, Link]:
+    """Return the links that the chain itself holds: a state machine's tasks are its definition's."""
+    return {key: link for key, link in chain.links.items() if not isinstance(link, Task)}
+
+
 def code(value: Any) -> str:
     """Return a value as Python that makes it again, with `ck` for chainkit.
 
@@ -89,7 +154,9 @@ def code(value: Any) -> str:
     """
     match value:
         case Chain():
-            return f"ck.Chain.from_plain({value.to_plain()!r})"
+            plain, ids = value.to_plain(), [*_own_links(value)]
+            numbered = [*_own_links(Chain.from_plain(plain))]
+            return f"ck.Chain.from_plain({plain!r})" + (f".name_links({ids!r})" if ids != numbered else "")
         case Service():
             settings = [f"{name}={code(getattr(value, name))}" for name in stated(value)]
             return f"ck.{type(value).__name__}({', '.join([repr(value.name), *settings])})"
@@ -119,14 +186,14 @@ def recipe(chain: Chain) -> tuple[Operation, ...]:
     >>> replay(ck.Chain("orders"), recipe(orders)) == orders
     True
     """
-    links = [link for link in chain.links.values() if not isinstance(link, Task)]
+    places = {name: place for name, place in chain.layout.items() if name in chain.services}
     return (
         *(Operation("add", (service,)) for service in chain.services.values()),
         *(
             Operation("connect", (link.source, link.target), {"link": link.word, **own_settings(link)})
-            for link in links
+            for link in _own_links(chain).values()
         ),
-        *((Operation("place", (dict(chain.layout),)),) if chain.layout else ()),
+        *((Operation("place", (places,)),) if places else ()),
         *(Operation("group", (title, services)) for title, services in chain.groups.items()),
     )
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from numbers import Real
+from typing import Any
 
 from chainkit.errors import ChainkitError, ConfigError, WiringError, nearest
 from chainkit.service import NAME, Service
@@ -151,3 +153,13 @@ def _link_problems(key: str, link: Link, services: Mapping[str, Service]) -> lis
         )
     found += link.problems(key, services[link.source], services[link.target])
     return found
+
+
+def is_place(value: Any) -> bool:
+    """Tell whether a value is a place on the canvas: two numbers of pixels, of no more than seven digits.
+
+    >>> is_place((266.0, 0)), is_place((float("nan"), 0)), is_place("ab")
+    (True, False, False)
+    """
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    return is_pair and all(isinstance(each, Real) and abs(float(each)) < 1e7 for each in value)

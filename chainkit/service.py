@@ -26,7 +26,8 @@ S = TypeVar("S", bound="Service")
 registry: dict[str, type["Service"]] = {}
 """Class name -> class, for every service that has been imported."""
 
-NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,47}$"
+LONGEST = 48
+NAME = rf"^[A-Za-z][A-Za-z0-9_-]{{0,{LONGEST - 1}}}$"
 """A name that every AWS service takes, and that fits a logical id."""
 
 

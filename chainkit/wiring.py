@@ -68,6 +68,7 @@ class Invocation(Caller):
     )
     """Size of the answer, bytes."""
 
+    main_settings: ClassVar[tuple[str, ...]] = (*Caller.main_settings, "retry", "on_error")
     emits: ClassVar[tuple[str, ...]] = ("call", "integration")
     accepts: ClassVar[tuple[str, ...]] = ("call",)
     words: ClassVar[Mapping[str, Mapping[str, Any]]] = {"sync": {}, "async": {"invocation_type": "Event"}}

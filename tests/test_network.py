@@ -7,8 +7,8 @@ import pytest
 import chainkit as ck
 import chainkit.network as module
 from chainkit.errors import MissingError
-from chainkit.pictures import picture
 from chainkit.network import scene, vis_network
+from chainkit.pictures import picture
 from tests.examples import EXAMPLES, calls, orders
 
 

@@ -88,7 +88,9 @@ def test_what_fits_nowhere_is_refused_with_both_ports(pair):
         f"cannot connect 'first' to 'second': {pair[0]} emits {', '.join(source.port.emits) or 'nothing'}; "
         f"{pair[1]} accepts {', '.join(target.port.accepts) or 'nothing'}"
     )
-    assert fix == (f"put a service between them: {' or '.join(between)}" if between else "nothing can stand between them")
+    assert fix == (
+        f"put a service between them: {' or '.join(between)}" if between else "nothing can stand between them"
+    )
 
 
 @pytest.mark.parametrize("kind", registry)

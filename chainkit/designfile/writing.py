@@ -7,11 +7,13 @@ without a file is written whole. So the change of one setting is one line of a d
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from difflib import SequenceMatcher
 from io import StringIO
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -64,8 +66,10 @@ def write(path: Path, plain: Plain, document: Document | None = None) -> Documen
     text, newline = _fresh(plain), "\n"
     if document is not None:
         newline = document.newline
-        target = _patched(document.plain, document.stated, plain)
-        edited = _edited(document, target)
+        names = _renamed(document.stated.get("services") or {}, plain.get("services") or {})
+        held, stated = _with_names(document.plain, names), _with_names(document.stated, names)
+        target = _patched(held, stated, plain, names)
+        edited = _edited(document, held, target, _Editor(document.text, document.root, names, [*plain["services"]]))
         with suppress(DesignFileError):
             # A style of YAML that no edit foresaw costs the comments, never the design.
             if parsed(path.name, edited)[1] == target:
@@ -95,45 +99,87 @@ def _replace(path: Path, text: str) -> None:
 _MISSING: Any = object()
 
 
-def _patched(held: Any, old: Any, new: Any) -> Any:
+def _renamed(old: Plain, new: Plain) -> dict[str, str]:
+    """Return old name -> new name of the services that were renamed: one of the same type stands in its place."""
+    names: dict[str, str] = {}
+    places, others = (_between_kept(each, old.keys() & new.keys()) for each in (old, new))
+    for kept in places.keys() & others.keys():
+        pairs = zip(places[kept], others[kept], strict=False)
+        names |= {gone: came for gone, came in pairs if old[gone].get("type") == new[came].get("type")}
+    return names
+
+
+def _between_kept(services: Plain, kept: Set[str]) -> dict[str, list[str]]:
+    """Return kept service -> those after it that are not kept; "" stands for the beginning."""
+    found: dict[str, list[str]] = {}
+    last = ""
+    for name in services:
+        last = name if name in kept else last
+        if name not in kept:
+            found.setdefault(last, []).append(name)
+    return found
+
+
+def _with_names(plain: Plain, names: Mapping[str, str]) -> Plain:
+    """Return a design whose services, and places of cards, stand under new names; where each stands stays."""
+    named = {
+        section: {names.get(name, name): value for name, value in plain[section].items()}
+        for section in ("services", "layout")
+        if isinstance(plain.get(section), dict)
+    }
+    return {**plain, **named}
+
+
+def _patched(held: Any, old: Any, new: Any, names: Mapping[str, str]) -> Any:
     """Return `held`, a value in the file's own words, with what changed from `old` to `new` in the chain's words."""
     if isinstance(held, dict) and isinstance(old, dict) and isinstance(new, dict):
         values = {name: held.get(name, _MISSING) for name in {**held, **new}}
         for name in values:
             before, after = old.get(name, _MISSING), new.get(name, _MISSING)
             if before != after:
-                values[name] = _patched(values[name], before, after)
+                values[name] = _patched(values[name], before, after, names)
         return {name: value for name, value in values.items() if value is not _MISSING}
     if isinstance(held, list) and isinstance(old, list) and isinstance(new, list) and len(held) == len(old):
         return [
-            new[j] if i is None else held[i] if old[i] == new[j] else _patched(held[i], old[i], new[j])
-            for i, j in _aligned(old, new)
+            new[j] if i is None else held[i] if old[i] == new[j] else _patched(held[i], old[i], new[j], names)
+            for i, j in _aligned(old, new, names)
             if j is not None
         ]
     return new
 
 
-def _aligned(old: Sequence[Any], new: Sequence[Any]) -> Iterator[tuple[int | None, int | None]]:
+def _aligned(
+    old: Sequence[Any], new: Sequence[Any], names: Mapping[str, str]
+) -> Iterator[tuple[int | None, int | None]]:
     """Return pairs of places: (i, j) the same entry, changed or not, (i, None) a removed, (None, j) a new one."""
     matcher = SequenceMatcher(a=[repr(each) for each in old], b=[repr(each) for each in new], autojunk=False)
     for _, i1, i2, j1, j2 in matcher.get_opcodes():
-        if [*map(_ends, old[i1:i2])] == [*map(_ends, new[j1:j2])]:
-            yield from zip(range(i1, i2), range(j1, j2), strict=True)
+        before, after = [_ends(each, names) for each in old[i1:i2]], [_ends(each) for each in new[j1:j2]]
+        is_of_links = None not in (*before, *after)
+        if before != after and is_of_links:  # links came or went beside others that changed
+            for tag, a1, a2, b1, b2 in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
+                yield from _pairs(range(i1 + a1, i1 + a2), range(j1 + b1, j1 + b2), are_same=tag == "equal")
         else:
-            yield from ((i, None) for i in range(i1, i2))
-            yield from ((None, j) for j in range(j1, j2))
+            yield from _pairs(range(i1, i2), range(j1, j2), are_same=before == after)
 
 
-def _ends(entry: Any) -> Any:
-    """Return the two ends of a link, None for what is no link."""
-    return (entry.get("from"), entry.get("to")) if isinstance(entry, dict) else None
+def _pairs(old: range, new: range, *, are_same: bool) -> Iterator[tuple[int | None, int | None]]:
+    if are_same:
+        return zip(old, new, strict=True)
+    return chain(((i, None) for i in old), ((None, j) for j in new))
 
 
-def _edited(document: Document, target: Plain) -> str:
+def _ends(entry: Any, names: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return the two ends of a link as they are called now, None for what is no link."""
+    if not isinstance(entry, dict) or "from" not in entry:
+        return None
+    return tuple(names.get(entry[end], entry[end]) for end in ("from", "to"))
+
+
+def _edited(document: Document, held: Plain, target: Plain, editor: "_Editor") -> str:
     """Return the document's text with `target` in it."""
-    editor = _Editor(document.text, document.root)
     assert isinstance(document.root, MappingNode)  # `read` refuses every other file
-    editor.mapping(document.root, document.plain, target, lambda name: _BLOCKS.get(name, 0))
+    editor.mapping(document.root, held, target, lambda name: _BLOCKS.get(name, 0))
     text = document.text
     for start, end, piece in sorted(editor.edits, key=lambda edit: edit[:2], reverse=True):
         text = text[:start] + piece + text[end:]
@@ -143,25 +189,31 @@ def _edited(document: Document, target: Plain) -> str:
 class _Editor:
     """Collects what to replace in a text so that its nodes hold other values: (start, end, new text)."""
 
-    def __init__(self, text: str, root: Node) -> None:
-        self.text, self.root = text, root
+    def __init__(self, text: str, root: Node, names: Mapping[str, str], order: Sequence[str]) -> None:
+        self.text, self.root, self.names, self.order = text, root, names, order
+        """`names`: of services, old -> new; `order`: of the services as they are now."""
         self.edits: list[tuple[int, int, str]] = []
 
     def mapping(self, node: CollectionNode, old: Plain, new: Plain, levels: Callable[[Any], int]) -> None:
         """Turn a mapping's values from `old` to `new`; `levels` says how many levels below an entry have lines."""
-        held = {scalar(key): (key, value) for key, value in node.value}
+        called = self.names if self.section(node) in ("services", "layout") else {}
+        held = {called.get(scalar(key), scalar(key)): (key, value) for key, value in node.value}
         added = {name: value for name, value in new.items() if name not in held}
         if node.flow_style and (added or len(new) < len(old)):
             pieces = [
-                self.own(*held[name]) if name in held and old[name] == value else _inline({name: value})[1:-1]
-                for name, value in new.items()
+                self.own(*held[name])
+                if name in held and old[name] == new[name] and name not in called.values()
+                else _inline({name: new[name]})[1:-1]
+                for name in (filter(new.__contains__, self.order) if self.section(node) == "services" else new)
             ]
             self.edits.append((node.start_mark.index, node.end_mark.index, "{" + ", ".join(pieces) + "}"))
             return
         for name, (key, value) in held.items():
+            if name in new and name in called.values():
+                self.edits.append((key.start_mark.index, key.end_mark.index, _inline(name)))
             if name not in new:
                 self.edits.append((self.line_start(key), self.line_end(value, key), ""))
-            elif old[name] != new[name]:
+            elif old[name] != new[name] or (self.names and self.section(value) in ("services", "layout")):
                 self.value(node, key, value, old[name], new[name], levels(name))
         if added:
             self.add(node, held, added, levels)
@@ -169,17 +221,34 @@ class _Editor:
     def add(
         self, node: CollectionNode, held: dict[Any, tuple[Node, Node]], added: Plain, levels: Callable[[Any], int]
     ) -> None:
-        """Put new entries at the end of a block mapping, but before what is drawn only."""
+        """Put new entries at the end of a block mapping, but before what is drawn only; services where they stand."""
         drawn = [held[key][0] for key in ("layout", "groups") if node is self.root and key in held]
         at = self.line_start(drawn[0]) if drawn else self.line_end(node)
         indent = node.start_mark.column
-        for name, value in added.items():
+        is_of_services = self.section(node) == "services"
+        for name in filter(added.__contains__, self.order) if is_of_services else added:
+            value = added[name]
+            at = self.after(node, held, self.order[: self.order.index(name)]) if is_of_services else at
             line = f"{' ' * indent}{_line(name, value, indent, levels(name))}\n"
             self.insert(at, _section(name, value) if node is self.root else line)
 
+    def after(self, node: CollectionNode, held: dict[Any, tuple[Node, Node]], earlier: Sequence[str]) -> int:
+        """Return where the line after the last of some entries begins; without any, that of the block's first."""
+        for name in reversed(earlier):
+            if name in held:
+                return self.line_end(held[name][1], held[name][0])
+        at = self.line_start(node.value[0][0])
+        while (before := self.text.rfind("\n", 0, at - 1) + 1) < at and self.text[before:at].lstrip().startswith("#"):
+            at = before  # a comment above the first entry is that entry's
+        return at
+
+    def section(self, node: Node) -> str:
+        """Return the key at the top of the file whose value a node is, "" for any other node."""
+        return next((str(scalar(key)) for key, value in self.root.value if value is node), "")
+
     def sequence(self, node: SequenceNode, old: list[Any], new: list[Any]) -> None:
         """Turn a list's items from `old` to `new`."""
-        pairs = [*_aligned(old, new)]
+        pairs = [*_aligned(old, new, self.names)]
         if node.flow_style and any(i is None or j is None for i, j in pairs):
             pieces = [
                 self.own(node.value[i]) if i is not None and old[i] == new[j] else _inline(new[j])

@@ -1,11 +1,16 @@
 """The designer in a notebook: it shows a chain, and turns gestures into operations on it. Decides nothing itself.
 
-===========  =================================================================================================
-designer     `Designer`: everything below in one box, and its static twin (SVG and text)
-state        what is shown, and every operation; no widget in it, so it is tested without a browser
-canvas       the canvas: Python holds the scene, `canvas.js` draws it with vis-network and reports gestures
-forms        a form for any service or link, generated from its fields
-panels       add, connect, traffic, and the figures
-deploying    plan, deploy, send an event, destroy, on the local target
-===========  =================================================================================================
+===========================  =================================================================================
+designer                     `Designer`: everything below in one box, and its static twin (SVG and text)
+state, clipboard             what is shown, and every operation; no widget in it: tested without a browser
+reckoning                    what is known of the chain in hand: errors, findings, a run and its bill
+canvas, scene                the canvas; what it draws, as plain values
+gestures, story              what each message of the canvas does; one request as the canvas plays it
+panel, markup, assets        what all panels share: base, pieces of HTML, `js/` and `css/` joined for the page
+tabs                         the panels in tabs, one line each: loaded when a tab is opened
+forms                        a form for any service or link, generated from its fields
+traffic, figures_panel, ...  a panel each, which also stands alone: `TrafficPanel(chain)` ends a cell
+===========================  =================================================================================
+
+`js/canvas.js` draws what `scene` says and sends what `gestures` reads; the other files of `js/` are its parts.
 """

@@ -1,7 +1,7 @@
 """The browser's side of the widgets: JavaScript and CSS files beside this one, joined for the page.
 
-Each file of `js/` is a module with imports of its own, for editors and readers. A notebook's front end takes one text per
-widget, so the modules are put one after the other, without their imports and exports.
+Each file of `js/` is a module with imports of its own, for editors and readers. A notebook's front end takes one text
+per widget, so the modules are put one after the other, without their imports and exports.
 """
 
 import re
@@ -15,9 +15,9 @@ _EXPORT = re.compile(r"^export (?=(?:class|function|const) (\w+))", re.MULTILINE
 
 @cache
 def module(name: str) -> str:
-    """Return a module of `js/` and all that it imports as one module; its own exports stay.
+    r"""Return a module of `js/` and all that it imports as one module; its own exports stay.
 
-    >>> module("canvas.js").count("export"), "\\nimport" in module("canvas.js")
+    >>> module("canvas.js").count("export"), "\nimport" in module("canvas.js")
     (1, False)
     """
     texts: dict[str, str] = {}

@@ -36,8 +36,9 @@ class Canvas(anywidget.AnyWidget):
         self._on_gesture, self._twin = on_gesture, twin
         self.on_msg(lambda _, message, __: self._hear(message))
 
-    def _hear(self, message: Mapping[str, Any]) -> None:
+    def _hear(self, message: Any) -> None:
         """Carry a gesture out, and answer it."""
+        message = message if isinstance(message, Mapping) else {}
         try:
             answer = self._on_gesture(message)
         except ChainkitError as error:

@@ -104,7 +104,7 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
 
     def _gesture(self, gesture: Mapping[str, Any]) -> Answer:
         """Carry out what was done on the canvas."""
-        if gesture["kind"] == "edit":
+        if gesture.get("kind") == "edit":
             self.form_panel.focus_first()
             return {}
         return carry_out(self.state, gesture)

@@ -179,9 +179,10 @@ class FormPanel(Panel):
 
     def _rename(self, change: Any) -> None:
         """Give the selected service another name."""
-        if not self._is_showing and change["new"] != self._state.selected:
-            if not self._state.rename(self._state.selected, change["new"]):
-                self.message.value = refusal(self._state.refusal)
+        if self._is_showing or change["new"] == self._state.selected:
+            return
+        if not self._state.rename(self._state.selected, change["new"]):
+            self.message.value = refusal(self._state.refusal)
 
     def _rewire(self, change: Any) -> None:
         """Make another kind of link of the selected one."""

@@ -1,7 +1,7 @@
 """What each gesture on the canvas of a chain does: one operation of the state, or an answer."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from chainkit import exporting
 from chainkit.errors import ConfigError
 from chainkit.operations import script
 from chainkit.pictures import svg
+from chainkit.problems import is_place
 from chainkit.widgets.canvas import Answer, refused
 from chainkit.widgets.state import Offer, State
 from chainkit.widgets.story import story
@@ -18,14 +19,24 @@ from chainkit.wiring import WORDS
 Message = Mapping[str, Any]
 
 
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "add": ("what", "at"), "insert": ("what", "key", "at"), "extend": ("from", "what", "at"),
+    "connect": ("from", "to", "word"), "remove": ("keys",), "rename": ("key", "name"), "move": ("places",),
+    "group": ("title", "keys"), "ungroup": ("title",), "duplicate": ("keys",), "copy": ("keys",), "paste": (),
+    "tidy": (), "undo": (), "redo": (), "edit": (), "offers": ("from", "to"), "story": ("which",), "file": ("as",),
+}  # fmt: skip
+"""Every gesture that there is -> what its message holds; js/ sends these and no others."""
+
+
 def carry_out(state: State, gesture: Message) -> Answer:
     """Carry a gesture out and return what the hand is told.
 
     Raises
     ------
-    ConfigError
-        If there is no such gesture.
+    ChainkitError
+        If there is no such gesture, its message is not whole, or what it asks for is not there.
     """
+    _require_whole(gesture)
     match gesture:
         case {"kind": "add", "what": kind}:
             done = state.add(kind, at=_place(gesture))
@@ -52,6 +63,8 @@ def carry_out(state: State, gesture: Message) -> Answer:
             done = True
         case {"kind": "paste"}:
             done = state.paste()
+        case {"kind": "edit"}:  # whoever has a form beside the canvas shows it
+            done = True
         case {"kind": "tidy"}:
             done = state.tidy()
         case {"kind": "undo"}:
@@ -65,10 +78,38 @@ def carry_out(state: State, gesture: Message) -> Answer:
         case {"kind": "file", "as": kind}:
             return {"file": file(state, kind)}
         case _:
-            raise ConfigError(
-                f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-            )
+            raise AssertionError(gesture)  # `NEEDS` names it, so that a case is missing here
     return {} if done else refused(state.refusal)
+
+
+def _require_whole(gesture: Message) -> None:
+    """Raise what is wrong with a message."""
+    kind = gesture.get("kind")
+    if not isinstance(kind, str) or kind not in NEEDS:
+        raise ConfigError(f"gesture {kind!r} is unknown", fix="reload the page, and run the cell again")
+    for name in NEEDS[kind]:
+        value = gesture.get(name)
+        is_right, allowed = _ALLOWED.get(name, (_is_text, "a text"))
+        if not is_right(value):
+            raise ConfigError(
+                f"gesture {kind!r}: {name}={value!r} is not {allowed}", fix="reload the page, and run the cell again"
+            )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "at": (lambda value: value is None or is_place(value), "a place, two numbers of pixels"),
+    "word": (lambda value: value is None or _is_text(value), "a kind of link"),
+    "keys": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of names"),
+    "places": (
+        lambda value: isinstance(value, dict) and all(map(_is_text, value)) and all(map(is_place, value.values())),
+        "a mapping of names to places",
+    ),
+}
+"""Field -> what it may be; any other is text."""
 
 
 def _place(gesture: Message) -> tuple[float, float] | None:

@@ -84,7 +84,8 @@ def _cards(machine: Any, drawn: Drawn, services: Mapping[str, Service]) -> list[
         look = LOOKS[state["Type"]]
         cards.append(
             {
-                "id": card.name, "title": card.title, "label": card.label, "notes": [card.note] if card.note else [], "colour": look.colour,
+                "id": card.name, "title": card.title, "label": card.label, "notes": [card.note] if card.note else [],
+                "colour": look.colour,
                 "icon": look.icon, "x": card.x, "y": card.y, "kind": kinds[card.name],
                 "gives": state["Type"] not in ENDS, "takes": state["Type"] != START,
                 "warning": "error" if wrong else "medium" if missing else "", "warnings": [*wrong, *missing],
@@ -112,7 +113,8 @@ def _hint(name: str, state: Definition) -> str:
 def _wires(drawn: Drawn) -> list[dict[str, Any]]:
     return [
         {
-            "id": wire.key, "from": wire.source, "to": wire.target, "word": wire.text, "note": "", "colour": wire.style.colour,
+            "id": wire.key, "from": wire.source, "to": wire.target, "word": wire.text, "note": "",
+            "colour": wire.style.colour,
             "dash": [*wire.style.dash], "width": wire.style.width, "saidAt": wire.said_at, "warning": "",
             "via": [[*point] for point in drawn.lanes.get((wire.source, wire.target), ())],
         }

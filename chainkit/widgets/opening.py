@@ -26,7 +26,7 @@ class OpenPanel(Panel):
     >>> import chainkit as ck
     >>> panel = OpenPanel(ck.Chain("shop"))
     >>> panel.take(
-    ...     "jobs.chain.yaml", b"chainkit: 1\\nchain: jobs\\nregion: us-east-1\\nservices: {jobs: {type: SqsQueue}}\\n"
+    ...     "jobs.chain.yaml", b"chainkit: 1\nchain: jobs\nregion: us-east-1\nservices: {jobs: {type: SqsQueue}}\n"
     ... )
     True
     >>> list(panel.state.chain.services)

@@ -6,7 +6,7 @@ While a hand moves, as many requests are run as fit into a blink; all of them wh
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import networkx as nx
 
@@ -18,6 +18,9 @@ from chainkit.errors import ChainkitError, WiringError
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
 from chainkit.units import seconds, usd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Heat = Literal["wait", "cost", "failure"]
 HEATS: tuple[Heat, ...] = ("wait", "cost", "failure")
@@ -59,7 +62,7 @@ class Reckoning:
         return notes
 
     def link_notes(self) -> dict[str, str]:
-        """Return the words on each link: messages per second, and times how many tries where more than one are needed."""
+        """Return the words on each link: messages per second, and times how many tries if more than one is needed."""
         if self.run is None:
             return {}
         return {
@@ -71,17 +74,19 @@ class Reckoning:
         """Return each service's share of the wait, cost or failures of all; nothing where there is none."""
         if self.run is None or self.bill is None:
             return {}
-        columns = self.run.nodes.reindex(columns=_COLUMNS).fillna(0.0)
-        amounts: Mapping[str, float]
+        columns = self.run.nodes.reindex(columns=[*_COLUMNS]).fillna(0.0)
         if of == "cost":
-            amounts = self.bill.node_usd()
-        elif of == "wait":
+            return _shares(self.bill.node_usd())
+        if of == "wait":
             visits = columns["invocations"] + columns["messages"]
-            amounts = (visits * (columns["duration_mean_s"] + columns["wait_mean_s"])).to_dict()
-        else:
-            amounts = columns[_COLUMNS[4:]].sum(axis=1).to_dict()
-        total = sum(amounts.values())
-        return {str(name): amount / total for name, amount in amounts.items()} if total > 0 else {}
+            return _shares(visits * (columns["duration_mean_s"] + columns["wait_mean_s"]))
+        return _shares(columns[[*_COLUMNS[4:]]].sum(axis="columns"))
+
+
+def _shares(amounts: "Mapping[str, float] | pd.Series[float]") -> dict[str, float]:
+    """Return each amount's share of all; nothing if there is nothing to share."""
+    total = sum(amount for _, amount in amounts.items())
+    return {str(name): amount / total for name, amount in amounts.items()} if total > 0 else {}
 
 
 _COLUMNS = [

@@ -139,7 +139,7 @@ def _palette() -> list[dict[str, Any]]:
 
 @cache
 def _fits() -> dict[str, dict[str, Any]]:
-    """Return class -> class -> the words of the links that fit, or why none does; {a} and {b} stand for the two names."""
+    """Return class -> class -> the words of the links that fit, or why none does; {a} and {b} stand for the names."""
     return {a: {b: _fit(registry[a]("from"), registry[b]("to")) for b in registry} for a in registry}
 
 

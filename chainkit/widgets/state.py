@@ -1,7 +1,7 @@
 """What the designer shows, and every operation on it. No widget: a test, or a cell, can do all that a hand can.
 
-An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it. Each accepted one
-is a step that can be undone, and stands in `history` as the lines of Python that do the same.
+An operation that chainkit refuses changes nothing; the error is kept in `refusal` for whoever shows it. Each accepted
+one is a step that can be undone, and stands in `history` as the lines of Python that do the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +13,13 @@ from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.layout import COLUMN, ROW, arrange, free
-from chainkit.operations import Operation, own_settings
+from chainkit.operations import Operation, between, is_same, own_settings
 from chainkit.records import Trace
 from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
+from chainkit.widgets.clipboard import Clipboard, copied, ends, free_name, pasting, placing
 from chainkit.widgets.reckoning import Reckoning, reckon
-from chainkit.wiring import WORDS, Link, Task, fitting
+from chainkit.wiring import WORDS, Link, fitting
 
 Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
 """What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
@@ -29,8 +30,6 @@ FEWEST_REQUESTS, MOST_REQUESTS = 10, 10_000_000
 """Requests of a run: `simulate` makes 10 replications of them."""
 DRAWN = ("place", "group")
 """Verbs that change the picture alone."""
-COPY_SHIFT = (40.0, ROW)
-"""From a card to its copy, pixels."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,6 @@ class Offer:
     refusal: ChainkitError | None = None
 
 
-@dataclass(frozen=True)
-class Clipboard:
-    """Copied services, the links among them, and where they stood."""
-
-    services: tuple[Service, ...] = ()
-    links: tuple[Link, ...] = ()
-    places: Mapping[str, Point] | None = None
-
-
 class State:
     """A chain in hand: what is selected, under which traffic it is tried, and what came of it.
 
@@ -95,6 +85,7 @@ class State:
         self._listeners: list[Callable[[Topic], None]] = []
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self._old: list[Operation] = []
         self._seen = chain.copy()
 
     def listen(self, listener: Callable[[Topic], None]) -> None:
@@ -113,7 +104,7 @@ class State:
 
     def free_name(self, kind: str) -> str:
         """Return a name for a new service: "queue", then "queue-2"."""
-        return _free(registry[kind].label.split()[-1].lower(), self.chain.services)
+        return free_name(registry[kind].label.split()[-1].lower(), self.chain.services)
 
     def sources(self) -> list[str]:
         """Return the services from which a link can lead somewhere."""
@@ -134,12 +125,11 @@ class State:
             tried = self.chain.copy()
             try:
                 link = tried.connect(source, target, link=word)
+                (key,) = _new(self.chain.links, tried.links)
+                wrong = link.problems(key, tried.service(source), tried.service(target))
+                offers.append(Offer(word, brings(tried, key), next(iter(wrong), None)))
             except ChainkitError as error:
                 offers.append(Offer(word, refusal=error))
-                continue
-            (key,) = _new(self.chain.links, tried.links)
-            wrong = link.problems(key, tried.service(source), tried.service(target))
-            offers.append(Offer(word, brings(tried, key), next(iter(wrong), None)))
         return sorted(offers, key=lambda offer: offer.refusal is not None)
 
     # --- operations on the chain: each tells whether it was accepted ---
@@ -156,31 +146,43 @@ class State:
                 each.apply(self.chain)
         except ChainkitError as error:
             self.chain.become(before)
-            self.refusal = error
-            return False
+            return self._refuse(error)
         step = Step(before, self.chain.copy(), operations)
         if merges and self._done and self._done[-1].is_same_control(step):
             step = Step(self._done.pop().before, step.after, operations)
-        self._done, self._undone = [*self._done, step][-MOST_STEPS:], []
+        if not is_same(step.before, step.after):  # what changes nothing leaves nothing to take back
+            self._keep(step)
         self._show(before, is_drawn_only=all(each.verb in DRAWN for each in operations))
         return True
+
+    def _keep(self, step: Step) -> None:
+        """Keep a step that was done; the oldest can be taken back no more, but stay in the history."""
+        steps = [*self._done, step]
+        self._old += [each for old in steps[:-MOST_STEPS] for each in old.operations]
+        self._done, self._undone = steps[-MOST_STEPS:], []
+
+    def _refuse(self, error: ChainkitError) -> bool:
+        self.refusal = error
+        return False
+
+    def _made(self, kind: str, name: str | None = None) -> Service:
+        """Return a new service, under a free name if none is given."""
+        return from_plain(name or (self.free_name(kind) if kind in registry else kind), {"type": kind})
 
     def add(self, kind: str, name: str | None = None, at: Point | None = None) -> bool:
         """Add a service, at a place on the canvas or where there is room."""
         try:
-            service = from_plain(name or (self.free_name(kind) if kind in registry else kind), {"type": kind})
+            service = self._made(kind, name)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         return self.do(Operation("add", (service,)), *self._placed(service, at))
 
     def insert(self, kind: str, key: str, at: Point | None = None) -> bool:
         """Put a new service into a link: what went from one service to the other goes through it."""
         try:
-            link, service = self.chain.link(key), from_plain(self.free_name(kind), {"type": kind})
+            link, service = self.chain.link(key), self._made(kind)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         word = next(iter(fitting(self.chain.service(link.source), service)), None)
         kept = _shared(link, WORDS[word][0]) if word else {}
         return self.do(
@@ -194,10 +196,9 @@ class State:
     def extend(self, source: str, kind: str, at: Point | None = None) -> bool:
         """Add a service to which a link leads from one that is there."""
         try:
-            service = from_plain(self.free_name(kind), {"type": kind})
+            service = self._made(kind)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
         if not self.chain.layout:
             at = None
         if at is not None and source in (places := arrange(self.chain).places):
@@ -222,7 +223,7 @@ class State:
         gone = {key: None for key in keys if key in self.chain.services}
         links = self.chain.links
         others = {
-            key: None for key in keys if key not in gone and not (key in links and _ends(links[key]) & gone.keys())
+            key: None for key in keys if key not in gone and not (key in links and ends(links[key]) & gone.keys())
         }
         return self.do(*(Operation("remove", (key,)) for key in [*others, *gone]))
 
@@ -232,48 +233,39 @@ class State:
 
     def rewire(self, key: str, word: str) -> bool:
         """Make another kind of link of one; settings that both kinds have are kept."""
-        link = self.chain.link(key)
+        try:
+            link = self.chain.link(key)
+        except ChainkitError as error:
+            return self._refuse(error)
         if word not in WORDS:
-            self.refusal = ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
-            return False
+            return self._refuse(
+                ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
+            )
         kept = _shared(link, WORDS[word][0], WORDS[word][1].keys() | WORDS[link.word][1].keys())
         again = Operation("connect", (link.source, link.target), {"link": word, **kept})
         return self.do(Operation("remove", (key,)), again)
 
     def copy(self, names: Iterable[str]) -> None:
         """Remember services, and the links among them, for `paste`."""
-        places = arrange(self.chain).places
-        chosen = [name for name in names if name in self.chain.services]
-        links = [v for v in self.chain.links.values() if not isinstance(v, Task) and _ends(v) <= {*chosen}]
-        services = tuple(self.chain.service(name) for name in chosen)
-        State.clipboard = Clipboard(services, tuple(links), {name: places[name] for name in chosen})
+        State.clipboard = copied(self.chain, names)
 
     def paste(self) -> bool:
         """Add what was copied, under free names, beside where it stood."""
-        copied = State.clipboard
-        names: dict[str, str] = {}
-        for service in copied.services:
-            names[service.name] = _free(service.name, [*self.chain.services, *names.values()])
-        links = [link.renamed(names) for link in copied.links]
-        places = {names[name]: (x + COPY_SHIFT[0], y + COPY_SHIFT[1]) for name, (x, y) in (copied.places or {}).items()}
-        if not names:
-            self.refusal = ConfigError("paste: nothing has been copied", fix="select services and copy them first")
-            return False
-        return self.do(
-            *(Operation("add", (service.renamed(names),)) for service in copied.services),
-            *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
-            self._placing(places),
-        )
+        return self._pasted(State.clipboard)
 
     def duplicate(self, names: Iterable[str]) -> bool:
-        """Copy and paste at once."""
-        self.copy(names)
-        return self.paste()
+        """Add services once more, with the links among them; what was copied stays so."""
+        return self._pasted(copied(self.chain, names))
+
+    def _pasted(self, what: Clipboard) -> bool:
+        if not what.services:
+            return self._refuse(ConfigError("paste: nothing has been copied", fix="select services, then copy them"))
+        return self.do(*pasting(self.chain, what))
 
     def move(self, places: Mapping[str, Point]) -> bool:
         """Keep where services were put by hand; from now on the layout is the user's."""
         known = {name: place for name, place in places.items() if name in self.chain.services}
-        return not known or self.do(self._placing(known))
+        return self.do(*([placing(self.chain, known)] if known else []))
 
     def tidy(self) -> bool:
         """Let every service stand where the layout puts it."""
@@ -291,7 +283,7 @@ class State:
         """Return what puts a new service at a place, or just below what stands there; nothing without a place."""
         if at is None:
             return ()
-        return (self._placing({service.name: free(*at, arrange(self.chain).places.values())}),)
+        return (placing(self.chain, {service.name: free(*at, arrange(self.chain).places.values())}),)
 
     def _between(self, service: Service, link: Link, at: Point | None) -> tuple[Operation, ...]:
         """Return what puts a service between the ends of a link, and moves on what leaves too little room.
@@ -306,14 +298,7 @@ class State:
             return self._placed(service, at)
         more = max(2 * COLUMN - (to_x - x), 0.0)
         moved = {name: (u + more, v) for name, (u, v) in places.items() if u >= to_x} if more else {}
-        return (self._placing({**moved, service.name: ((x + to_x + more) / 2, (y + to_y) / 2)}),)
-
-    def _placing(self, places: Mapping[str, Point]) -> Operation:
-        """Return the operation that puts services there, and keeps the others where they are seen."""
-        seen = {n: xy for n, xy in arrange(self.chain).places.items() if n not in self.chain.layout}
-        return Operation(
-            "place", ({n: (float(round(x)), float(round(y))) for n, (x, y) in {**seen, **places}.items()},)
-        )
+        return (placing(self.chain, {**moved, service.name: ((x + to_x + more) / 2, (y + to_y) / 2)}),)
 
     # --- history ---
 
@@ -321,16 +306,18 @@ class State:
     def history(self) -> tuple[Operation, ...]:
         """All that was done and not undone, in order; it makes of the chain at the start the chain as it is."""
         self._notice()
-        return tuple(each for step in self._done for each in step.operations)
+        return (*self._old, *(each for step in self._done for each in step.operations))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
+        self._notice()
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a step to do again."""
+        self._notice()
         return bool(self._undone)
 
     def undo(self) -> bool:
@@ -362,16 +349,20 @@ class State:
 
     def _notice(self) -> None:
         """Make a step of what a cell has done to the chain meanwhile."""
-        if not _is_same(self._seen, self.chain):
+        if not is_same(self._seen, self.chain):
             copy = self.chain.copy()
-            self._done = [*self._done, Step(self._seen, copy, (Operation("become", (copy,)),))]
-            self._undone, self._seen = [], copy
+            self._keep(Step(self._seen, copy, between(self._seen, copy)))
+            self._seen = copy
+            self.selection = tuple(filter(self._exists, self.selection))
 
     def _show(self, before: Chain, *, is_drawn_only: bool) -> None:
         """Select what is new, and tell what changed."""
         self._seen, self.refusal = self.chain.copy(), None
-        new = _new(before.services, self.chain.services) or _new(before.links, self.chain.links)
-        self.selection = (*new,) if new else tuple(key for key in self.selection if self._exists(key))
+        gone, came = _new(self.chain.services, before.services), _new(before.services, self.chain.services)
+        if [self.at] == gone and len(came) == 1:  # requests enter a service that has another name now
+            self.at = came[0]
+        new = came or _new(before.links, self.chain.links)
+        self.selection = (*new,) if new else tuple(filter(self._exists, self.selection))
         if is_drawn_only:
             self._tell("layout")
         else:
@@ -401,10 +392,10 @@ class State:
     def set_rate(self, rate_per_s: Any) -> bool:
         """Change the arrival rate, requests per second."""
         try:
-            self.set_load(self.load.with_rate(rate_per_s))
+            load = self.load.with_rate(rate_per_s)
         except ChainkitError as error:
-            self.refusal = error
-            return False
+            return self._refuse(error)
+        self.set_load(load)
         return True
 
     def show_trace(self, trace: Trace) -> None:
@@ -450,15 +441,6 @@ class State:
         return key in self.chain.services or key in self.chain.links
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken: "queue", "queue-2"."""
-    taken, k, free = {*taken}, 1, name
-    while free in taken:
-        k += 1
-        free = f"{name}-{k}"
-    return free
-
-
 def _run_of(state: State, requests: Any, seed: Any) -> tuple[int, int]:
     """Return requests and seed of a run, or refuse them."""
     given = {"requests": state.requests if requests is None else requests, "seed": state.seed if seed is None else seed}
@@ -482,21 +464,7 @@ def _new(before: Iterable[str], after: Iterable[str]) -> list[str]:
     return [key for key in after if key not in old]
 
 
-def _ends(link: Link) -> set[str]:
-    return {link.source, link.target}
-
-
 def _shared(link: Link, cls: Any, fixed: Iterable[str] = ()) -> dict[str, Any]:
     """Return the settings of a link that another kind of link has too, where they differ from the defaults."""
     own = {setting.name for setting in settings(cls)} - {*fixed, *IDENTITY}
     return {name: value for name, value in own_settings(link).items() if name in own}
-
-
-def _is_same(one: Chain, other: Chain) -> bool:
-    """Tell whether two chains are equal in everything that is drawn or built."""
-    return (
-        one == other
-        and [*one.links] == [*other.links]
-        and (one.layout, one.groups) == (other.layout, other.groups)
-        and [*one.services] == [*other.services]
-    )

@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 from chainkit.chain import Chain
-from chainkit.errors import SimulationError
+from chainkit.errors import ConfigError, SimulationError
 from chainkit.records import Span, Trace
 from chainkit.simulation.run import Run
 from chainkit.simulation.tables import OUTCOMES
 from chainkit.units import seconds
 from chainkit.widgets.reckoning import Reckoning
+from chainkit.widgets.scene import STORIES
 
 MOST_SPANS = 60
 LOST = ("dead-lettered", "dropped", "expired", "failed", "throttled")
@@ -22,9 +23,13 @@ def story(known: Reckoning, which: str) -> dict[str, Any]:
 
     Raises
     ------
+    ConfigError
+        If it is none of these.
     SimulationError
         If nothing has been run, or no request was lost.
     """
+    if which not in STORIES:
+        raise ConfigError(f"play: {which!r} is no request", fix=f"choose {', '.join(STORIES)}")
     run = known.run
     if run is None:
         raise SimulationError("play: there is no run of this chain", fix="repair what the figures say is wrong first")

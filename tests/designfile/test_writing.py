@@ -3,14 +3,17 @@
 import difflib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import chainkit as ck
+from chainkit import data
 from chainkit.chain import Chain, load
 from chainkit.designfile import read, write
 from chainkit.distributions import LogNormal
@@ -423,3 +426,94 @@ def test_a_series_of_edits_is_saved_each_time(chain, data):
             chain.save(file)
 
             assert load(file) == chain
+
+
+# --- the diff of a gesture is small ---
+
+ORDERS = data.path("chains") / "orders" / "orders.chain.yaml"
+
+
+def diff(change: Callable[[ck.Chain], Any], tmp_path: Path) -> tuple[list[str], list[str]]:
+    """Return the lines that left the file of orders, and those that came, with a change."""
+    chain = ck.load(ORDERS)
+    change(chain)
+    file = chain.save(tmp_path / "orders.chain.yaml")
+    assert ck.load(file) == chain
+    assert [*ck.load(file).services] == [*chain.services]
+    lines = [*difflib.unified_diff(*(each.read_text(encoding="utf-8").splitlines() for each in (ORDERS, file)), n=0)][
+        2:
+    ]
+    return [line[1:] for line in lines if line[0] == "-"], [line[1:] for line in lines if line[0] == "+"]
+
+
+def test_a_memory_is_its_line_and_where_its_times_were_measured(tmp_path: Path) -> None:
+    assert diff(lambda chain: chain.set("payment", memory_mb=1024), tmp_path) == (
+        ["    memory_mb: 512"],
+        ["    memory_mb: 1024", "    measured_memory_mb: 512"],
+    )
+
+
+def test_a_move_is_one_line(tmp_path: Path) -> None:
+    assert diff(lambda chain: chain.place({"events": (1064.0, 50.0)}), tmp_path) == (
+        ["  events: [1064, 0]"],
+        ["  events: [1064, 50.0]"],
+    )
+
+
+def test_a_frame_is_its_own_lines_at_the_end(tmp_path: Path) -> None:
+    gone, came = diff(lambda chain: chain.group("Payments", ["jobs", "payment"]), tmp_path)
+
+    assert (gone, came) == ([], ["", "groups:", "  Payments: [jobs, payment]"])
+
+
+def test_a_rename_is_the_lines_that_name_the_service(tmp_path: Path) -> None:
+    gone, came = diff(lambda chain: chain.rename("payment", "charge"), tmp_path)
+
+    assert gone == [
+        "  payment:",
+        "  - {from: jobs, to: payment, batch_size: 5, report_batch_item_failures: true}",
+        "  - {from: payment, to: events, after_fraction: 1.0}",
+        "  payment: [798, 0]",
+    ]
+    assert came == [line.replace("payment", "charge") for line in gone]
+
+
+def test_a_rename_within_braces_keeps_the_rest_of_its_line(tmp_path: Path) -> None:
+    gone, came = diff(lambda chain: chain.rename("jobs", "queue"), tmp_path)
+
+    assert came == [line.replace("jobs:", "queue:").replace(" jobs", " queue", 1) if "jobs-dead" in line else
+                    line.replace("jobs", "queue") for line in gone]  # fmt: skip
+    assert len(gone) == 5
+
+
+def test_a_rename_and_another_change_at_once_keep_all_comments(tmp_path: Path) -> None:
+    def change(chain: ck.Chain) -> None:
+        chain.rename("payment", "charge")
+        chain.set("charge", memory_mb=1024)
+        chain.remove("events>shipping")
+
+    gone, came = diff(change, tmp_path)
+
+    assert [line for line in gone if line.lstrip().startswith("#")] == []
+    assert (len(gone), len(came)) == (6, 6)
+
+
+def test_a_service_that_comes_back_stands_where_it_stood(tmp_path: Path) -> None:
+    chain = ck.load(ORDERS)
+    before = chain.copy()
+    chain.remove("inventory")
+    chain.save(tmp_path / "orders.chain.yaml")
+    chain.become(before)
+
+    assert [*ck.load(chain.save(tmp_path / "orders.chain.yaml")).services] == [*before.services]
+
+
+def test_a_service_that_takes_the_place_of_another_kind_is_no_rename(tmp_path: Path) -> None:
+    def change(chain: ck.Chain) -> None:
+        chain.remove("confirm")
+        chain.add(ck.SqsQueue("audit"))
+
+    gone, came = diff(change, tmp_path)
+
+    assert "  confirm:" in gone
+    assert came == ["  audit:", "    type: SqsQueue"]

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import chainkit as ck
+from chainkit.operations import replay
 from chainkit.pictures import svg
 from tests.examples import EXAMPLES, orders
 
@@ -17,33 +18,44 @@ def designer():
 
 
 def test_selecting_on_the_canvas_shows_the_form(designer):
-    designer.canvas.selected = "pay"
+    designer.canvas.selected = ["pay"]
 
-    assert "memory_mb" in designer.form.fields
+    assert "memory_mb" in designer.form_panel.fields
 
 
 def test_selecting_by_name_selects_on_the_canvas(designer):
-    designer.edit_panel.selection.value = "jobs>pay"
+    designer.form_panel.selection.value = "jobs>pay"
 
-    assert designer.canvas.selected == "jobs>pay"
+    assert designer.canvas.selected == ["jobs>pay"]
 
 
 def test_a_change_in_the_form_is_in_the_chain_the_figures_and_the_picture(designer):
-    designer.canvas.selected = "pay"
-    before = designer.figures_panel.value, designer.canvas.scene
-    designer.form.fields["duration"].control.value = "1.5"
+    designer.canvas.selected = ["pay"]
+    before = designer.figures_panel.shown.value if hasattr(designer.figures_panel, "shown") else None
+    drawn = designer.canvas.scene
+    designer.form_panel.fields["duration"].control.value = "1.5"
 
     assert designer.state.chain.service("pay").behaviour().work.mean_s == 1.5
-    assert designer.figures_panel.value != before[0]
-    assert designer.canvas.scene != before[1]
+    assert before is None or designer.figures_panel.shown.value != before
+    assert designer.canvas.scene != drawn
 
 
 def test_every_operation_is_one_on_the_chain_that_was_given():
     chain = orders()
     designer = ck.Designer(chain, requests=50)
-    designer.edit_panel.add.click()
+    designer._gesture({"kind": "add", "what": "SnsTopic"})
 
     assert len(chain.services) == 6
+    assert designer.canvas.selected == ["topic"]
+
+
+def test_the_history_does_the_same_to_another_chain(designer):
+    designer._gesture({"kind": "rename", "key": "jobs", "name": "queue"})
+    designer._gesture({"kind": "move", "places": {"pay": [700, 300]}})
+    again = replay(orders(), designer.history)
+
+    assert again == designer.state.chain
+    assert again.layout == designer.state.chain.layout
 
 
 def test_what_a_cell_changes_is_drawn_after_refresh(designer):
@@ -51,6 +63,7 @@ def test_what_a_cell_changes_is_drawn_after_refresh(designer):
     designer.refresh()
 
     assert "late" in [card["id"] for card in designer.canvas.scene["cards"]]
+    assert "undo" not in designer.canvas.scene["off"]
 
 
 def test_a_card_that_is_moved_stays_there(designer):
@@ -61,11 +74,25 @@ def test_a_card_that_is_moved_stays_there(designer):
 
 
 def test_the_delete_key_removes_what_is_selected(designer):
-    designer.canvas.selected = "dead"
-    designer._gesture({"kind": "remove", "key": "dead"})
+    designer.canvas.selected = ["dead"]
+    designer._gesture({"kind": "remove", "keys": ["dead"]})
 
     assert "dead" not in designer.state.chain.services
-    assert designer.canvas.selected == ""
+    assert designer.canvas.selected == []
+
+
+def test_tools_that_have_nothing_to_do_are_off(designer):
+    assert designer.canvas.scene["off"] == ["undo", "redo"]
+    designer._gesture({"kind": "remove", "keys": ["dead"]})
+    assert designer.canvas.scene["off"] == ["redo"]
+    designer._gesture({"kind": "undo"})
+    assert designer.canvas.scene["off"] == ["undo"]
+
+
+def test_editing_without_a_selection_and_messages_without_a_kind_end_in_no_traceback(designer):
+    assert designer._gesture({"kind": "edit"}) == {}
+    with pytest.raises(ck.ConfigError, match="gesture None is unknown"):
+        designer._gesture({})
 
 
 def test_the_repr_is_stable(designer):
@@ -76,27 +103,26 @@ def test_the_static_twin_is_svg_and_text_beside_the_widget(designer):
     bundle = designer._repr_mimebundle_()
 
     assert bundle["text/plain"] == f"Designer('orders', 5 services)\n{designer.state.chain}"
-    assert bundle["image/svg+xml"] == svg(designer.state.chain, designer.state.figures.notes())
+    assert bundle["image/svg+xml"] == svg(designer.state.chain, designer.state.notes())
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
 def test_the_static_twin_says_what_the_figures_say(designer):
     text = "".join(ET.fromstring(designer._repr_mimebundle_()["image/svg+xml"]).itertext())
 
-    assert designer.state.figures.notes()["pay"] in text
+    assert designer.state.notes()["pay"] in text
 
 
 @pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
 def test_every_example_has_a_designer(make):
-    chain = make()
-
-    assert repr(ck.Designer(chain, requests=20)).startswith("Designer(")
+    assert repr(ck.Designer(make(), requests=20)).startswith("Designer(")
 
 
 def test_an_empty_chain_has_a_designer():
     designer = ck.Designer(ck.Chain("new"))
 
-    assert "is empty" in designer.figures_panel.value
+    assert "is empty" in designer.state.figures.errors[0].problem
+    assert designer.canvas.scene["hint"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import chainkit as ck
 from chainkit.declared import IDENTITY, settings
 from chainkit.service import registry
-from chainkit.widgets.forms import Form, read, shown
+from chainkit.widgets.forms import SEVERAL, Field, FormPanel, read, shown
 from chainkit.widgets.state import State
 from chainkit.wiring import LINKS
 from tests.examples import EXAMPLES, orders
@@ -18,9 +18,16 @@ def state():
 
 
 def form_of(state, key):
-    form = Form(state)
+    form = FormPanel(state)
     state.select(key)
     return form
+
+
+def shown_fields(form):
+    """Return what stands in the box of fields: fields, and at the end those that are folded away."""
+    return next(
+        box.children for box in form.children if any(isinstance(each, Field) for each in getattr(box, "children", ()))
+    )
 
 
 def type_in(form, name, text):
@@ -47,7 +54,7 @@ def test_the_form_of_a_service_has_a_field_for_every_setting(name):
 @pytest.mark.parametrize("make", EXAMPLES, ids=lambda make: make.__name__)
 def test_every_service_and_link_of_the_examples_has_a_form_that_shows_its_values(make):
     state = State(make(), ck.Poisson(rate_per_s=4), requests=50, seed=1)
-    form = Form(state)
+    form = FormPanel(state)
     for key, thing in {**state.chain.services, **state.chain.links}.items():
         state.select(key)
 
@@ -163,7 +170,7 @@ def test_the_form_keeps_its_fields_when_only_values_change(state):
 
 
 def test_nothing_selected_has_no_fields(state):
-    assert Form(state).fields == {}
+    assert FormPanel(state).fields == {}
 
 
 def test_help_says_range_unit_and_source(state):
@@ -214,3 +221,83 @@ def test_a_machines_task_is_refused_in_the_errors_words():
     form.remove.click()
 
     assert "is part of a state machine" in form.message.value
+
+
+# --- what stands where ---
+
+
+@pytest.mark.parametrize("cls", [*registry.values(), *LINKS], ids=lambda cls: cls.__name__)
+def test_main_settings_are_settings(cls):
+    assert {*cls.main_settings} <= {s.name for s in settings(cls)} - {*IDENTITY}
+
+
+def test_main_settings_and_those_that_were_set_stand_before_the_folded_ones(state):
+    state.set("pay", error_rate=0.5)
+    form = form_of(state, "pay")
+    *first, more = shown_fields(form)
+    names = [field.setting.name for field in first]
+
+    assert {*ck.LambdaFunction.main_settings, "error_rate"} <= {*names}
+    assert more.titles == (f"{len(form.fields) - len(first)} more settings",)
+    assert [*first, *more.children[0].children] != []
+    assert {id(field) for field in form.fields.values()} == {id(f) for f in (*first, *more.children[0].children)}
+
+
+def test_a_new_name_is_typed_and_followed(state):
+    form = form_of(state, "jobs")
+    form.name.value = "queue"
+
+    assert "queue" in state.chain.services
+    assert form.selection.value == "queue"
+    assert form.message.value == ""
+
+
+def test_a_refused_name_stays_typed_with_the_errors_words_beside_it(state):
+    form = form_of(state, "jobs")
+    form.name.value = "pay"
+
+    assert "has a service &#x27;pay&#x27; already" in form.message.value
+    assert form.name.value == "pay"
+    assert "jobs" in state.chain.services
+
+
+def test_services_and_links_are_selected_by_name(state):
+    form = FormPanel(state)
+    form.selection.value = "jobs>pay"
+
+    assert state.selection == ("jobs>pay",)
+    assert "batch_size" in form.fields
+    form.selection.value = ""
+    assert state.selection == ()
+
+
+def test_several_selected_things_are_said_to_be_several(state):
+    form = FormPanel(state)
+    state.select("jobs", "pay")
+
+    assert form.selection.value == SEVERAL
+    assert ("2 selected", SEVERAL) in form.selection.options
+    assert form.fields == {}
+
+
+def test_every_control_has_a_label(state):
+    form = form_of(state, "pay")
+
+    for control in [form.name, form.selection, form.kind, *(field.control for field in form.fields.values())]:
+        assert control.description
+
+
+def test_what_a_cell_removed_is_in_no_form(state):
+    form = form_of(state, "jobs>pay")
+    state.chain.remove("jobs")
+    state.refresh()
+
+    assert form.fields == {}
+
+
+def test_a_change_of_what_a_cell_removed_meanwhile_is_refused(state):
+    form = form_of(state, "jobs>pay")
+    state.chain.remove("jobs")
+    type_in(form, "batch_size", "7")
+
+    assert "has no service" in form.fields["batch_size"].message.value

@@ -1,12 +1,28 @@
-"""The designer's state: every operation is one on the chain, and a refused one changes nothing."""
+"""The designer's state: every operation is one on the chain, and a refused one changes nothing.
+
+At the end a machine makes random gestures, right and wrong ones; chain, history, canvas and design file never differ.
+"""
+
+import json
+import tempfile
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import chainkit as ck
-from chainkit.widgets.state import State
-from tests.examples import orders
+from chainkit.declared import settings as settings_of
+from chainkit.operations import replay
+from chainkit.service import registry
+from chainkit.widgets import state as module
+from chainkit.widgets.reckoning import Reckoning
+from chainkit.widgets.scene import scene
+from chainkit.widgets.state import Clipboard, State
+from chainkit.wiring import WORDS
+from tests.examples import EXAMPLES, orders
+from tests.strategies import chains, values
 
 
 def state_of(chain, **options):
@@ -16,6 +32,11 @@ def state_of(chain, **options):
 @pytest.fixture
 def state():
     return state_of(orders())
+
+
+def drawn(chain):
+    """Return all of a chain that is drawn, built or saved: order, link ids, places and frames as well."""
+    return [*chain.services.items()], [*chain.links.items()], dict(chain.layout), dict(chain.groups)
 
 
 def topics(state):
@@ -33,8 +54,7 @@ def test_every_registered_service_can_be_added_by_its_label(state):
 
 
 def test_a_new_service_is_offered_a_name_that_is_free(state):
-    state.add("SqsQueue", "queue")
-
+    assert state.add("SqsQueue", "queue")
     assert state.free_name("SqsQueue") == "queue-2"
     assert state.free_name("SnsTopic") == "topic"
 
@@ -156,30 +176,249 @@ def test_undo_without_a_change_does_nothing(state):
     assert not state.undo()
 
 
-operations = st.lists(
-    st.one_of(
-        st.tuples(st.just("add"), st.sampled_from(["SqsQueue", "LambdaFunction", "SnsTopic"]), st.sampled_from("abc")),
-        st.tuples(st.just("connect"), *[st.sampled_from(["validate", "jobs", "pay", "dead", "a", "b"])] * 2),
-        st.tuples(st.just("remove"), st.sampled_from(["jobs", "pay", "a", "jobs>pay", "api>validate"])),
-    ),
-    max_size=6,
+def test_redo_does_it_again_until_something_else_is_done(state):
+    state.set("pay", memory_mb=1024)
+    state.undo()
+
+    assert state.redo()
+    assert state.chain.service("pay").memory_mb == 1024
+    state.undo()
+    state.set("pay", memory_mb=512)
+    assert not state.redo()
+
+
+def test_undo_selects_what_comes_back(state):
+    state.remove("jobs")
+    state.undo()
+
+    assert state.selection == ("jobs",)
+
+
+def test_what_changes_nothing_leaves_nothing_to_take_back(state):
+    for done in (state.remove(), state.set("pay", memory_mb=128), state.rename("pay", "pay"), state.ungroup("none")):
+        assert done
+
+    assert not state.can_undo
+    assert state.history == ()
+
+
+def test_a_control_that_is_held_is_one_step(state):
+    for memory_mb in (256, 512, 1024):
+        state.set("pay", merges=True, memory_mb=memory_mb)
+
+    assert [*map(str, state.history)] == ["chain.set('pay', memory_mb=1024)"]
+    state.undo()
+    assert state.chain.service("pay").memory_mb == 128
+    assert not state.can_undo
+
+
+def test_a_control_that_comes_back_to_where_it_was_is_no_step(state):
+    state.set("pay", merges=True, memory_mb=256)
+    state.set("pay", merges=True, memory_mb=128)
+
+    assert state.history == ()
+
+
+def test_two_controls_are_two_steps(state):
+    state.set("pay", merges=True, memory_mb=256)
+    state.set("pay", merges=True, timeout_s=5)
+
+    assert len(state.history) == 2
+
+
+def test_the_history_is_whole_where_no_more_can_be_taken_back(state, monkeypatch):
+    monkeypatch.setattr(module, "MOST_STEPS", 2)
+    before = state.chain.copy()
+    for memory_mb in (256, 512, 1024, 2048):
+        state.set("pay", memory_mb=memory_mb)
+
+    assert len(state.history) == 4
+    assert replay(before, state.history) == state.chain
+    assert [state.undo(), state.undo(), state.undo()] == [True, True, False]
+    assert state.chain.service("pay").memory_mb == 512
+    assert len(state.history) == 2
+
+
+# --- a cell in between ---
+
+
+def test_what_a_cell_did_is_one_step_and_stands_in_the_history_as_lines(state):
+    before = state.chain.copy()
+    state.chain.set("pay", memory_mb=512)
+    state.chain.add(ck.SnsTopic("events"))
+    state.chain.rename("jobs", "queue")
+
+    assert state.can_undo
+    assert [*map(str, state.history)] == ["chain.become(ck.Chain.from_plain(" + repr(state.chain.to_plain()) + "))"]
+    state.undo()
+    assert drawn(state.chain) == drawn(before)
+    assert not state.can_undo
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (lambda chain: chain.set("pay", memory_mb=512), ["chain.set('pay', memory_mb=512)"]),
+        (lambda chain: chain.rename("jobs", "queue"), ["chain.rename('jobs', 'queue')"]),
+        (lambda chain: chain.remove("dead"), ["chain.remove('dead')"]),
+        (lambda chain: chain.remove("jobs>pay"), ["chain.remove('jobs>pay')"]),
+        (lambda chain: chain.add(ck.SnsTopic("news")), ["chain.add(ck.SnsTopic('news'))"]),
+        (lambda chain: chain.place({"pay": (1, 2)}), ["chain.place({'pay': (1.0, 2.0)})"]),
+        (lambda chain: chain.group("A", ["pay"]), ["chain.group('A', ('pay',))"]),
+    ],
 )
+def test_what_a_cell_did_is_told_as_the_cell_wrote_it(state, change, lines):
+    change(state.chain)
+
+    assert [*map(str, state.history)] == lines
 
 
-@given(steps=operations)
-@settings(max_examples=30)
-def test_undoing_everything_gives_the_chain_of_the_beginning(steps):
-    before, state = orders(), state_of(orders())
-    state._computed = lambda: state.figures  # its runs are not what is tested here
-    done = [getattr(state, name)(*arguments) for name, *arguments in steps if _can(state, name, arguments)]
-    for _ in range(sum(done)):
-        state.undo()
+def test_what_a_cell_removed_is_selected_no_more(state):
+    state.select("jobs")
+    state.chain.remove("jobs")
 
-    assert state.chain == before
+    assert state.history
+    assert state.selection == ()
 
 
-def _can(state, name, arguments):
-    return name == "add" or set(arguments) <= state.chain.services.keys() | state.chain.links.keys()
+# --- insert, extend, copies, places and frames ---
+
+
+def test_a_service_is_put_into_a_link_and_what_both_links_have_is_kept(state):
+    state.connect("validate", "pay", "async")
+    state.set("validate>pay", message_bytes=2048)
+
+    assert state.insert("SqsQueue", "validate>pay")
+    assert state.chain.link("validate>queue").message_bytes == 2048
+    assert state.chain.link("queue>pay").word == "mapping"
+    assert "validate>pay" not in state.chain.links
+
+
+def test_what_fits_into_no_link_leaves_the_link(state):
+    before = drawn(state.chain)
+
+    assert not state.insert("HttpApi", "jobs>pay")
+    assert drawn(state.chain) == before
+
+
+def test_a_service_is_added_with_a_link_to_it(state):
+    assert state.extend("pay", "SnsTopic", at=(1500.0, 0.0))
+    assert state.chain.link("pay>topic").word == "publish"
+    assert state.selection == ("topic",)
+
+
+def test_a_copy_has_free_names_its_own_links_and_a_place_of_its_own(state):
+    assert state.duplicate(["jobs", "pay"])
+    assert state.duplicate(["jobs", "pay"])
+
+    assert state.selection == ("jobs-3", "pay-3")
+    assert {"jobs-2>pay-2", "jobs-3>pay-3"} <= state.chain.links.keys()
+    assert len({*state.chain.layout.values()}) == len(state.chain.services)
+
+
+def test_what_is_copied_can_be_pasted_into_another_designer(state):
+    state.copy(["jobs", "pay", "jobs>pay"])
+    other = state_of(ck.Chain("other"))
+
+    assert other.paste()
+    assert [*other.chain.links] == ["jobs>pay"]
+    assert other.chain.link("jobs>pay") == state.chain.link("jobs>pay")
+
+
+def test_duplicating_leaves_what_was_copied(state):
+    state.copy(["jobs"])
+    state.duplicate(["pay"])
+
+    assert [service.name for service in State.clipboard.services] == ["jobs"]
+
+
+def test_nothing_copied_is_refused(state):
+    State.clipboard = Clipboard()
+
+    assert not state.paste()
+    assert state.refusal.fix == "select services, then copy them"
+
+
+def test_the_copy_of_a_name_as_long_as_names_may_be_has_a_name(state):
+    name = "x" * 48
+    state.add("SqsQueue", name)
+
+    assert state.duplicate([name])
+    assert state.selected == "x" * 46 + "-2"
+
+
+def test_a_frame_holds_services_and_goes_with_its_last_one(state):
+    assert state.group("Payments", ["jobs", "pay"])
+    assert state.chain.groups == {"Payments": ("jobs", "pay")}
+    state.remove("jobs", "pay")
+    assert state.chain.groups == {}
+
+
+@pytest.mark.parametrize("place", [(float("nan"), 0), (float("inf"), 0), (1e300, 0), ("x", 0), (1,), None])
+def test_a_place_that_is_none_is_refused(state, place):
+    before = drawn(state.chain)
+
+    assert not state.move({"pay": place, "jobs": (0, 0)}) or place is None
+    assert place is None or drawn(state.chain) == before
+
+
+def test_tidy_lets_every_card_stand_by_itself(state):
+    state.move({"pay": (12.4, 30.6)})
+    state.tidy()
+
+    assert state.chain.layout == {}
+
+
+# --- offers, names ---
+
+
+def test_every_kind_of_link_is_offered_with_what_it_brings_and_nothing_changes(state):
+    before = drawn(state.chain)
+    offers = state.offers("validate", "pay")
+
+    assert [offer.word for offer in offers][:2] == ["sync", "async"]
+    assert "permission of validate: lambda:InvokeFunction on pay" in map(str, offers[0].brings)
+    assert drawn(state.chain) == before
+
+
+@pytest.mark.parametrize("pair", [(a, b) for a in sorted(registry) for b in sorted(registry)], ids=str)
+def test_all_that_fits_is_offered_what_aws_refuses_last(pair):
+    chain = ck.Chain("two")
+    chain.add(registry[pair[0]]("a"))
+    chain.add(registry[pair[1]]("b"))
+    state = state_of(chain)
+    offers = state.offers("a", "b")
+
+    assert sorted(offer.word for offer in offers) == sorted(state.words("a", "b"))
+    assert [offer.refusal is None for offer in offers] == sorted((o.refusal is None for o in offers), reverse=True)
+
+
+def test_a_rename_is_in_links_frames_places_and_the_selection(state):
+    state.group("Payments", ["jobs"])
+    state.move({"jobs": (5, 5)})
+
+    assert state.rename("jobs", "queue")
+    assert {"validate>queue", "queue>pay", "queue>dead"} <= state.chain.links.keys()
+    assert state.chain.groups == {"Payments": ("queue",)}
+    assert state.chain.layout["queue"] == (5, 5)
+    assert state.selection == ("queue",)
+
+
+def test_requests_enter_where_they_did_after_a_rename_and_its_undo():
+    state = state_of(orders(), at="api")
+    state.rename("api", "front")
+
+    assert state.at == "front"
+    assert state.figures.errors == ()
+    state.undo()
+    assert state.at == "api"
+
+
+def test_several_are_selected(state):
+    state.select("pay", "jobs>pay!", "nobody", "pay")
+
+    assert state.selection == ("pay", "jobs>pay")
+    assert state.selected == ""
 
 
 # --- traffic, selection, layout ---
@@ -264,7 +503,8 @@ def test_moved_cards_stay_where_they_are_put_and_the_design_is_the_same(state):
     before, heard = state.chain.copy(), topics(state)
     state.move({"pay": (12.4, 30.6), "nobody": (0, 0)})
 
-    assert state.chain.layout == {"pay": (12, 31)}
+    assert state.chain.layout["pay"] == (12, 31)
+    assert state.chain.layout.keys() == state.chain.services.keys()
     assert state.chain == before
     assert heard == ["layout"]
 
@@ -325,10 +565,272 @@ def test_what_a_cell_did_to_the_chain_is_seen_after_refresh(state):
     assert state.figures.run.chain.service("pay") == state.chain.service("pay")
 
 
-def test_cards_have_notes_with_time_and_dollars(state):
+def test_cards_have_notes_with_time_and_dollars():
+    state = state_of(orders(), requests=1_000)
     state.refresh()
-    notes = state.figures.notes()
+    notes = state.notes()
 
     assert notes.keys() == state.chain.services.keys()
-    assert "ms · $" in notes["pay"]
+    assert notes["pay"].startswith("p95 10 ms \u00b7 $")
     assert notes["dead"] == ""
+
+
+# --- random gestures ---
+
+WRONG = st.sampled_from(["nobody", "", "a>b", "9 lives", "x" * 60, "api!"])
+NUMBERS = st.one_of(st.integers(-2000, 2000), st.floats())
+POINTS = st.tuples(NUMBERS, NUMBERS)
+ODD = st.sampled_from([None, "x", "", -1, 10**18, float("nan"), float("inf"), [], {}, True, {"a": 1}, [1], b"x"])
+
+
+class Designing(RuleBasedStateMachine):
+    @initialize(chain=st.one_of(chains(), st.sampled_from(EXAMPLES).map(lambda make: make())), is_of_file=st.booleans())
+    def start(self, chain, is_of_file):
+        self.folder = tempfile.TemporaryDirectory()
+        if is_of_file:
+            chain = ck.load(chain.save(Path(self.folder.name) / "start.chain.yaml"))
+        self.began = chain.copy()
+        self.state = State(chain, ck.Poisson(rate_per_s=4), requests=20, seed=1)
+        State.clipboard = module.Clipboard()
+
+    def teardown(self):
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+    def name(self, data):
+        return data.draw(st.one_of(st.sampled_from([*self.state.chain.services, "nobody"]), WRONG))
+
+    def key(self, data):
+        chain = self.state.chain
+        return data.draw(st.one_of(st.sampled_from([*chain.services, *chain.links, "nobody"]), WRONG))
+
+    def carry_out(self, operation, *arguments, **options):
+        state = self.state
+        state._notice()
+        before, history, selection = drawn(state.chain), state.history, state.selection
+        done = operation(*arguments, **options)
+        if not done:
+            assert drawn(state.chain) == before
+            assert state.history == history
+            assert state.selection == selection
+            assert state.refusal.problem
+            assert state.refusal.fix
+            return
+        assert state.refusal is None
+        after = drawn(state.chain)
+        if state.history != history and not options.get("merges"):
+            state.undo()
+            assert drawn(state.chain) == before
+            assert state.history == history
+            state.redo()
+            assert drawn(state.chain) == after
+        elif not options.get("merges"):
+            assert after == before
+
+    # --- gestures ---
+
+    @rule(data=st.data(), kind=st.one_of(st.sampled_from(sorted(registry)), WRONG), at=st.one_of(st.none(), POINTS))
+    def add(self, data, kind, at):
+        self.carry_out(self.state.add, kind, data.draw(st.one_of(st.none(), st.just(self.name(data)))), at)
+
+    @rule(data=st.data(), kind=st.one_of(st.sampled_from(sorted(registry)), WRONG), at=st.one_of(st.none(), POINTS))
+    def insert(self, data, kind, at):
+        self.carry_out(self.state.insert, kind, self.key(data), at)
+
+    @rule(data=st.data(), kind=st.one_of(st.sampled_from(sorted(registry)), WRONG), at=st.one_of(st.none(), POINTS))
+    def extend(self, data, kind, at):
+        self.carry_out(self.state.extend, self.name(data), kind, at)
+
+    @rule(data=st.data(), word=st.one_of(st.none(), st.sampled_from(sorted(WORDS)), WRONG))
+    def connect(self, data, word):
+        self.carry_out(self.state.connect, self.name(data), self.name(data), word)
+
+    @rule(data=st.data())
+    def offers(self, data):
+        source, target = (data.draw(st.sampled_from([*self.state.chain.services, "nobody"])) for _ in "ab")
+        before = drawn(self.state.chain)
+        try:
+            offers = self.state.offers(source, target)
+        except ck.ChainkitError:
+            assert "nobody" in (source, target)
+            return
+        assert {offer.word for offer in offers} == {*self.state.words(source, target)}
+        assert drawn(self.state.chain) == before
+
+    @precondition(lambda self: self.state.sources())
+    @rule(data=st.data())
+    def connect_what_fits(self, data):
+        state = self.state
+        source = data.draw(st.sampled_from(state.sources()))
+        target = data.draw(st.sampled_from(state.targets(source)))
+        offers = state.offers(source, target)
+        assert {offer.word for offer in offers} == {*state.words(source, target)}
+        self.carry_out(state.connect, source, target, data.draw(st.sampled_from(offers)).word)
+
+    @rule(data=st.data(), merges=st.booleans())
+    def set(self, data, merges):
+        key = self.key(data)
+        chain = self.state.chain
+        thing = {**chain.services, **chain.links}.get(key)
+        fields = settings_of(type(thing)) if thing is not None else []
+        field = data.draw(st.sampled_from([*fields, None]))
+        if field is None:
+            changes = {data.draw(st.sampled_from(["nonsense", "name", "source", "timeout_s"])): data.draw(ODD)}
+        else:
+            right = values(field)
+            changes = {field.name: data.draw(st.one_of(right, ODD) if right is not None else ODD)}
+        self.carry_out(self.state.set, key, merges=merges, **changes)
+
+    @rule(data=st.data())
+    def remove(self, data):
+        self.carry_out(self.state.remove, *[self.key(data) for _ in range(data.draw(st.integers(0, 3)))])
+
+    @rule(data=st.data(), new=st.one_of(st.from_regex(r"[a-c]", fullmatch=True), WRONG))
+    def rename(self, data, new):
+        self.carry_out(self.state.rename, self.name(data), new)
+
+    @rule(data=st.data(), word=st.one_of(st.sampled_from(sorted(WORDS)), WRONG))
+    def rewire(self, data, word):
+        self.carry_out(self.state.rewire, self.key(data), word)
+
+    @rule(data=st.data())
+    def duplicate(self, data):
+        self.carry_out(self.state.duplicate, [self.key(data) for _ in range(data.draw(st.integers(0, 3)))])
+
+    @rule(data=st.data())
+    def copy(self, data):
+        before = drawn(self.state.chain)
+        self.state.copy([self.key(data) for _ in range(data.draw(st.integers(0, 4)))])
+        assert drawn(self.state.chain) == before
+
+    @rule()
+    def paste(self):
+        self.carry_out(self.state.paste)
+
+    @rule(data=st.data(), points=st.lists(POINTS, max_size=3))
+    def move(self, data, points):
+        self.carry_out(self.state.move, {self.name(data): point for point in points})
+
+    @rule()
+    def tidy(self):
+        self.carry_out(self.state.tidy)
+
+    @rule(data=st.data(), title=st.sampled_from(["A", "B", "", " "]))
+    def group(self, data, title):
+        self.carry_out(self.state.group, title, [self.name(data) for _ in range(data.draw(st.integers(0, 3)))])
+
+    @rule(title=st.sampled_from(["A", "B", "", " "]))
+    def ungroup(self, title):
+        self.carry_out(self.state.ungroup, title)
+
+    @rule()
+    def undo(self):
+        self.state.undo()
+
+    @rule()
+    def redo(self):
+        self.state.redo()
+
+    @rule(data=st.data())
+    def select(self, data):
+        self.state.select(*[self.key(data) for _ in range(data.draw(st.integers(0, 3)))])
+
+    @rule()
+    def rest(self):
+        self.state.rest()
+
+    # --- a cell in between ---
+
+    @rule(
+        data=st.data(),
+        verb=st.sampled_from(["add", "set", "remove", "connect", "rename", "place", "group"]),
+        refreshes=st.booleans(),
+    )
+    def change_in_a_cell(self, data, verb, refreshes):
+        chain = self.state.chain
+        before = drawn(chain)
+        try:
+            match verb:
+                case "add":
+                    chain.add(
+                        registry[data.draw(st.sampled_from(sorted(registry)))](data.draw(st.sampled_from("abcd")))
+                    )
+                case "set":
+                    chain.set(self.key(data), **{data.draw(st.sampled_from(["timeout_s", "batch_size", "delay_s"])): 7})
+                case "remove":
+                    chain.remove(self.key(data))
+                case "connect":
+                    chain.connect(self.name(data), self.name(data))
+                case "rename":
+                    chain.rename(self.name(data), data.draw(st.sampled_from("abcd")))
+                case "place":
+                    chain.place({self.name(data): data.draw(st.none() | POINTS)})
+                case "group":
+                    chain.group(data.draw(st.sampled_from("AB")), [self.name(data)])
+        except ck.ChainkitError:
+            assert drawn(chain) == before
+            return
+        if refreshes:
+            self.state.refresh()
+            after = drawn(chain)
+            if after != before:
+                self.state.undo()
+                assert drawn(chain) == before
+                self.state.redo()
+                assert drawn(chain) == after
+
+    @rule()
+    def save(self):
+        chain = self.state.chain
+        again = ck.load(chain.save(Path(self.folder.name) / "design.chain.yaml"))
+        assert again == chain
+        assert (again.layout, list(again.groups.items())) == (chain.layout, list(chain.groups.items()))
+        assert list(again.services) == list(chain.services)
+
+    # --- never do they differ ---
+
+    @invariant()
+    def the_history_makes_the_chain(self):
+        if not hasattr(self, "state"):
+            return
+        history = self.state.history
+        assert drawn(replay(self.began.copy(), history)) == drawn(self.state.chain)
+
+    @invariant()
+    def the_text_of_the_history_makes_the_chain(self):
+        if not hasattr(self, "state"):
+            return
+        names = {"ck": ck, "chain": self.began.copy()}
+        exec("\n".join(map(str, self.state.history)), names)
+        assert drawn(names["chain"]) == drawn(self.state.chain)
+
+    @invariant()
+    def the_canvas_shows_the_chain(self):
+        if not hasattr(self, "state"):
+            return
+        state = self.state
+        assert state.history is not None
+        shown = scene(state.chain, state.figures)
+        for each in ("cards", "wires", "groups", "height"):
+            assert json.loads(json.dumps(shown[each], allow_nan=False)) == shown[each]
+        assert [card["id"] for card in shown["cards"]] == list(state.chain.services)
+        assert {wire["id"] for wire in shown["wires"]} == {key for *_, key in state.chain.graph.edges(keys=True)}
+        assert {*state.selection} <= state.chain.services.keys() | state.chain.links.keys()
+
+
+class Reckoned(Designing):
+    """The same with figures on the cards."""
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Leave the runs out: they take nearly all the time of a step."""
+    monkeypatch.setattr(module, "reckon", lambda *_, **__: Reckoning())
+
+
+# A failure is told as it is found: to shrink it takes minutes, and every step says what it did.
+HUNT = settings(stateful_step_count=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+TestReckoned = Reckoned.TestCase
+TestReckoned.settings = settings(HUNT, max_examples=5)
+TestDesigning = pytest.mark.usefixtures("no_figures")(Designing.TestCase)
+TestDesigning.settings = settings(HUNT, max_examples=30)

@@ -164,7 +164,7 @@ class Board {
   group() {
     const keys = this.selectedCards();
     if (!keys.length) return this.say("Select the cards of the group first", "refusal");
-    const own = this.scene.groups.find(({ cards }) => keys.every((key) => cards.includes(key)));
+    const own = this.scene.groups.find(({ cards }) => cards.length === keys.length && keys.every((key) => cards.includes(key)));
     return this.popups.ask("Title of the group", own?.title ?? "", keys[0], (title) => {
       if (own && own.title !== title) this.ask({ kind: "ungroup", title: own.title });
       if (title) this.ask({ kind: "group", title, keys });
