@@ -137,7 +137,8 @@ class FormPanel(Panel):
         if not rest:
             return first
         # No accordion: its head cannot be reached by keys.
-        more = ipywidgets.ToggleButton(description=f"{len(rest)} more settings", icon="angle-down", layout=WIDE)
+        look = {"icon": "angle-down", "tooltip": "Show or fold the settings that are as usual", "layout": WIDE}
+        more = ipywidgets.ToggleButton(description=f"{len(rest)} more settings", **look)
         folded = ipywidgets.VBox(rest, layout=ipywidgets.Layout(display="none", flex="0 0 auto"))
         more.observe(lambda change: setattr(folded.layout, "display", "" if change["new"] else "none"), names="value")
         return [*first, more, folded]

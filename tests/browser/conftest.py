@@ -40,7 +40,7 @@ class Lab:
 
     def open(self, *cells: str) -> Page:
         """Write a notebook of these cells, open it, and run it."""
-        made = [
+        made: list[dict[str, object]] = [
             {"cell_type": "code", "id": f"c{k}", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
             for k, text in enumerate(cells)
         ]

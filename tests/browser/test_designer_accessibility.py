@@ -155,12 +155,12 @@ def test_tab_goes_through_all_parts_in_the_order_in_which_they_are_seen_and_the_
 def test_folded_settings_are_opened_by_keys(lab):
     hand = opened(lab)
     hand.stage.focus()
-    hand.find("jobs")
+    hand.find("validate")
     more = hand.whole.get_by_role("button", name="more settings")
     more.focus(timeout=PATIENCE_MS)
     hand.press("Space")
 
-    expect(hand.whole.get_by_label("maximum_message_bytes", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    expect(hand.whole.get_by_label("runtime", exact=True)).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_screen_reader_finds_a_list_of_options_and_hears_where_it_is(lab):

@@ -14,12 +14,20 @@ export class View {
   // While it moves, the world is one picture that is shifted and stretched; when it rests, it is drawn anew, sharp.
   apply() {
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-    this.world.classList.toggle("ck-middling", this.scale < 0.75);
-    this.world.classList.toggle("ck-far", this.scale < 0.4);
+    if (!this.world.classList.contains("ck-moving")) this.#sort();
     this.world.classList.add("ck-moving");
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.world.classList.remove("ck-moving"), RESTS_MS);
+    this.resting = setTimeout(() => {
+      this.#sort();
+      this.world.classList.remove("ck-moving");
+    }, RESTS_MS);
     this.onmove?.();
+  }
+
+  // Which words are shown; not while it moves, because other words are another picture.
+  #sort() {
+    this.world.classList.toggle("ck-middling", this.scale < 0.75);
+    this.world.classList.toggle("ck-far", this.scale < 0.4);
   }
 
   // From a place on the page to a place in the world.
