@@ -197,6 +197,8 @@ def _refusal(cls: type, args: tuple[Any, ...], given: dict[str, Any], error: Val
     spot = field + "".join(f"[{key!r}]" for key in where[1:] if key != "[key]")  # pydantic's word for a key
     complaint = _complaint(first, known.get(field))
     fix = _number_to_write(value, field, unit_of(field)) or _whole(first) or _advice(known.get(field))
+    if field == "name" and first["type"] == "string_pattern_mismatch":
+        fix = "write it as in pay-orders"
     return ConfigError(f"{who}: {spot}={value!r} {complaint}", fix=fix)
 
 

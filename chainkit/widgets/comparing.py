@@ -221,7 +221,7 @@ class ComparePanel(Panel):
     def _reckon(self, design: Design) -> Reckoning:
         """Run one design; why it cannot be run is kept for whoever looks."""
         state = self.state
-        runs: dict[str, Any] = {"requests": state.requests, "seed": state.seed, "at": state.at}
+        runs: dict[str, Any] = {"requests": state.requests, "seed": state.seed, "at": state.entry}
         known = reckon(Reckoning().outdated(design.chain), design.chain, state.load, **runs, is_quick=False)
         for error in known.errors:
             told = {"problem": error.problem, "fix": error.fix}

@@ -88,7 +88,7 @@ class DeployPanel(Panel):
                 event = json.loads(self.event.value)
             except json.JSONDecodeError as error:
                 raise ConfigError(f"event: it is no JSON: {error}", fix='write for example {"order": 1}') from None
-            trace = self.stack.send(event, at=self._state.at)
+            trace = self.stack.send(event, at=self._state.entry)
             self._state.show_trace(trace)
             return f"{trace}\nanswer: {trace.answer}" if trace.answer else str(trace)
 

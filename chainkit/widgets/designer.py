@@ -9,12 +9,12 @@ from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError
 from chainkit.operations import Operation
 from chainkit.pictures import svg
-from chainkit.simulation.loads import Load, Poisson
+from chainkit.simulation.loads import Load
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.figures_panel import FiguresPanel
 from chainkit.widgets.forms import FormPanel
 from chainkit.widgets.gestures import carry_out
-from chainkit.widgets.panel import Panel, look
+from chainkit.widgets.panel import Panel, look, usual
 from chainkit.widgets.scene import scene
 from chainkit.widgets.state import State, Topic
 from chainkit.widgets.story import told
@@ -33,7 +33,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     Parameters
     ----------
     chain : the chain that is changed
-    load : traffic of the runs whose figures are shown; None: Poisson, 4 requests per second
+    load : traffic of the runs whose figures are shown; None: Poisson, 4 requests per second, with the attributes that
+        filters look at, in even shares
     requests, seed, at : of those runs, as for `simulate`
 
     Raises
@@ -68,7 +69,7 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             raise ConfigError(f"Designer: load={load!r} is no load", fix="give one such as ck.Poisson(rate_per_s=4)")
         if not isinstance(requests, int) or isinstance(requests, bool):
             raise ConfigError(f"Designer: requests={requests!r} is no number of requests", fix="give 1 or more")
-        self.state = State(chain, load or Poisson(rate_per_s=4), requests=requests, seed=seed, at=at)
+        self.state = State(chain, load or usual(chain), requests=requests, seed=seed, at=at)
         self.canvas = Canvas(scene(chain), self._gesture, twin=lambda: svg(chain, self.state.notes()))
         self.form_panel, self.figures_panel = FormPanel(self.state), FiguresPanel(self.state)
         self.panels = _Panels(self.state)

@@ -94,7 +94,7 @@ def _of_run(state: State, known: Reckoning, old: "Numbers | None") -> dict[str, 
     tiles = _headline(now, old, is_quick=known.is_quick)
     return {
         "run": {
-            "text": f"{run.requests:,} requests, {_load_words(run.load)}, seed {run.seed}",
+            "text": f"{run.requests:,} requests, {_load_words(run.load)}, seed {run.seed}{_entry_words(state)}",
             "quick": f"quick look; all {state.requests:,} when your hand rests" if known.is_quick else "",
             "notes": _notes(run, bill),
         },
@@ -220,6 +220,11 @@ def _more(ratio: float) -> str:
     if not math.isfinite(ratio) or ratio < 1.005:
         return "more"
     return f"{100 * (ratio - 1):.2g} % more" if ratio < 2 else f"{ratio:.2g} times"
+
+
+def _entry_words(state: State) -> str:
+    """Return where requests enter, where that is not plain."""
+    return f", enter at {state.entry}" if state.at or len(state.chain.entries()) > 1 else ""
 
 
 def _load_words(load: Load) -> str:

@@ -30,8 +30,8 @@ SEVERAL = "\n"
 class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     """One setting: its control, what it allows, and why a value was refused."""
 
-    def __init__(self, setting: Setting, state: State, key: str) -> None:
-        self.setting, self._state, self._key = setting, state, key
+    def __init__(self, setting: Setting, state: State) -> None:
+        self.setting, self._state, self._key = setting, state, ""
         self._is_showing = False
         self.control = _control(setting)
         self.message = ipywidgets.HTML()
@@ -39,9 +39,9 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         help_ = ipywidgets.HTML(hint(_help(setting)))
         super().__init__([self.control, self.message, help_], layout=ipywidgets.Layout(flex="0 0 auto"))
 
-    def show(self, value: Any) -> None:
-        """Show the value that the chain has."""
-        self._is_showing = True
+    def show(self, key: str, value: Any) -> None:
+        """Show the value that the service or link of that name has in the chain."""
+        self._key, self._is_showing = key, True
         try:
             self.control.value = (
                 shown(value) if isinstance(self.control, ipywidgets.Text | ipywidgets.Textarea) else value
@@ -84,6 +84,8 @@ class FormPanel(Panel):
         self._shown: tuple[str, type | None] | None = None
         self._is_showing = False
         self.fields: dict[str, Field] = {}
+        self._sheets: dict[type, dict[str, Field]] = {}
+        """Class -> its fields, made once: making widgets takes longer than showing other values in them."""
         self.title = ipywidgets.HTML()
         narrow = {"description_width": "90px"}
         self.name = ipywidgets.Text(description="name", continuous_update=False, style=narrow)
@@ -106,22 +108,25 @@ class FormPanel(Panel):
         key, thing = self._state.selected, _selected(self._state)
         if (key, type(thing)) != self._shown:
             self._shown = key, type(thing)
-            self._build(key, thing)
+            self._build(thing)
         if thing is not None:
             for name, field in self.fields.items():
-                field.show(getattr(thing, name))
+                field.show(key, getattr(thing, name))
             self._show_kind(thing)
         self.message.value = ""
 
-    def _build(self, key: str, thing: Service | Link | None) -> None:
-        """Make the form of another service or link. Values alone are shown in the form there: it keeps focus."""
+    def _build(self, thing: Service | Link | None) -> None:
+        """Show the form of another service or link. Values alone are shown in the form there: it keeps focus."""
         self.fields = {}
         if thing is None:
             self.title.value = hint("Select a service or a link, on the canvas or here, to change it.")
             self.fill(self.selection, self.title)
             return
         cls: Any = type(thing)
-        self.fields = {s.name: Field(s, self._state, key) for s in settings(cls) if s.name not in IDENTITY}
+        if cls not in self._sheets:
+            named = [each for each in settings(cls) if each.name not in IDENTITY]
+            self._sheets[cls] = {each.name: Field(each, self._state) for each in named}
+        self.fields = self._sheets[cls]
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
         self.title.value = f"<h3>{escape(name)}</h3>"
         first = self.name if isinstance(thing, Service) else self.kind

@@ -4,11 +4,12 @@ from typing import Any
 
 import ipywidgets
 
-from chainkit.chain import as_chain
+from chainkit.chain import Chain, as_chain
 from chainkit.pictures import svg
 from chainkit.simulation.loads import Load, Poisson
 from chainkit.widgets import assets
 from chainkit.widgets.state import State, Topic
+from chainkit.widgets.traffic_kinds import unstated
 
 
 def as_state(of: Any, load: Load | None = None, *, requests: int = 20_000, seed: int = 1) -> State:
@@ -22,7 +23,14 @@ def as_state(of: Any, load: Load | None = None, *, requests: int = 20_000, seed:
     state = of if isinstance(of, State) else getattr(of, "state", None)
     if isinstance(state, State):
         return state
-    return State(as_chain(of, "panel"), load or Poisson(rate_per_s=4), requests=requests, seed=seed)
+    chain = as_chain(of, "panel")
+    return State(chain, load or usual(chain), requests=requests, seed=seed)
+
+
+def usual(chain: Chain) -> Load:
+    """Return the traffic of a chain while none is given: what its filters look at is stated, in even shares."""
+    bare = Poisson(rate_per_s=4)
+    return Poisson(rate_per_s=4, attributes=unstated(chain, bare))
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types

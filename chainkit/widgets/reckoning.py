@@ -57,7 +57,7 @@ class Reckoning:
         notes: dict[str, tuple[str, ...]] = {}
         for name in self.run.chain.services:
             p95_s = float(times.get(name, float("nan")))
-            slow = [f"p95 {seconds(p95_s)}"] if p95_s == p95_s else []
+            slow = [f"p95 {seconds(p95_s)}" if p95_s > 0 else "no wait"] if p95_s == p95_s else []
             notes[name] = (*slow, f"{usd(cost[name])}/mo") if cost.get(name) else (*slow,)
         return notes
 
@@ -115,6 +115,24 @@ def reckon(
         return replace(known, errors=(error,))
     took_s = time.perf_counter() - started_s
     return replace(known, run=run, bill=priced, is_quick=count < requests, request_s=max(took_s - FIXED_S, 0.0) / count)
+
+
+def entry(chain: Chain) -> str | None:
+    """Return where requests enter while nobody has said it: where nothing leads, None if there is no such service.
+
+    Of several the first is a service that no other could call (an API), then the one from which most can be reached: a
+    card that is not connected yet does not end the figures.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("new")
+    >>> _ = chain.add(ck.LambdaFunction("alone")), chain.add(ck.HttpApi("api"))
+    >>> entry(chain)
+    'api'
+    """
+    reached = {name: len(nx.descendants(chain.graph, name)) for name in chain.entries()}
+    return min(reached, key=lambda name: (bool(chain.service(name).port.accepts), -reached[name]), default=None)
 
 
 def _rate(rate_per_s: float) -> str:

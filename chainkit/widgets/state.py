@@ -18,7 +18,7 @@ from chainkit.records import Trace
 from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.widgets.clipboard import Clipboard, copied, ends, free_name, pasting, placing
-from chainkit.widgets.reckoning import Reckoning, reckon
+from chainkit.widgets.reckoning import Reckoning, entry, reckon
 from chainkit.wiring import WORDS, Link, fitting
 
 Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
@@ -414,6 +414,22 @@ class State:
         self.refresh()
         return True
 
+    @property
+    def entry(self) -> str | None:
+        """Where requests enter: `at`, or where nothing leads."""
+        return self.at or entry(self.chain)
+
+    def set_entry(self, name: str | None) -> bool:
+        """Let requests enter at a service; None: where nothing leads."""
+        try:
+            self.at = None if name is None else self.chain.service(name).name
+        except ChainkitError as error:
+            self.refusal = error
+            return False
+        self.refusal = None
+        self.refresh()
+        return True
+
     # --- figures ---
 
     def refresh(self) -> None:
@@ -429,7 +445,7 @@ class State:
             self._reckon(is_quick=False)
 
     def _reckon(self, *, is_quick: bool) -> None:
-        runs: dict[str, Any] = {"requests": self.requests, "seed": self.seed, "at": self.at}
+        runs: dict[str, Any] = {"requests": self.requests, "seed": self.seed, "at": self.entry}
         self.figures = reckon(self.figures, self.chain, self.load, **runs, is_quick=is_quick)
         self._tell("figures")
 

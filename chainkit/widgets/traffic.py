@@ -29,6 +29,8 @@ _RATE = "0..1,000,000 \u00b7 mean in the long run; all rates change alike"
 _ATTRIBUTES = (
     "each value with its share, which add to 1: {status: {charged: 0.97, declined: 0.03}}; filters look at them"
 )
+AUTOMATIC = "where nothing leads"
+_ENTRY = "the service where requests enter; of several an API comes first"
 _REQUESTS = f"10..{MOST_REQUESTS:,} \u00b7 of a run, all replications together"
 _FILE = "a trace in a CSV file, of times or of counts per minute: its path takes the place of the arrivals above"
 LISTS = ("hours_per_s", "points", "counts", "at_s", "phases")
@@ -65,6 +67,15 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         finally:
             self._is_showing = False
         self.message.value = ""
+
+    def offer(self, choices: tuple[str, ...]) -> None:
+        """Offer other choices."""
+        if self.control.options != choices:
+            self._is_showing = True
+            try:
+                self.control.options, self._shown = choices, None
+            finally:
+                self._is_showing = False
 
     def _typed(self, change: Any) -> None:
         """Do what was typed, or say why not."""
@@ -138,10 +149,11 @@ class TrafficPanel(Panel):
         self._missing = ipywidgets.VBox([self.unstated, self.state_it])
         self.requests = Field("requests", self._set_requests, _REQUESTS)
         self.seed = Field("seed", self._set_seed, "any whole number \u00b7 equal seeds draw the same")
+        self.entry = Field("enter at", self._enter, _ENTRY, choices=(AUTOMATIC,))
         self.python = ipywidgets.HTML()
         self.fill(
             _row(self.kind, self.rate), self._drawing, self.curve, self.whole, self._form,
-            self.attributes, self._missing, _row(self.requests, self.seed), self.python,
+            self.attributes, self._missing, _row(self.entry, self.requests, self.seed), self.python,
         )  # fmt: skip
         self.hear("figures")
 
@@ -166,6 +178,8 @@ class TrafficPanel(Panel):
             self.span.show(kinds.span(load.seen_s))
             self.peak.show(f"{max(rate for _, rate in load.points):.6g}")
         self.attributes.show(kinds.shown(_attributes(load)) if load.attributes else "")
+        self.entry.offer((AUTOMATIC, *state.chain.services))
+        self.entry.show(state.at or AUTOMATIC)
         self.requests.show(f"{state.requests}")
         self.seed.show(f"{state.seed}")
         self.curve.scene = curve.scene(load, state.figures.run)
@@ -211,6 +225,12 @@ class TrafficPanel(Panel):
 
     def _read(self, path: str) -> ChainkitError | None:
         return self._try(lambda: Replay.read(path, attributes=_attributes(self.load)))
+
+    def _enter(self, name: str) -> ChainkitError | None:
+        if not self.state.set_entry(None if name == AUTOMATIC else name):
+            return self.state.refusal
+        self.state.rest()
+        return None
 
     def _set_rate(self, text: str) -> ChainkitError | None:
         if not self.state.set_rate(kinds.typed(text, "rate_per_s")):

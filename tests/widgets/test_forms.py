@@ -234,13 +234,26 @@ def test_main_settings_are_settings(cls):
 def test_main_settings_and_those_that_were_set_stand_before_the_folded_ones(state):
     state.set("pay", error_rate=0.5)
     form = form_of(state, "pay")
-    *first, more = shown_fields(form)
+    *first, more, folded = shown_fields(form)
     names = [field.setting.name for field in first]
 
     assert {*ck.LambdaFunction.main_settings, "error_rate"} <= {*names}
-    assert more.titles == (f"{len(form.fields) - len(first)} more settings",)
-    assert [*first, *more.children[0].children] != []
-    assert {id(field) for field in form.fields.values()} == {id(f) for f in (*first, *more.children[0].children)}
+    assert more.description == f"{len(form.fields) - len(first)} more settings"
+    assert {id(field) for field in form.fields.values()} == {id(field) for field in (*first, *folded.children)}
+    assert folded.layout.display == "none"
+    more.value = True
+    assert folded.layout.display == ""
+
+
+def test_the_fields_of_a_class_are_made_once_and_show_what_is_selected(state):
+    form = form_of(state, "pay")
+    fields = form.fields
+    state.select("validate")
+    fields["memory_mb"].control.value = "333"
+
+    assert form.fields is fields
+    assert state.chain.service("validate").memory_mb == 333
+    assert state.chain.service("pay").memory_mb != 333
 
 
 def test_a_new_name_is_typed_and_followed(state):

@@ -534,11 +534,30 @@ def test_a_chain_with_errors_has_them_instead_of_figures(state):
     assert "visibility_timeout_s=1" in state.figures.errors[0].problem
 
 
-def test_what_stands_in_the_way_of_a_run_is_an_error_of_the_figures(state):
-    state.add("LambdaFunction", "second-entry")
+def test_what_stands_in_the_way_of_a_run_is_an_error_of_the_figures():
+    state = State(ck.example("orders"), ck.Poisson(rate_per_s=4), requests=50, seed=1)
+    state.refresh()
 
     assert state.figures.run is None
-    assert len(state.figures.errors) == 1
+    assert "its filter looks at 'status', which the traffic does not state" in state.figures.errors[0].problem
+
+
+def test_a_card_that_is_not_connected_yet_does_not_end_the_figures(state):
+    state.add("LambdaFunction", "alone")
+    state.add("HttpApi", "other-api")
+
+    assert state.figures.errors == ()
+    assert state.entry == "api"  # more is reached from it than from the other
+
+
+def test_requests_enter_where_they_are_told_to(state):
+    assert state.set_entry("pay")
+    assert state.figures.run is not None
+    assert not state.set_entry("nowhere")
+    assert "no service 'nowhere'" in state.refusal.problem
+    assert state.entry == "pay"
+    assert state.set_entry(None)
+    assert state.entry == "api"
 
 
 def test_messages_that_go_round_for_ever_are_said_instead_of_run(state):

@@ -101,7 +101,9 @@ class Board {
     if (!scene.cards.length) return scene.hint;
     if (!selection.length) return "Press ? for the keys";
     if (selection.length > 1) return `${selection.length} selected: ${selection.join(", ")}`;
-    return this.drawing.element(selection[0])?.getAttribute("aria-label") ?? selection[0];
+    const words = this.drawing.element(selection[0])?.getAttribute("aria-label") ?? selection[0];
+    const canRename = scene.does.includes("rename") && this.drawing.cards.has(selection[0]);
+    return canRename ? `${words}. R or a double click renames it` : words;
   }
 
   #heard(message) {
@@ -179,9 +181,7 @@ class Board {
 
   rename(key = this.selectedCards().at(-1)) {
     if (!key) return this.say("Select a card first", "refusal");
-    return this.popups.ask(`New name of ${key}`, key, key, (name) => {
-      if (name && name !== key) this.ask({ kind: "rename", key, name });
-    });
+    return this.popups.ask(`New name of ${key}`, key, key, (name) => name && name !== key && this.ask({ kind: "rename", key, name }));
   }
 
   // Connects two cards: what fits, and what it would bring, is shown before it is kept.
@@ -258,7 +258,7 @@ class Board {
     this.heating = h(
       "select",
       { class: "ck-select", "aria-label": "Colour cards by their share of", onchange: () => this.heat() },
-      h("option", { value: "" }, "no heat"),
+      h("option", { value: "" }, "heat: off"),
       ...this.scene.heats.map((of) => h("option", { value: of }, `heat: ${of}`)),
     );
     this.searching = h("input", {

@@ -28,7 +28,7 @@ export function card(data, style, id) {
     }),
     s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
-    s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note),
+    note ? s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note) : "",
     ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, line)),
     s("text", { class: "ck-share", x: width / 2 - 8, y: top - 6 }),
     mark(data, `translate(${width / 2 - 4}, ${top + 4})`),

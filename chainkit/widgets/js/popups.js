@@ -67,13 +67,17 @@ export class Popups {
   // Asks for a line of text, beside a card.
   ask(label, value, key, act) {
     const input = h("input", { type: "text", value, class: "ck-input", "aria-label": label, "data-first": "", spellcheck: "false" });
-    const done = () => {
-      const text = input.value.trim();
-      this.#leave();
-      act(text);
+    const wrong = h("div", { class: "ck-wrong", role: "alert" });
+    const window = () => this.open;
+    const done = async () => {
+      const own = window();
+      const answer = await act(input.value.trim());
+      if (own !== window()) return; // it was left meanwhile
+      if (answer?.refusal) wrong.textContent = `${answer.refusal.problem}. ${answer.refusal.fix}`;
+      else this.#leave();
     };
     const [left, , , bottom] = this.board.drawing.box([key]);
-    this.#show(label, [left, bottom + 8], "", this.#form("Keep", done, input));
+    this.#show(label, [left, bottom + 8], "", this.#form("Keep", done, input, wrong));
     input.select();
   }
 
