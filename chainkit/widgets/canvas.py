@@ -8,6 +8,7 @@ import traitlets
 
 from chainkit.errors import ChainkitError
 from chainkit.widgets import assets
+from chainkit.widgets.turns import in_turn
 
 Answer = Mapping[str, Any]
 Gesture = Callable[[Mapping[str, Any]], Answer]
@@ -36,6 +37,7 @@ class Canvas(anywidget.AnyWidget):
         self._on_gesture, self._twin = on_gesture, twin
         self.on_msg(lambda _, message, __: self._hear(message))
 
+    @in_turn
     def _hear(self, message: Any) -> None:
         """Carry a gesture out, and answer it."""
         message = message if isinstance(message, Mapping) else {}

@@ -81,6 +81,7 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             [self.form_panel, self.figures_panel], layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px")
         )
         super().__init__([look(), self.canvas, both, self.panels.tabs])
+        self.add_class("ck-beside")
         self.refresh()
 
     @property
@@ -106,8 +107,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     def _gesture(self, gesture: Mapping[str, Any]) -> Answer:
         """Carry out what was done on the canvas."""
         if gesture.get("kind") == "edit":
-            self.form_panel.focus_first()
-            return {}
+            self.state.select(str(gesture.get("key", "")))
+            return {"field": self.form_panel.first_field()}
         return carry_out(self.state, gesture)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ import anywidget
 import traitlets
 
 from chainkit.widgets import assets
+from chainkit.widgets.turns import in_turn
 
 
 class Editor(anywidget.AnyWidget):
@@ -37,6 +38,7 @@ class Editor(anywidget.AnyWidget):
         self._on_typed, self._on_line, self._on_back = on_typed, on_line, on_back
         self.on_msg(lambda _, message, __: self.hear(message))
 
+    @in_turn
     def hear(self, message: Mapping[str, Any]) -> None:
         """Follow what was done in the browser."""
         match message:

@@ -13,6 +13,7 @@ from chainkit.widgets.canvas import Answer, refused
 from chainkit.widgets.figures import Numbers, figures, key_of
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
+from chainkit.widgets.turns import in_turn
 
 
 class FiguresBoard(anywidget.AnyWidget):
@@ -85,6 +86,7 @@ class FiguresPanel(Panel):
         with self.board.hold_sync():
             self.board.figures, self.board.is_running = made, False
 
+    @in_turn
     def _pressed(self, message: Mapping[str, Any]) -> None:
         """Carry out what the browser reports; it is told of a fix whether it was done."""
         match message:

@@ -20,24 +20,42 @@ from chainkit.service import Service
 from chainkit.widgets.markup import hint, refusal
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import State, Topic
+from chainkit.widgets.turns import in_turn
 from chainkit.wiring import Link
 
-WIDE = ipywidgets.Layout(width="98%")
 SEVERAL = "\n"
 """Stands for more than one selected thing: no name has a line end."""
+
+
+class Looks:
+    """Layouts and styles that all fields of a form share: each is a widget of its own, and takes the page time."""
+
+    def __init__(self) -> None:
+        self.wide, self.plain = ipywidgets.Layout(width="98%"), ipywidgets.Layout(flex="0 0 auto")
+        self.text, self.label = ipywidgets.HTML().style, {"description_width": "190px"}
+        self._labels: dict[type, Any] = {}
+
+    def control(self, kind: type, **options: Any) -> ipywidgets.ValueWidget:
+        """Return a control of that class, with its label."""
+        made = kind(layout=self.wide, style=self._labels.get(kind, self.label), **options)
+        self._labels.setdefault(kind, made.style)
+        return made
+
+    def words(self, text: str = "") -> ipywidgets.HTML:
+        """Return a line of words."""
+        return ipywidgets.HTML(text, layout=self.plain, style=self.text)
 
 
 class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     """One setting: its control, what it allows, and why a value was refused."""
 
-    def __init__(self, setting: Setting, state: State) -> None:
+    def __init__(self, setting: Setting, state: State, looks: Looks) -> None:
         self.setting, self._state, self._key = setting, state, ""
         self._is_showing = False
-        self.control = _control(setting)
-        self.message = ipywidgets.HTML()
+        self.control = _control(setting, looks)
+        self.message = looks.words()
         self.control.observe(self._typed, names="value")
-        help_ = ipywidgets.HTML(hint(_help(setting)))
-        super().__init__([self.control, self.message, help_], layout=ipywidgets.Layout(flex="0 0 auto"))
+        super().__init__([self.control, self.message, looks.words(hint(_help(setting)))], layout=looks.plain)
 
     def show(self, key: str, value: Any) -> None:
         """Show the value that the service or link of that name has in the chain."""
@@ -50,6 +68,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             self._is_showing = False
         self.message.value = ""
 
+    @in_turn
     def _typed(self, change: Any) -> None:
         """Set what was typed, or say why not."""
         if self._is_showing:
@@ -80,10 +99,12 @@ class FormPanel(Panel):
 
     def __init__(self, of: Any) -> None:
         super().__init__(of)
+        self.add_class("ck-form")
         self._state = self.state
         self._shown: tuple[str, type | None] | None = None
         self._is_showing = False
         self.fields: dict[str, Field] = {}
+        self._looks = Looks()
         self._sheets: dict[type, dict[str, Field]] = {}
         """Class -> its fields, made once: making widgets takes longer than showing other values in them."""
         self.title = ipywidgets.HTML()
@@ -125,7 +146,7 @@ class FormPanel(Panel):
         cls: Any = type(thing)
         if cls not in self._sheets:
             named = [each for each in settings(cls) if each.name not in IDENTITY]
-            self._sheets[cls] = {each.name: Field(each, self._state) for each in named}
+            self._sheets[cls] = {each.name: Field(each, self._state, self._looks) for each in named}
         self.fields = self._sheets[cls]
         name = f"{thing.name}: {thing.label}" if isinstance(thing, Service) else f"{thing.source} \u2192 {thing.target}"
         self.title.value = f"<h3>{escape(name)}</h3>"
@@ -142,16 +163,20 @@ class FormPanel(Panel):
         if not rest:
             return first
         # No accordion: its head cannot be reached by keys.
-        look = {"icon": "angle-down", "tooltip": "Show or fold the settings that are as usual", "layout": WIDE}
+        look = {
+            "icon": "angle-down",
+            "tooltip": "Show or fold the settings that are as usual",
+            "layout": self._looks.wide,
+        }
         more = ipywidgets.ToggleButton(description=f"{len(rest)} more settings", **look)
         folded = ipywidgets.VBox(rest, layout=ipywidgets.Layout(display="none", flex="0 0 auto"))
         more.observe(lambda change: setattr(folded.layout, "display", "" if change["new"] else "none"), names="value")
         return [*first, more, folded]
 
-    def focus_first(self) -> None:
-        """Put the keyboard into the first field."""
-        for field in [*self.fields.values()][:1]:
-            field.control.focus()
+    def first_field(self) -> str:
+        """Return the name of the first field, "" if nothing is selected."""
+        shown = [field for field in self.rows.children if isinstance(field, Field)]
+        return shown[0].setting.name if shown and self.fields else ""
 
     def _show_selection(self) -> None:
         """Offer everything that can be selected."""
@@ -165,6 +190,7 @@ class FormPanel(Panel):
         finally:
             self._is_showing = False
 
+    @in_turn
     def _select(self, change: Any) -> None:
         if not self._is_showing and change["new"] is not None and change["new"] != SEVERAL:
             self._state.select(*filter(None, [change["new"]]))
@@ -182,6 +208,7 @@ class FormPanel(Panel):
         finally:
             self._is_showing = False
 
+    @in_turn
     def _rename(self, change: Any) -> None:
         """Give the selected service another name."""
         if self._is_showing or change["new"] == self._state.selected:
@@ -189,6 +216,7 @@ class FormPanel(Panel):
         if not self._state.rename(self._state.selected, change["new"]):
             self.message.value = refusal(self._state.refusal)
 
+    @in_turn
     def _rewire(self, change: Any) -> None:
         """Make another kind of link of the selected one."""
         key, word = self._state.selected, change["new"]
@@ -198,6 +226,7 @@ class FormPanel(Panel):
             self.hear("design")
             self.message.value = refusal(self._state.refusal)
 
+    @in_turn
     def _remove(self) -> None:
         """Remove what is selected."""
         if not self._state.remove(self._state.selected):
@@ -256,18 +285,19 @@ def _kinds(setting: Setting) -> tuple[Any, ...]:
     return get_args(setting.kind) or (setting.kind,)
 
 
-def _control(setting: Setting) -> ipywidgets.ValueWidget:
+def _control(setting: Setting, looks: Looks) -> ipywidgets.ValueWidget:
     """Return the control for a setting; texts report when they are left, or by Enter."""
-    look = {"description": setting.name, "style": {"description_width": "190px"}, "layout": WIDE}
+    name = {"description": setting.name}
     if setting.choices:
-        return ipywidgets.Dropdown(options=setting.choices, value=setting.default, **look)
+        return looks.control(ipywidgets.Dropdown, options=setting.choices, value=setting.default, **name)
     if bool in _kinds(setting):
         if NoneType in _kinds(setting):
-            return ipywidgets.Dropdown(options=[("by the kind", None), ("yes", True), ("no", False)], **look)
-        return ipywidgets.Checkbox(**look)
+            options = [("by the kind", None), ("yes", True), ("no", False)]
+            return looks.control(ipywidgets.Dropdown, options=options, **name)
+        return looks.control(ipywidgets.Checkbox, **name)
     is_structure = any(str(kind).startswith("dict") for kind in _kinds(setting))
     kind = ipywidgets.Textarea if is_structure else ipywidgets.Text
-    return kind(continuous_update=False, **look)
+    return looks.control(kind, continuous_update=False, **name)
 
 
 def _help(setting: Setting) -> str:

@@ -23,7 +23,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "add": ("what", "at"), "insert": ("what", "key", "at"), "extend": ("from", "what", "at"),
     "connect": ("from", "to", "word"), "remove": ("keys",), "rename": ("key", "name"), "move": ("places",),
     "group": ("title", "keys"), "ungroup": ("title",), "duplicate": ("keys",), "copy": ("keys",), "paste": (),
-    "tidy": (), "undo": (), "redo": (), "edit": (), "offers": ("from", "to"), "story": ("which",), "file": ("as",),
+    "tidy": (), "undo": (), "redo": (), "edit": ("key",), "offers": ("from", "to"), "story": ("which",),
+    "file": ("as",),
 }  # fmt: skip
 """Every gesture that there is -> what its message holds; js/ sends these and no others."""
 

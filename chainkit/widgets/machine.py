@@ -75,6 +75,7 @@ class MachinePanel(Panel):
         self.back = ipywidgets.Button(description="Take text back", icon="undo", layout={"width": "160px"})
         self.back.on_click(lambda _: self.take_back())
         self.form = StateForm(lambda: self.desk)
+        self.add_class("ck-beside")
         self._show_machines(name or self.state.selected)
         self._show()
 
@@ -99,8 +100,8 @@ class MachinePanel(Panel):
         if desk is None:
             raise ConfigError("the chain has no state machine any more", fix="add one")
         if gesture.get("kind") == "edit":
-            self.form.focus_first()
-            return {}
+            self.select(str(gesture.get("key", "")))
+            return {"field": self.form.first_field()}
         answer = desk.carry_out(gesture)
         self._show()
         return answer

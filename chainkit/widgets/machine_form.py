@@ -13,6 +13,7 @@ from chainkit.asl_ways import Definition, find
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.widgets.machine_desk import Desk
 from chainkit.widgets.markup import hint, refusal
+from chainkit.widgets.turns import in_turn
 
 LABELS = {"description_width": "150px"}
 ENTRY = ipywidgets.Layout(width="330px")
@@ -40,6 +41,7 @@ class Entry(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             self._is_showing = False
         self.message.value = ""
 
+    @in_turn
     def _typed(self, change: Any) -> None:
         """Set what was typed, or say why not."""
         if not self._is_showing:
@@ -56,6 +58,7 @@ class StateForm(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no type
 
     def __init__(self, desk: Callable[[], Desk | None]) -> None:
         super().__init__()
+        self.add_class("ck-form")
         self._desk = desk
         self._shown: tuple[str, ...] = ()
         self.fields: dict[str, Entry] = {}
@@ -114,20 +117,21 @@ class StateForm(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no type
         finally:
             self._is_showing = False
 
+    @in_turn
     def _call(self, change: Any) -> None:
         desk = self._desk()
         if not self._is_showing and change["new"] and desk is not None:
             self.message.value = refusal(desk.call(desk.selected, change["new"]))
 
+    @in_turn
     def _add_branch(self) -> None:
         desk = self._desk()
         if desk is not None:
             self.message.value = refusal(desk.add_branch(desk.selected))
 
-    def focus_first(self) -> None:
-        """Put the keyboard into the first field."""
-        for field in [*self.fields.values()][:1]:
-            field.control.focus()
+    def first_field(self) -> str:
+        """Return the label of the first field, "" if nothing is selected."""
+        return next((field.control.description for field in self.fields.values()), "")
 
 
 def _fields(desk: Desk, name: str, state: Definition) -> dict[str, tuple[Any, str, Act]]:

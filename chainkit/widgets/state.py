@@ -19,6 +19,7 @@ from chainkit.service import Service, from_plain, registry
 from chainkit.simulation.loads import Load
 from chainkit.widgets.clipboard import Clipboard, copied, ends, free_name, pasting, placing
 from chainkit.widgets.reckoning import Reckoning, entry, reckon
+from chainkit.widgets.turns import in_turn
 from chainkit.wiring import WORDS, Link, fitting
 
 Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
@@ -134,6 +135,7 @@ class State:
 
     # --- operations on the chain: each tells whether it was accepted ---
 
+    @in_turn
     def do(self, *operations: Operation, merges: bool = False) -> bool:
         """Carry operations out as one step: all of them, or none.
 
@@ -320,6 +322,7 @@ class State:
         self._notice()
         return bool(self._undone)
 
+    @in_turn
     def undo(self) -> bool:
         """Take the last step back."""
         self._notice()
@@ -330,6 +333,7 @@ class State:
         self._go(step, step.before)
         return True
 
+    @in_turn
     def redo(self) -> bool:
         """Do the step again that was taken back last."""
         self._notice()
@@ -375,6 +379,7 @@ class State:
         """Name of the one service, or id of the one link, that is selected, or ""."""
         return self.selection[0] if len(self.selection) == 1 else ""
 
+    @in_turn
     def select(self, *keys: str) -> None:
         """Select services and links; without any, nothing."""
         known = dict.fromkeys(key.removesuffix("!") for key in keys)  # a dead-letter edge is part of its link
@@ -383,6 +388,7 @@ class State:
             self.selection = chosen
             self._tell("selection")
 
+    @in_turn
     def set_load(self, load: Load) -> None:
         """Try the chain under other traffic."""
         self.load, self.refusal = load, None
@@ -398,11 +404,13 @@ class State:
         self.set_load(load)
         return True
 
+    @in_turn
     def show_trace(self, trace: Trace) -> None:
         """Let a request be seen on its way, simulated or measured."""
         self.trace = trace
         self._tell("trace")
 
+    @in_turn
     def set_run(self, *, requests: Any = None, seed: Any = None) -> bool:
         """Change how many requests a run has, or its seed; None: as before."""
         try:
@@ -419,6 +427,7 @@ class State:
         """Where requests enter: `at`, or where nothing leads."""
         return self.at or entry(self.chain)
 
+    @in_turn
     def set_entry(self, name: str | None) -> bool:
         """Let requests enter at a service; None: where nothing leads."""
         try:
@@ -432,6 +441,7 @@ class State:
 
     # --- figures ---
 
+    @in_turn
     def refresh(self) -> None:
         """Look at the chain anew, also after a cell has changed it: show it, run it, and show the figures."""
         self._notice()
@@ -439,6 +449,7 @@ class State:
         self._tell("design")
         self._reckon(is_quick=True)
 
+    @in_turn
     def rest(self) -> None:
         """Run all the requests, if the last run was a quick one: the hand rests."""
         if self.figures.is_quick:

@@ -18,6 +18,7 @@ from chainkit.widgets.curve import LoadCurve
 from chainkit.widgets.markup import hint, refusal, report
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import MOST_REQUESTS, Topic
+from chainkit.widgets.turns import in_turn
 
 GRID = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(330px, 1fr))", grid_gap="6px 16px")
 ALLOWED = {"s": "0..100,000,000 s", "per second": "0..1,000,000 per second"}
@@ -77,6 +78,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             finally:
                 self._is_showing = False
 
+    @in_turn
     def _typed(self, change: Any) -> None:
         """Do what was typed, or say why not."""
         if self._is_showing:

@@ -22,6 +22,7 @@ ck.Designer(two, requests=1000)"""
 
 
 def test_the_page_is_reloaded_and_the_drawn_chain_is_there_and_can_be_drawn_on(lab):
+    lab.restart()  # a page that is loaded again asks for every widget of its kernel: not for those of all other tests
     hand = Hand(lab.open(ONE, "print(*one.services)")).ready()
     hand.drop("Lambda function", 0.7, 0.5)
     hand.connect("jobs", "function")

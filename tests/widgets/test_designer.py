@@ -90,7 +90,7 @@ def test_tools_that_have_nothing_to_do_are_off(designer):
 
 
 def test_editing_without_a_selection_and_messages_without_a_kind_end_in_no_traceback(designer):
-    assert designer._gesture({"kind": "edit"}) == {}
+    assert designer._gesture({"kind": "edit"}) == {"field": ""}
     with pytest.raises(ck.ConfigError, match="gesture None is unknown"):
         designer._gesture({})
 

@@ -33,7 +33,7 @@ RIGHT = [
     {"kind": "tidy"},
     {"kind": "undo"},
     {"kind": "redo"},
-    {"kind": "edit"},
+    {"kind": "edit", "key": "pay"},
     {"kind": "offers", "from": "validate", "to": "pay"},
     *({"kind": "file", "as": kind} for kind in FILES),
 ]

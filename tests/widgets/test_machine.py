@@ -168,4 +168,4 @@ def test_an_empty_machine_is_filled_by_hand():
 def test_the_settings_get_the_keyboard(panel):
     panel.select("Pay")
 
-    assert panel.gesture({"kind": "edit"}) == {}
+    assert panel.gesture({"kind": "edit", "key": "Pay"}) == {"field": "TimeoutSeconds"}

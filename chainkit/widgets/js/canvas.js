@@ -10,6 +10,7 @@ import { Story } from "./story.js";
 import { View, speaker } from "./view.js";
 
 const ANSWER_MS = 5000;
+const MOST_FRAMES = 1200;
 const LEAST_SCALE = 0.7;
 const FILE_KINDS = { svg: "Picture (.svg)", png: "Picture (.png)", html: "Interactive page (.html)", yaml: "Design file (.chain.yaml)", py: "Python (.py)" };
 let boards = 0;
@@ -176,12 +177,25 @@ class Board {
   // Goes to the settings of what is selected.
   edit() {
     if (!this.selection.length) return this.say("Select a card or a link first", "refusal");
-    return this.ask({ kind: "edit" });
+    return this.#edit();
   }
 
   rename(key = this.selectedCards().at(-1)) {
     if (!key) return this.say("Select a card first", "refusal");
     return this.popups.ask(`New name of ${key}`, key, key, (name) => name && name !== key && this.ask({ kind: "rename", key, name }));
+  }
+
+  // Goes to the first field of what is selected: the form beside the canvas may still be on its way.
+  async #edit() {
+    // The selection itself may come later: front ends hold changes back while the kernel works, and messages not.
+    const { field } = await this.ask({ kind: "edit", key: this.selection.at(-1) });
+    const form = () => this.root.closest(".ck-beside")?.querySelector(".ck-form");
+    const find = () => [...(form()?.querySelectorAll("label") ?? [])].find((each) => each.textContent === field);
+    // Until it is there, or the keyboard has gone elsewhere.
+    for (let frame = 0; field && frame < MOST_FRAMES && document.activeElement === this.stage; frame++) {
+      find()?.parentElement.querySelector("input, select, textarea")?.focus();
+      await new Promise(requestAnimationFrame);
+    }
   }
 
   // Connects two cards: what fits, and what it would bring, is shown before it is kept.
