@@ -51,6 +51,14 @@ BreakingPoint
 plot                   figures/drawing.py
 export                 exporting.py
 Designer               widgets/designer.py
+FormPanel,             widgets/forms.py
+FiguresPanel,          widgets/figures_panel.py
+TrafficPanel,          widgets/traffic.py
+ComparePanel,          widgets/comparing.py
+MachinePanel,          widgets/machine.py
+DeployPanel,           widgets/deploying.py
+HistoryPanel,          widgets/history.py
+OpenPanel              widgets/opening.py
 Span, Trace, Usage     records.py
 ChainkitError,         errors.py
 ConfigError,
@@ -104,6 +112,14 @@ _HOMES = {
     "figures.drawing": ("plot",),
     "exporting": ("export",),
     "widgets.designer": ("Designer",),
+    "widgets.forms": ("FormPanel",),
+    "widgets.figures_panel": ("FiguresPanel",),
+    "widgets.traffic": ("TrafficPanel",),
+    "widgets.comparing": ("ComparePanel",),
+    "widgets.machine": ("MachinePanel",),
+    "widgets.deploying": ("DeployPanel",),
+    "widgets.history": ("HistoryPanel",),
+    "widgets.opening": ("OpenPanel",),
     "records": ("Span", "Trace", "Usage"),
     "errors": (
         "ChainkitError", "ConfigError", "WiringError", "DesignFileError", "SimulationError", "PriceMissingError",

@@ -12,20 +12,30 @@ import { View, speaker } from "./view.js";
 const ANSWER_MS = 5000;
 const MOST_FRAMES = 1200;
 const LEAST_SCALE = 0.7;
-const FILE_KINDS = { svg: "Picture (.svg)", png: "Picture (.png)", html: "Interactive page (.html)", yaml: "Design file (.chain.yaml)", py: "Python (.py)" };
+const FILE_KINDS = {
+  svg: "Picture (.svg)",
+  png: "Picture (.png)",
+  html: "Interactive page (.html)",
+  yaml: "Design file (.chain.yaml)",
+  py: "Python (.py)",
+};
 let boards = 0;
 
 class Board {
   constructor(model, el, cleanups) {
     Object.assign(this, { model, uid: `ck${Date.now().toString(36)}${boards++}`, asked: 0, waiting: new Map() });
     this.world = s("svg", { class: "ck-world", role: "presentation" });
-    this.stage = h("div", {
-      id: `${this.uid}-stage`,
-      class: "ck-stage",
-      tabindex: "0",
-      role: "listbox",
-      "aria-multiselectable": "true",
-    }, this.world);
+    this.stage = h(
+      "div",
+      {
+        id: `${this.uid}-stage`,
+        class: "ck-stage",
+        tabindex: "0",
+        role: "listbox",
+        "aria-multiselectable": "true",
+      },
+      this.world,
+    );
     this.drawing = new Drawing(this.uid);
     this.over = s("g", { role: "presentation", class: "ck-over" });
     this.world.append(this.drawing.frames, this.drawing.lines, this.drawing.boxes, this.over);
@@ -35,7 +45,15 @@ class Board {
     this.popups = new Popups(this);
     this.story = new Story(this);
     const middle = h("div", { class: "ck-middle" }, this.stage, this.popups.layer);
-    this.root = h("div", { class: "ck ck-canvas" }, this.#bar(), this.palette.element, middle, this.status, this.story.element);
+    this.root = h(
+      "div",
+      { class: "ck ck-canvas" },
+      this.#bar(),
+      this.palette.element,
+      middle,
+      this.status,
+      this.story.element,
+    );
     el.append(this.root);
     this.pointer = new Pointer(this);
     this.keys = new Keys(this);
@@ -64,7 +82,10 @@ class Board {
       width = this.stage.clientWidth;
     });
     observer.observe(this.stage);
-    cleanups.push(() => observer.disconnect(), () => this.story.stop());
+    cleanups.push(
+      () => observer.disconnect(),
+      () => this.story.stop(),
+    );
   }
 
   show() {
@@ -167,7 +188,9 @@ class Board {
   group() {
     const keys = this.selectedCards();
     if (!keys.length) return this.say("Select the cards of the group first", "refusal");
-    const own = this.scene.groups.find(({ cards }) => cards.length === keys.length && keys.every((key) => cards.includes(key)));
+    const own = this.scene.groups.find(
+      ({ cards }) => cards.length === keys.length && keys.every((key) => cards.includes(key)),
+    );
     return this.popups.ask("Title of the group", own?.title ?? "", keys[0], (title) => {
       if (own && own.title !== title) this.ask({ kind: "ungroup", title: own.title });
       if (title) this.ask({ kind: "group", title, keys });
@@ -182,7 +205,12 @@ class Board {
 
   rename(key = this.selectedCards().at(-1)) {
     if (!key) return this.say("Select a card first", "refusal");
-    return this.popups.ask(`New name of ${key}`, key, key, (name) => name && name !== key && this.ask({ kind: "rename", key, name }));
+    return this.popups.ask(
+      `New name of ${key}`,
+      key,
+      key,
+      (name) => name && name !== key && this.ask({ kind: "rename", key, name }),
+    );
   }
 
   // Goes to the first field of what is selected: the form beside the canvas may still be on its way.
@@ -243,7 +271,8 @@ class Board {
       if (isFound) found.push(id);
     }
     this.root.classList.toggle("is-searching", Boolean(wanted));
-    if (wanted) this.say(found.length ? `${found.length} found: ${found.slice(0, 6).join(", ")}` : `nothing is called ${text}`);
+    if (wanted)
+      this.say(found.length ? `${found.length} found: ${found.slice(0, 6).join(", ")}` : `nothing is called ${text}`);
     return found;
   }
 
@@ -265,7 +294,11 @@ class Board {
 
   #bar() {
     const button = (name, text, title, act) => {
-      this.buttons[name] = h("button", { type: "button", class: "ck-button", title, "aria-label": title, onclick: act }, text);
+      this.buttons[name] = h(
+        "button",
+        { type: "button", class: "ck-button", title, "aria-label": title, onclick: act },
+        text,
+      );
       return this.buttons[name];
     };
     this.buttons = {};
@@ -288,7 +321,10 @@ class Board {
       { class: "ck-select", "aria-label": "Which request to play" },
       ...this.scene.stories.map((which) => h("option", { value: which }, which)),
     );
-    const files = this.#menu("Export", this.scene.files.map((kind) => [FILE_KINDS[kind], () => this.save(kind)]));
+    const files = this.#menu(
+      "Export",
+      this.scene.files.map((kind) => [FILE_KINDS[kind], () => this.save(kind)]),
+    );
     const does = this.scene.does;
     const group = (...parts) => h("div", { class: "ck-parts", role: "group" }, ...parts);
     return h(
@@ -310,7 +346,12 @@ class Board {
         button("out", "\u2212", "Zoom out (-)", () => this.view.zoom(0.8)),
       ),
       this.scene.heats.length ? group(this.heating) : "",
-      this.scene.stories.length ? group(button("play", "\u25b6 Play", "Play a request (P)", () => this.play(playing.value)), playing) : "",
+      this.scene.stories.length
+        ? group(
+            button("play", "\u25b6 Play", "Play a request (P)", () => this.play(playing.value)),
+            playing,
+          )
+        : "",
       h("span", { class: "ck-space" }),
       this.searching,
       this.scene.files.length ? files : "",
@@ -324,7 +365,13 @@ class Board {
       menu.open = false;
       act();
     };
-    menu.append(h("div", { class: "ck-rows" }, ...rows.map(([label, act]) => h("button", { type: "button", class: "ck-row", onclick: shut(act) }, label))));
+    menu.append(
+      h(
+        "div",
+        { class: "ck-rows" },
+        ...rows.map(([label, act]) => h("button", { type: "button", class: "ck-row", onclick: shut(act) }, label)),
+      ),
+    );
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       menu.open = false;

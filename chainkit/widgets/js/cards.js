@@ -17,7 +17,14 @@ export function card(data, style, id) {
   const large = data.notes.length > 1 ? data.notes : [data.label, ...data.notes];
   return s(
     "g",
-    { id, class: "ck-card", role: "option", "aria-label": said(data), "data-id": data.id, style: `--of: ${data.colour}` },
+    {
+      id,
+      class: "ck-card",
+      role: "option",
+      "aria-label": said(data),
+      "data-id": data.id,
+      style: `--of: ${data.colour}`,
+    },
     s("title", {}, data.hint ?? `${data.id}: ${data.label}`),
     s("rect", { class: "ck-face", x: left, y: top, width, height, rx: 8 }),
     s("rect", { class: "ck-tile", x: left + INSET, y: top + (height - ICON) / 2, width: ICON, height: ICON, rx: 6 }),
@@ -26,7 +33,16 @@ export function card(data, style, id) {
       d: data.icon,
       transform: `translate(${left + INSET + ICON / 2 - 11}, -11) scale(0.917)`,
     }),
-    s("text", { class: "ck-title", x, y: first, style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px` }, data.title),
+    s(
+      "text",
+      {
+        class: "ck-title",
+        x,
+        y: first,
+        style: `--fits: ${((width / 2 - INSET - x) / (LETTER * data.title.length)).toFixed(1)}px`,
+      },
+      data.title,
+    ),
     s("text", { class: "ck-label", x, y: first + 16 }, data.label),
     note ? s("text", { class: "ck-note", x, y: first + 31, ...squeezed(note, width / 2 - 6 - x) }, note) : "",
     ...large.map((line, k) => s("text", { class: "ck-large", x, y: first + 18 * (k + 1) }, line)),
@@ -36,7 +52,10 @@ export function card(data, style, id) {
     data.gives
       ? s(
           "g",
-          { class: "ck-port ck-out", transform: style.isDown ? `translate(0, ${height / 2})` : `translate(${width / 2}, 0)` },
+          {
+            class: "ck-port ck-out",
+            transform: style.isDown ? `translate(0, ${height / 2})` : `translate(${width / 2}, 0)`,
+          },
           s("title", {}, "Drag to another card to connect"),
           s("circle", { class: "ck-reach", r: 16 }),
           s("circle", { class: "ck-dot", r: 7 }),
@@ -55,7 +74,13 @@ function squeezed(text, room) {
 function mark({ warning, warnings }, transform = null) {
   if (!warning) return "";
   const sign = s("text", { y: 5 }, "!");
-  return s("g", { class: `ck-warning ck-${warning}`, transform }, s("title", {}, warnings.join("\n")), s("circle", { r: 9 }), sign);
+  return s(
+    "g",
+    { class: `ck-warning ck-${warning}`, transform },
+    s("title", {}, warnings.join("\n")),
+    s("circle", { r: 9 }),
+    sign,
+  );
 }
 
 function said({ id, label, notes, warnings }) {
@@ -66,7 +91,13 @@ function said({ id, label, notes, warnings }) {
 export function wire(data, id) {
   return s(
     "g",
-    { id, class: "ck-wire", role: "option", "aria-label": [`link ${data.from} to ${data.to}: ${data.word}`, data.note].filter(Boolean).join(", "), "data-id": data.id },
+    {
+      id,
+      class: "ck-wire",
+      role: "option",
+      "aria-label": [`link ${data.from} to ${data.to}: ${data.word}`, data.note].filter(Boolean).join(", "),
+      "data-id": data.id,
+    },
     s("path", { class: "ck-hit" }),
     s("path", {
       class: "ck-line",
@@ -91,7 +122,10 @@ export function bend(element, points, share) {
   const isLevel = y !== (points[0][1] + 3 * points[1][1] + 3 * points[2][1] + points[3][1]) / 8;
   const half = 3.2 * word.textContent.length; // measuring text would lay the page out once more
   sign?.setAttribute("transform", `translate(${(x + half + 13).toFixed(1)}, ${y.toFixed(1)})`);
-  for (const [text, down] of [[word, 4], [rate, isLevel ? 27 : 19]]) {
+  for (const [text, down] of [
+    [word, 4],
+    [rate, isLevel ? 27 : 19],
+  ]) {
     text.setAttribute("x", x.toFixed(1));
     text.setAttribute("y", (y + down).toFixed(1));
   }
@@ -100,7 +134,12 @@ export function bend(element, points, share) {
 // A frame around a group's cards, with its title; or where the scene has it.
 export function frame(data, places, { width, height }) {
   const [left, top, right, bottom] = around(data.cards.map((id) => places.get(id)).filter(Boolean), width, height);
-  const drawn = [left - FRAME.side, top - FRAME.top, right - left + 2 * FRAME.side, bottom - top + FRAME.top + FRAME.bottom];
+  const drawn = [
+    left - FRAME.side,
+    top - FRAME.top,
+    right - left + 2 * FRAME.side,
+    bottom - top + FRAME.top + FRAME.bottom,
+  ];
   const [x, y, wide, tall] = data.box ?? drawn;
   return s(
     "g",
@@ -112,7 +151,12 @@ export function frame(data, places, { width, height }) {
       height: tall,
       rx: 12,
     }),
-    s("text", { x: x + 14, y: y + 21 }, s("title", {}, data.hint ?? "Click to select the group, drag to move it"), data.text ?? data.title),
+    s(
+      "text",
+      { x: x + 14, y: y + 21 },
+      s("title", {}, data.hint ?? "Click to select the group, drag to move it"),
+      data.text ?? data.title,
+    ),
   );
 }
 
@@ -220,7 +264,10 @@ export class Drawing {
     const places = keys.map((key) => this.places.get(key)).filter(Boolean);
     if (!places.length) return [-300, -120, 300, 120];
     const boxes = keys.length === this.places.size ? this.scene.groups.flatMap(({ box }) => (box ? [box] : [])) : [];
-    const corners = boxes.flatMap(([x, y, w, h]) => [[x + width / 2, y + height / 2], [x + w - width / 2, y + h - height / 2]]);
+    const corners = boxes.flatMap(([x, y, w, h]) => [
+      [x + width / 2, y + height / 2],
+      [x + w - width / 2, y + h - height / 2],
+    ]);
     const lanes = keys.length === this.places.size && this.scene.style.isDown ? [...this.lanes.values()].flat() : [];
     const [left, top, right, bottom] = around([...places, ...corners, ...lanes], width, height);
     const room = this.scene.groups.length ? FRAME.top : 0;

@@ -10,14 +10,34 @@ let boards = 0;
 
 class Board {
   constructor(model, el, cleanups) {
-    Object.assign(this, { model, uid: `ckc${Date.now().toString(36)}${boards++}`, asked: 0, waiting: new Map(), boxes: new Map() });
+    Object.assign(this, {
+      model,
+      uid: `ckc${Date.now().toString(36)}${boards++}`,
+      asked: 0,
+      waiting: new Map(),
+      boxes: new Map(),
+    });
     this.note = h("span", { class: "ck-cmp-note", role: "status", "aria-live": "polite" });
     this.refusals = h("div", { class: "ck-cmp-refusals" });
-    this.table = h("div", { class: "ck-cmp-columns", tabindex: "0", role: "region", "aria-label": "Designs side by side" });
+    this.table = h("div", {
+      class: "ck-cmp-columns",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Designs side by side",
+    });
     this.plot = h("div", { class: "ck-cmp-tradeoff" });
     this.dialog = h("dialog", { class: "ck-cmp-dialog" });
     this.dialog.addEventListener("keydown", (event) => event.stopPropagation());
-    this.root = h("div", { class: "ck ck-compare" }, this.#choices(), this.#bar(), this.refusals, this.table, this.plot, this.dialog);
+    this.root = h(
+      "div",
+      { class: "ck ck-compare" },
+      this.#choices(),
+      this.#bar(),
+      this.refusals,
+      this.table,
+      this.plot,
+      this.dialog,
+    );
     el.append(this.root);
     hear(model, cleanups, "change:controls", () => this.showControls());
     hear(model, cleanups, "change:result", () => this.showResult());
@@ -25,7 +45,10 @@ class Board {
     // In a tab that is not open there is nothing to keep current: it is looked at when it gets a width.
     const observer = new ResizeObserver(() => this.#keepCurrent());
     observer.observe(this.root);
-    cleanups.push(() => observer.disconnect(), () => clearTimeout(this.resting));
+    cleanups.push(
+      () => observer.disconnect(),
+      () => clearTimeout(this.resting),
+    );
     this.showControls();
     this.showResult();
   }
@@ -45,7 +68,8 @@ class Board {
     this.model.send({ ...gesture, n });
     return new Promise((resolve) => {
       const silent = setTimeout(() => {
-        if (!this.controls.progress) this.note.textContent = "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
+        if (!this.controls.progress)
+          this.note.textContent = "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
       }, ANSWER_MS);
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
@@ -75,8 +99,22 @@ class Board {
     this.kinds = h("div", { class: "ck-cmp-kinds" });
     this.keepSaid = h("div", {});
     this.keptList = h("div", { class: "ck-cmp-kept" });
-    this.name = h("input", { class: "ck-input", "aria-label": "Name of the design to keep", maxlength: "40", onkeydown: (event) => this.#nameKey(event) });
-    const keep = h("button", { type: "button", class: "ck-button", title: "Put a copy of the chain as it is into the comparison", onclick: () => this.#keep() }, "Keep this design");
+    this.name = h("input", {
+      class: "ck-input",
+      "aria-label": "Name of the design to keep",
+      maxlength: "40",
+      onkeydown: (event) => this.#nameKey(event),
+    });
+    const keep = h(
+      "button",
+      {
+        type: "button",
+        class: "ck-button",
+        title: "Put a copy of the chain as it is into the comparison",
+        onclick: () => this.#keep(),
+      },
+      "Keep this design",
+    );
     return h(
       "div",
       { class: "ck-cmp-choices" },
@@ -94,8 +132,21 @@ class Board {
   }
 
   #bar() {
-    this.go = h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.ask({ kind: "compare" }) }, "Compare");
-    this.undo = h("button", { type: "button", class: "ck-button", title: "Take the last step on the chain back", onclick: () => this.ask({ kind: "undo" }) }, "\u21b6 Undo last step");
+    this.go = h(
+      "button",
+      { type: "button", class: "ck-button ck-main", onclick: () => this.ask({ kind: "compare" }) },
+      "Compare",
+    );
+    this.undo = h(
+      "button",
+      {
+        type: "button",
+        class: "ck-button",
+        title: "Take the last step on the chain back",
+        onclick: () => this.ask({ kind: "undo" }),
+      },
+      "\u21b6 Undo last step",
+    );
     return h("div", { class: "ck-cmp-bar" }, this.go, this.undo, this.note);
   }
 
@@ -105,7 +156,9 @@ class Board {
   }
 
   async #keep() {
-    const answer = await this.ask({ kind: "keep", name: this.name.value }, (refusals) => this.keepSaid.replaceChildren(...refusals.map(refusal)));
+    const answer = await this.ask({ kind: "keep", name: this.name.value }, (refusals) =>
+      this.keepSaid.replaceChildren(...refusals.map(refusal)),
+    );
     if (!answer.refusal) this.name.value = "";
   }
 
@@ -118,9 +171,22 @@ class Board {
     const { kinds, kept, free_name, progress, note, is_stale, can_undo, refusals } = this.controls;
     for (const { word, help, is_chosen } of kinds) {
       if (!this.boxes.has(word)) {
-        const box = h("input", { type: "checkbox", id: `${this.uid}-${word}`, "aria-describedby": `${this.uid}-${word}-help`, onchange: () => this.#choose() });
+        const box = h("input", {
+          type: "checkbox",
+          id: `${this.uid}-${word}`,
+          "aria-describedby": `${this.uid}-${word}-help`,
+          onchange: () => this.#choose(),
+        });
         this.boxes.set(word, box);
-        this.kinds.append(h("div", { class: "ck-cmp-kind" }, box, h("label", { for: box.id }, word), h("div", { class: "ck-hint", id: `${box.id}-help` }, help)));
+        this.kinds.append(
+          h(
+            "div",
+            { class: "ck-cmp-kind" },
+            box,
+            h("label", { for: box.id }, word),
+            h("div", { class: "ck-hint", id: `${box.id}-help` }, help),
+          ),
+        );
       }
       this.boxes.get(word).checked = is_chosen;
     }
@@ -138,13 +204,25 @@ class Board {
   }
 
   #keptRow(name, help) {
-    const forget = h("button", { type: "button", class: "ck-button", "aria-label": `Forget ${name}`, onclick: () => this.ask({ kind: "forget", name }) }, "Forget");
+    const forget = h(
+      "button",
+      {
+        type: "button",
+        class: "ck-button",
+        "aria-label": `Forget ${name}`,
+        onclick: () => this.ask({ kind: "forget", name }),
+      },
+      "Forget",
+    );
     return h("div", { class: "ck-cmp-kept-row" }, h("b", {}, name), h("span", { class: "ck-hint" }, help), forget);
   }
 
   // What a gesture met stands before what the comparison met.
   #refuse(own) {
-    const told = [...own, ...this.controls.refusals.filter((each) => !own.some(({ problem }) => problem === each.problem))];
+    const told = [
+      ...own,
+      ...this.controls.refusals.filter((each) => !own.some(({ problem }) => problem === each.problem)),
+    ];
     this.refusals.replaceChildren(...told.map(refusal));
   }
 
@@ -160,14 +238,41 @@ class Board {
     const body = [];
     let group = "";
     for (const row of rows) {
-      if (row.group !== group) body.push(h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, row.group)));
+      if (row.group !== group)
+        body.push(
+          h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, row.group)),
+        );
       group = row.group;
       body.push(h("tr", {}, h("th", { scope: "row" }, row.label), ...columns.map(({ cells }) => cell(cells[row.key]))));
     }
     const lists = Object.keys(LISTS).filter((key) => columns.some((column) => column[key].length));
-    if (lists.length) body.push(h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, `Beside ${columns[0].title}`)));
-    for (const key of lists) body.push(h("tr", { class: "ck-cmp-said" }, h("th", { scope: "row" }, LISTS[key]), ...columns.map((column) => list(column[key]))));
-    const head = h("tr", {}, h("td", {}, h("div", { class: "ck-hint" }, `Differences are to ${columns[0].title}. All ranges are 95 % intervals.`)), ...columns.map((column) => this.#head(column)));
+    if (lists.length)
+      body.push(
+        h(
+          "tr",
+          { class: "ck-cmp-group" },
+          h("th", { scope: "rowgroup", colspan: columns.length + 1 }, `Beside ${columns[0].title}`),
+        ),
+      );
+    for (const key of lists)
+      body.push(
+        h(
+          "tr",
+          { class: "ck-cmp-said" },
+          h("th", { scope: "row" }, LISTS[key]),
+          ...columns.map((column) => list(column[key])),
+        ),
+      );
+    const head = h(
+      "tr",
+      {},
+      h(
+        "td",
+        {},
+        h("div", { class: "ck-hint" }, `Differences are to ${columns[0].title}. All ranges are 95 % intervals.`),
+      ),
+      ...columns.map((column) => this.#head(column)),
+    );
     this.table.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...body)));
     this.showPlot();
   }
@@ -177,17 +282,45 @@ class Board {
     const source = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(picture)}`;
     const image = () => h("img", { src: source, alt: `Picture of ${title}` });
     const open = (make) => () => this.#open(title, make());
-    const take = h("button", { type: "button", class: "ck-button", "aria-label": `Take this design: ${title}`, onclick: () => this.ask({ kind: "take", name }) }, "Take this design");
+    const take = h(
+      "button",
+      {
+        type: "button",
+        class: "ck-button",
+        "aria-label": `Take this design: ${title}`,
+        onclick: () => this.ask({ kind: "take", name }),
+      },
+      "Take this design",
+    );
     return h(
       "th",
       { scope: "col" },
       h("div", { class: "ck-cmp-title" }, title),
-      h("button", { type: "button", class: "ck-cmp-thumb", title: "Show it large", "aria-label": `Show ${title} large`, onclick: open(() => h("div", { class: "ck-cmp-large" }, image())) }, image()),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ck-cmp-thumb",
+          title: "Show it large",
+          "aria-label": `Show ${title} large`,
+          onclick: open(() => h("div", { class: "ck-cmp-large" }, image())),
+        },
+        image(),
+      ),
       h(
         "div",
         { class: "ck-cmp-acts" },
         is_now ? "" : take,
-        h("button", { type: "button", class: "ck-button", "aria-label": `Open as a chain: ${title}`, onclick: open(() => this.#code(code)) }, "Open as a chain"),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "ck-button",
+            "aria-label": `Open as a chain: ${title}`,
+            onclick: open(() => this.#code(code)),
+          },
+          "Open as a chain",
+        ),
       ),
     );
   }
@@ -197,7 +330,12 @@ class Board {
     const copy = h("button", { type: "button", class: "ck-button ck-main" }, "Copy");
     copy.addEventListener("click", async () => {
       getSelection().selectAllChildren(text);
-      const isThere = navigator.clipboard && (await navigator.clipboard.writeText(code).then(() => true, () => false));
+      const isThere =
+        navigator.clipboard &&
+        (await navigator.clipboard.writeText(code).then(
+          () => true,
+          () => false,
+        ));
       copy.textContent = isThere ? "Copied" : "Selected: press Ctrl+C";
     });
     return h("div", {}, h("div", { class: "ck-hint" }, "Python for a cell of its own:"), text, copy);
@@ -217,14 +355,26 @@ class Board {
     const names = rows.filter(({ key }) => plots[key]);
     if (!names.length) return this.plot.replaceChildren();
     if (!plots[this.axis]) this.axis = ["response_p95_s", "completion_p95_s"].find((key) => plots[key]) ?? names[0].key;
-    const choose = h("select", { class: "ck-select", "aria-label": "Time on the upright axis" }, ...names.map(({ key, group, label }) => h("option", { value: key, selected: key === this.axis ? "" : null }, `${group} ${label}`)));
+    const choose = h(
+      "select",
+      { class: "ck-select", "aria-label": "Time on the upright axis" },
+      ...names.map(({ key, group, label }) =>
+        h("option", { value: key, selected: key === this.axis ? "" : null }, `${group} ${label}`),
+      ),
+    );
     choose.addEventListener("change", () => {
       this.axis = choose.value;
       this.#draw(figure);
     });
     const figure = h("div", { class: "ck-cmp-figure" });
     this.plot.replaceChildren(
-      h("div", { class: "ck-cmp-plot-head" }, h("b", {}, "Time against cost"), choose, h("span", { class: "ck-hint" }, "Bars are 95 % intervals. Down and left is better.")),
+      h(
+        "div",
+        { class: "ck-cmp-plot-head" },
+        h("b", {}, "Time against cost"),
+        choose,
+        h("span", { class: "ck-hint" }, "Bars are 95 % intervals. Down and left is better."),
+      ),
       figure,
     );
     this.#draw(figure);
@@ -233,18 +383,37 @@ class Board {
   #draw(figure) {
     const plot = this.result.plots[this.axis];
     const [left, top, right, bottom] = plot.box;
-    const text = (x, y, words, anchor, kind = "ck-cmp-axis") => s("text", { x, y, "text-anchor": anchor, class: kind }, words);
+    const text = (x, y, words, anchor, kind = "ck-cmp-axis") =>
+      s("text", { x, y, "text-anchor": anchor, class: kind }, words);
     const line = (x1, y1, x2, y2, kind) => s("line", { x1, y1, x2, y2, class: kind });
     const said = plot.points.map((point) => point.text).join("; ");
     figure.replaceChildren(
       s(
         "svg",
-        { viewBox: `0 0 ${plot.width} ${plot.height}`, role: "img", "aria-label": `${plot.y_title} against cost: ${said}` },
-        ...plot.x_ticks.flatMap((tick) => [line(tick.at, top, tick.at, bottom, "ck-cmp-grid"), text(tick.at, bottom + 17, tick.text, "middle")]),
-        ...plot.y_ticks.flatMap((tick) => [line(left, tick.at, right, tick.at, "ck-cmp-grid"), text(left - 8, tick.at + 4, tick.text, "end")]),
+        {
+          viewBox: `0 0 ${plot.width} ${plot.height}`,
+          role: "img",
+          "aria-label": `${plot.y_title} against cost: ${said}`,
+        },
+        ...plot.x_ticks.flatMap((tick) => [
+          line(tick.at, top, tick.at, bottom, "ck-cmp-grid"),
+          text(tick.at, bottom + 17, tick.text, "middle"),
+        ]),
+        ...plot.y_ticks.flatMap((tick) => [
+          line(left, tick.at, right, tick.at, "ck-cmp-grid"),
+          text(left - 8, tick.at + 4, tick.text, "end"),
+        ]),
         s("path", { class: "ck-cmp-axes", d: `M${left} ${top}V${bottom}H${right}` }),
         text((left + right) / 2, bottom + 36, plot.x_title, "middle"),
-        s("text", { class: "ck-cmp-axis", transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, plot.y_title),
+        s(
+          "text",
+          {
+            class: "ck-cmp-axis",
+            transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`,
+            "text-anchor": "middle",
+          },
+          plot.y_title,
+        ),
         ...plot.points.map((point) =>
           s(
             "g",
@@ -253,7 +422,12 @@ class Board {
             point.has_leader ? line(point.x, point.y, point.name_x, point.name_y + 3, "ck-cmp-leader") : "",
             line(point.x_bar[0], point.y, point.x_bar[1], point.y, "ck-cmp-interval"),
             line(point.x, point.y_bar[0], point.x, point.y_bar[1], "ck-cmp-interval"),
-            s("path", { class: "ck-cmp-shape", d: point.shape, transform: `translate(${point.x} ${point.y})`, fill: point.colour }),
+            s("path", {
+              class: "ck-cmp-shape",
+              d: point.shape,
+              transform: `translate(${point.x} ${point.y})`,
+              fill: point.colour,
+            }),
           ),
         ),
         ...plot.points.map((point) => text(point.name_x, point.name_y, point.name, point.anchor, "ck-cmp-name")),
@@ -278,7 +452,11 @@ function cell({ value, range, difference, verdict, best }) {
 }
 
 function list(lines) {
-  return h("td", {}, lines.length ? h("ul", {}, ...lines.map((line) => h("li", {}, line))) : h("span", { class: "ck-hint" }, "\u2013"));
+  return h(
+    "td",
+    {},
+    lines.length ? h("ul", {}, ...lines.map((line) => h("li", {}, line))) : h("span", { class: "ck-hint" }, "\u2013"),
+  );
 }
 
 function render({ model, el }) {

@@ -26,7 +26,16 @@ class Plot {
     this.line = s("polyline", { class: "ck-rate" });
     this.reach = s("polyline", { class: "ck-reach" });
     this.dots = s("g");
-    this.svg = s("svg", { class: "ck-plot", role: "group", "aria-busy": "false", height: HEIGHT }, this.grid, this.bars, this.area, this.line, this.reach, this.dots);
+    this.svg = s(
+      "svg",
+      { class: "ck-plot", role: "group", "aria-busy": "false", height: HEIGHT },
+      this.grid,
+      this.bars,
+      this.area,
+      this.line,
+      this.reach,
+      this.dots,
+    );
     this.note = h("div", { class: "ck-hint" });
     this.help = h("div", { class: "ck-hint" }, HELP);
     [this.status, this.say] = speaker("ck-said");
@@ -39,7 +48,11 @@ class Plot {
       if (this.svg.clientWidth && this.svg.clientWidth !== this.width) this.draw();
     });
     observer.observe(this.svg);
-    cleanups.push(() => observer.disconnect(), () => clearTimeout(this.resting), () => clearTimeout(this.silent));
+    cleanups.push(
+      () => observer.disconnect(),
+      () => clearTimeout(this.resting),
+      () => clearTimeout(this.silent),
+    );
     this.points = [];
     this.show();
   }
@@ -139,31 +152,44 @@ class Plot {
     this.help.hidden = !scene.is_drawn;
     this.note.textContent = scene.note;
     this.#drawGrid();
-    this.bars.replaceChildren(...scene.bars.map(([low, high, rate]) => {
-      const [left, right, top] = [this.x(low), this.x(high), this.y(rate)];
-      return s("rect", { x: left, y: top, width: Math.max(right - left - 0.5, 0.5), height: Math.max(this.y(0) - top, 0) });
-    }));
+    this.bars.replaceChildren(
+      ...scene.bars.map(([low, high, rate]) => {
+        const [left, right, top] = [this.x(low), this.x(high), this.y(rate)];
+        return s("rect", {
+          x: left,
+          y: top,
+          width: Math.max(right - left - 0.5, 0.5),
+          height: Math.max(this.y(0) - top, 0),
+        });
+      }),
+    );
     const line = scene.is_drawn ? this.points : scene.line;
     const route = line.map(([at, rate]) => `${this.x(at)},${this.y(rate)}`).join(" ");
     for (const each of [this.line, this.reach]) each.setAttribute("points", route);
-    this.area.setAttribute("points", line.length ? `${this.x(0)},${this.y(0)} ${route} ${this.x(this.axes.span_s)},${this.y(0)}` : "");
+    this.area.setAttribute(
+      "points",
+      line.length ? `${this.x(0)},${this.y(0)} ${route} ${this.x(this.axes.span_s)},${this.y(0)}` : "",
+    );
     this.#drawHandles();
   }
 
   #drawGrid() {
     const { x, y } = this.axes;
     const { left, right, bottom } = EDGE;
-    const text = (at, height, anchor, words, kind = "") => s("text", { x: at, y: height, "text-anchor": anchor, class: kind }, words);
+    const text = (at, height, anchor, words, kind = "") =>
+      s("text", { x: at, y: height, "text-anchor": anchor, class: kind }, words);
     const every = Math.ceil((x.ticks.length * 46) / (this.width - left - right));
     this.grid.replaceChildren(
       ...y.ticks.flatMap((rate) => [
         s("path", { d: `M${left} ${this.y(rate)}H${this.width - right}`, class: rate ? "" : "ck-base" }),
         text(left - 8, this.y(rate) + 4, "end", short(rate)),
       ]),
-      ...x.ticks.filter((_, k) => k % every === 0).flatMap((at) => [
-        s("path", { d: `M${this.x(at)} ${this.y(0)}v5`, class: "ck-base" }),
-        text(this.x(at), HEIGHT - bottom + 19, "middle", short(at / x.size)),
-      ]),
+      ...x.ticks
+        .filter((_, k) => k % every === 0)
+        .flatMap((at) => [
+          s("path", { d: `M${this.x(at)} ${this.y(0)}v5`, class: "ck-base" }),
+          text(this.x(at), HEIGHT - bottom + 19, "middle", short(at / x.size)),
+        ]),
       text(left - 48, 13, "start", "requests per second", "ck-title"),
       text(this.width - right, HEIGHT - 6, "end", `time, ${x.title}`, "ck-title"),
     );
@@ -212,7 +238,9 @@ class Plot {
   }
 
   y(rate) {
-    return HEIGHT - EDGE.bottom - (HEIGHT - EDGE.top - EDGE.bottom) * (Math.min(rate, this.axes.y.top) / this.axes.y.top);
+    return (
+      HEIGHT - EDGE.bottom - (HEIGHT - EDGE.top - EDGE.bottom) * (Math.min(rate, this.axes.y.top) / this.axes.y.top)
+    );
   }
 
   // From a place on the page to [seconds, requests per second].
@@ -292,7 +320,11 @@ class Plot {
     this.svg.classList.add("is-held");
     const moved = (event) => {
       const to = this.#at(event);
-      this.#put(k, at + to[0] - from[0], Math.max(0, Math.min(rate + to[1] - from[1], Math.max(this.axes.y.top, rate))));
+      this.#put(
+        k,
+        at + to[0] - from[0],
+        Math.max(0, Math.min(rate + to[1] - from[1], Math.max(this.axes.y.top, rate))),
+      );
     };
     const ended = (event) => {
       this.svg.removeEventListener("pointermove", moved);
@@ -351,7 +383,10 @@ class Plot {
   #addAfter(k) {
     const [one, other] = k === this.points.length - 1 ? [k - 1, k] : [k, k + 1];
     this.#remember();
-    const made = this.#insert((this.points[one][0] + this.points[other][0]) / 2, (this.points[one][1] + this.points[other][1]) / 2);
+    const made = this.#insert(
+      (this.points[one][0] + this.points[other][0]) / 2,
+      (this.points[one][1] + this.points[other][1]) / 2,
+    );
     if (made > 0) this.handles[made].focus();
   }
 }

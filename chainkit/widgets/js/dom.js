@@ -28,7 +28,12 @@ export function follow(element, moved, ended) {
     event.stopPropagation();
     ended(event);
   };
-  const all = [[element, "pointermove", moved], [element, "pointerup", ended], [element, "pointercancel", ended], [window, "keydown", escaped]];
+  const all = [
+    [element, "pointermove", moved],
+    [element, "pointerup", ended],
+    [element, "pointercancel", ended],
+    [window, "keydown", escaped],
+  ];
   for (const [target, name, act] of all) target.addEventListener(name, act, true);
   return () => all.forEach(([target, name, act]) => target.removeEventListener(name, act, true));
 }

@@ -60,7 +60,8 @@ class Editor {
     const wanted = fault || (isNew && document.activeElement !== this.area ? first : 0);
     const seen = this.area.clientHeight;
     const y = (wanted - 1) * LINE;
-    if (wanted && (y < this.area.scrollTop || y > this.area.scrollTop + seen - 3 * LINE)) this.area.scrollTop = Math.max(0, y - 2 * LINE);
+    if (wanted && (y < this.area.scrollTop || y > this.area.scrollTop + seen - 3 * LINE))
+      this.area.scrollTop = Math.max(0, y - 2 * LINE);
     this.#follow();
   }
 
@@ -68,7 +69,9 @@ class Editor {
     const count = this.area.value.split("\n").length;
     if (count === this.count) return;
     this.count = count;
-    this.numbers.replaceChildren(h("div", { class: "ck-lines" }, Array.from({ length: count }, (_, k) => k + 1).join("\n")));
+    this.numbers.replaceChildren(
+      h("div", { class: "ck-lines" }, Array.from({ length: count }, (_, k) => k + 1).join("\n")),
+    );
     this.#follow();
   }
 

@@ -12,7 +12,12 @@ const pc = (x) => `${x}%`;
 
 class FiguresBoard {
   constructor(model, el, cleanups) {
-    Object.assign(this, { model, uid: `ckf${Date.now().toString(36)}${boards++}`, drawn: new Map(), isOpen: new Map() });
+    Object.assign(this, {
+      model,
+      uid: `ckf${Date.now().toString(36)}${boards++}`,
+      drawn: new Map(),
+      isOpen: new Map(),
+    });
     const part = (name, label) => h("section", { class: `ck-part ck-${name}`, "aria-label": label });
     this.parts = {
       head: h("header", { class: "ck-head" }),
@@ -27,10 +32,17 @@ class FiguresBoard {
     const { head, errors, headline, percentiles, bottleneck, bill, ledger, findings } = this.parts;
     this.spoken = h("div", { class: "ck-spoken", role: "status", "aria-live": "polite" });
     this.told = h("div", { class: "ck-told", role: "status" });
-    this.figures = h("div", { class: "ck-numbers" }, headline,
-      h("div", { class: "ck-columns" }, h("div", {}, percentiles, bottleneck), h("div", {}, bill, ledger)));
-    this.root = h("div", { class: "ck ck-figures" }, h("div", { class: "ck-inner" },
-      errors, head, this.figures, findings, this.spoken));
+    this.figures = h(
+      "div",
+      { class: "ck-numbers" },
+      headline,
+      h("div", { class: "ck-columns" }, h("div", {}, percentiles, bottleneck), h("div", {}, bill, ledger)),
+    );
+    this.root = h(
+      "div",
+      { class: "ck ck-figures" },
+      h("div", { class: "ck-inner" }, errors, head, this.figures, findings, this.spoken),
+    );
     el.append(this.root);
     hear(model, cleanups, "change:figures", () => this.show());
     hear(model, cleanups, "change:is_running", () => this.#run());
@@ -103,14 +115,31 @@ class FiguresBoard {
   // --- pieces ---
 
   #button(text, title, key, message, look = "") {
-    return h("button", { type: "button", class: `ck-button ck-small ${look}`, title, "data-key": key, onclick: () => this.send(message) }, text);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: `ck-button ck-small ${look}`,
+        title,
+        "data-key": key,
+        onclick: () => this.send(message),
+      },
+      text,
+    );
   }
 
   #show(where) {
-    return h("button", {
-      type: "button", class: "ck-where", title: `Select ${where} on the canvas`, "data-key": `show ${where}`,
-      onclick: () => this.send({ kind: "show", where }),
-    }, where);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "ck-where",
+        title: `Select ${where} on the canvas`,
+        "data-key": `show ${where}`,
+        onclick: () => this.send({ kind: "show", where }),
+      },
+      where,
+    );
   }
 
   #details(key, isOpen, ...children) {
@@ -129,10 +158,31 @@ class FiguresBoard {
     const found = counted(findings);
     return [
       h("div", { class: "ck-which" }, is_old ? h("b", {}, "Of the chain before: ") : "", run.text),
-      h("div", { class: "ck-quick" }, h("span", { class: "ck-runs" }, "running \u2026"), h("span", { class: "ck-looks" }, run.quick || "all requests run"),
-        found ? h("button", { type: "button", class: "ck-where ck-found", title: "Go to the findings", "data-key": "found", onclick: () => this.#goToFindings() }, found) : ""),
-      this.#details("notes", false, h("summary", { class: "ck-grey" }, "What these figures stand on"),
-        h("ul", { class: "ck-notes" }, ...run.notes.map((note) => h("li", {}, note)))),
+      h(
+        "div",
+        { class: "ck-quick" },
+        h("span", { class: "ck-runs" }, "running \u2026"),
+        h("span", { class: "ck-looks" }, run.quick || "all requests run"),
+        found
+          ? h(
+              "button",
+              {
+                type: "button",
+                class: "ck-where ck-found",
+                title: "Go to the findings",
+                "data-key": "found",
+                onclick: () => this.#goToFindings(),
+              },
+              found,
+            )
+          : "",
+      ),
+      this.#details(
+        "notes",
+        false,
+        h("summary", { class: "ck-grey" }, "What these figures stand on"),
+        h("ul", { class: "ck-notes" }, ...run.notes.map((note) => h("li", {}, note))),
+      ),
     ];
   }
 
@@ -145,46 +195,98 @@ class FiguresBoard {
   #errors({ errors, more_errors }) {
     if (!errors.length) return [];
     return [
-      h("b", {}, errors.length + more_errors === 1 ? "This chain cannot be run" : `This chain cannot be run, for ${errors.length + more_errors} reasons`),
+      h(
+        "b",
+        {},
+        errors.length + more_errors === 1
+          ? "This chain cannot be run"
+          : `This chain cannot be run, for ${errors.length + more_errors} reasons`,
+      ),
       ...errors.map(({ problem, fix }) =>
-        h("p", { class: "ck-error" }, `\u26a0 ${problem}`, fix ? h("span", { class: "ck-fix" }, `fix: ${fix}`) : "")),
+        h("p", { class: "ck-error" }, `\u26a0 ${problem}`, fix ? h("span", { class: "ck-fix" }, `fix: ${fix}`) : ""),
+      ),
       more_errors ? h("p", {}, `and ${more_errors} more`) : null,
     ];
   }
 
   #tile({ label, text, way, change }) {
-    return h("div", { class: "ck-tile" },
+    return h(
+      "div",
+      { class: "ck-tile" },
       h("div", { class: "ck-label" }, label),
       h("div", { class: "ck-value" }, text),
-      h("div", { class: `ck-change is-${way || "new"}`, title: change }, h("span", { "aria-hidden": "true" }, `${MARKS[way]} `), change));
+      h(
+        "div",
+        { class: `ck-change is-${way || "new"}`, title: change },
+        h("span", { "aria-hidden": "true" }, `${MARKS[way]} `),
+        change,
+      ),
+    );
   }
 
   #percentiles({ rows, ticks, is_log }) {
     const lines = () => ticks.map(({ x }) => s("line", { x1: pc(x), x2: pc(x), y1: 0, y2: "100%", class: "ck-tick" }));
     const plot = (row) => {
       const drawn = lines();
-      if (row.was !== null) drawn.push(s("line", { x1: pc(row.was), x2: pc(row.was), y1: "15%", y2: "85%", class: "ck-was" }));
+      if (row.was !== null)
+        drawn.push(s("line", { x1: pc(row.was), x2: pc(row.was), y1: "15%", y2: "85%", class: "ck-was" }));
       if (row.low !== null && row.high !== null) {
         drawn.push(s("line", { x1: pc(row.low), x2: pc(row.high), y1: "50%", y2: "50%", class: "ck-range" }));
-        for (const x of [row.low, row.high]) drawn.push(s("line", { x1: pc(x), x2: pc(x), y1: "30%", y2: "70%", class: "ck-cap" }));
+        for (const x of [row.low, row.high])
+          drawn.push(s("line", { x1: pc(x), x2: pc(x), y1: "30%", y2: "70%", class: "ck-cap" }));
       }
       if (row.never) drawn.push(s("text", { x: pc(row.x), y: "50%", class: "ck-never" }, "\u25b6"));
       else if (row.x !== null) drawn.push(s("circle", { cx: pc(row.x), cy: "50%", r: 4.5, class: "ck-dot" }));
       return s("svg", { "aria-hidden": "true", class: "ck-plot" }, ...drawn);
     };
-    const axis = s("svg", { "aria-hidden": "true", class: "ck-axis" },
-      ...ticks.map(({ x, text }, k) => s("text", { x: pc(x), y: 12, class: k % 2 ? "is-odd" : "" }, text)));
+    const axis = s(
+      "svg",
+      { "aria-hidden": "true", class: "ck-axis" },
+      ...ticks.map(({ x, text }, k) => s("text", { x: pc(x), y: 12, class: k % 2 ? "is-odd" : "" }, text)),
+    );
     const hasWas = rows.some(({ was }) => was !== null);
     return [
       h("h3", {}, "How long it takes"),
-      h("table", { class: "ck-ranges" },
-        h("thead", { class: "ck-spoken" }, h("tr", {}, ...["time", "plot", "value, 95 % interval"].map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...rows.map((row, k) => h("tr", { class: k && row.label.split(" ")[0] !== rows[k - 1].label.split(" ")[0] ? "is-next" : "" },
-          h("th", { scope: "row" }, row.label),
-          h("td", { class: "ck-plotted" }, plot(row)),
-          h("td", { title: row.note }, h("b", {}, row.text), " ", h("span", { class: "ck-interval" }, row.interval))))),
-        h("tfoot", { "aria-hidden": "true" }, h("tr", {}, h("td", {}), h("td", { class: "ck-plotted" }, axis), h("td", {})))),
-      h("p", { class: "ck-key" }, "\u25cf value  \u251c\u2524 95 % interval", hasWas ? "  \u2506 before" : "", is_log ? "  logarithmic scale" : ""),
+      h(
+        "table",
+        { class: "ck-ranges" },
+        h(
+          "thead",
+          { class: "ck-spoken" },
+          h("tr", {}, ...["time", "plot", "value, 95 % interval"].map((text) => h("th", { scope: "col" }, text))),
+        ),
+        h(
+          "tbody",
+          {},
+          ...rows.map((row, k) =>
+            h(
+              "tr",
+              { class: k && row.label.split(" ")[0] !== rows[k - 1].label.split(" ")[0] ? "is-next" : "" },
+              h("th", { scope: "row" }, row.label),
+              h("td", { class: "ck-plotted" }, plot(row)),
+              h(
+                "td",
+                { title: row.note },
+                h("b", {}, row.text),
+                " ",
+                h("span", { class: "ck-interval" }, row.interval),
+              ),
+            ),
+          ),
+        ),
+        h(
+          "tfoot",
+          { "aria-hidden": "true" },
+          h("tr", {}, h("td", {}), h("td", { class: "ck-plotted" }, axis), h("td", {})),
+        ),
+      ),
+      h(
+        "p",
+        { class: "ck-key" },
+        "\u25cf value  \u251c\u2524 95 % interval",
+        hasWas ? "  \u2506 before" : "",
+        is_log ? "  logarithmic scale" : "",
+      ),
     ];
   }
 
@@ -192,7 +294,11 @@ class FiguresBoard {
     return [
       h("h3", {}, "Where the time goes"),
       h("p", { class: "ck-words" }, where ? this.#show(where) : "", " ", words),
-      h("div", { class: "ck-bars" }, ...bars.map(({ name, text, part, x }) => bar(name, `${text}`, part, x, name === where ? "is-most" : ""))),
+      h(
+        "div",
+        { class: "ck-bars" },
+        ...bars.map(({ name, text, part, x }) => bar(name, `${text}`, part, x, name === where ? "is-most" : "")),
+      ),
       limit ? h("p", { class: "ck-words" }, this.#show(limit_where), " ", limit) : null,
     ];
   }
@@ -201,28 +307,86 @@ class FiguresBoard {
     return [
       h("h3", {}, "Bill"),
       h("p", { class: "ck-words" }, total),
-      ...services.map(({ name, usd, part, x, lines }) => this.#details(`bill ${name}`, false,
-        h("summary", {}, bar(name, usd, part, x)),
-        h("table", { class: "ck-lines" },
-          h("thead", { class: "ck-spoken" }, h("tr", {}, ...["what", "USD"].map((text) => h("th", { scope: "col" }, text)))),
-          h("tbody", {}, ...lines.map((line) => h("tr", { title: line.source },
-            h("td", {}, h("b", {}, line.what), h("span", { class: "ck-why" }, line.why)), h("td", { class: "ck-usd" }, line.usd))))))),
+      ...services.map(({ name, usd, part, x, lines }) =>
+        this.#details(
+          `bill ${name}`,
+          false,
+          h("summary", {}, bar(name, usd, part, x)),
+          h(
+            "table",
+            { class: "ck-lines" },
+            h(
+              "thead",
+              { class: "ck-spoken" },
+              h("tr", {}, ...["what", "USD"].map((text) => h("th", { scope: "col" }, text))),
+            ),
+            h(
+              "tbody",
+              {},
+              ...lines.map((line) =>
+                h(
+                  "tr",
+                  { title: line.source },
+                  h("td", {}, h("b", {}, line.what), h("span", { class: "ck-why" }, line.why)),
+                  h("td", { class: "ck-usd" }, line.usd),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
     ];
   }
 
   #ledger({ rows, total }) {
     const id = (k) => `${this.uid}-${k}`;
-    const swatch = (k) => s("svg", { class: "ck-swatch", "aria-hidden": "true" }, s("rect", { width: "100%", height: "100%", fill: `url(#${id(k)})`, class: "ck-outcome" }));
+    const swatch = (k) =>
+      s(
+        "svg",
+        { class: "ck-swatch", "aria-hidden": "true" },
+        s("rect", { width: "100%", height: "100%", fill: `url(#${id(k)})`, class: "ck-outcome" }),
+      );
     return [
       h("h3", {}, "What became of the requests"),
-      s("svg", { class: "ck-stack", "aria-hidden": "true" }, s("defs", {}, ...rows.map((_, k) => pattern(id(k), k))),
-        ...rows.filter(({ width }) => width).map(({ x, width, name }) =>
-          s("rect", { x: pc(x), width: pc(width), height: "100%", fill: `url(#${id(rows.findIndex((row) => row.name === name))})`, class: "ck-outcome" }))),
-      h("table", { class: "ck-counts" },
-        h("thead", { class: "ck-spoken" }, h("tr", {}, ...["outcome", "requests", "share"].map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...rows.map(({ name, count, part, what }, k) => h("tr", { class: count === "0" ? "is-none" : "", title: what },
-          h("th", { scope: "row" }, swatch(k), name, h("span", { class: "ck-what" }, what)), h("td", {}, count), h("td", {}, part)))),
-        h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "all"), h("td", {}, total), h("td", {}, "100 %")))),
+      s(
+        "svg",
+        { class: "ck-stack", "aria-hidden": "true" },
+        s("defs", {}, ...rows.map((_, k) => pattern(id(k), k))),
+        ...rows
+          .filter(({ width }) => width)
+          .map(({ x, width, name }) =>
+            s("rect", {
+              x: pc(x),
+              width: pc(width),
+              height: "100%",
+              fill: `url(#${id(rows.findIndex((row) => row.name === name))})`,
+              class: "ck-outcome",
+            }),
+          ),
+      ),
+      h(
+        "table",
+        { class: "ck-counts" },
+        h(
+          "thead",
+          { class: "ck-spoken" },
+          h("tr", {}, ...["outcome", "requests", "share"].map((text) => h("th", { scope: "col" }, text))),
+        ),
+        h(
+          "tbody",
+          {},
+          ...rows.map(({ name, count, part, what }, k) =>
+            h(
+              "tr",
+              { class: count === "0" ? "is-none" : "", title: what },
+              h("th", { scope: "row" }, swatch(k), name, h("span", { class: "ck-what" }, what)),
+              h("td", {}, count),
+              h("td", {}, part),
+            ),
+          ),
+        ),
+        h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "all"), h("td", {}, total), h("td", {}, "100 %"))),
+      ),
     ];
   }
 
@@ -232,7 +396,13 @@ class FiguresBoard {
       h("h3", {}, count ? `What would go wrong (${count})` : "What would go wrong: nothing was found"),
       this.told,
       ...groups.flatMap(({ severity, what, rows }) => [
-        h("h4", { class: `is-${severity}` }, h("span", { "aria-hidden": "true" }, `${SIGNS[severity]} `), `${severity} (${rows.length})`, h("span", { class: "ck-grey" }, ` ${what}`)),
+        h(
+          "h4",
+          { class: `is-${severity}` },
+          h("span", { "aria-hidden": "true" }, `${SIGNS[severity]} `),
+          `${severity} (${rows.length})`,
+          h("span", { class: "ck-grey" }, ` ${what}`),
+        ),
         ...rows.map((row) => this.#finding(row, severity)),
       ]),
     ];
@@ -243,27 +413,55 @@ class FiguresBoard {
       ? this.#button("Fix", code.join("\n"), `fix ${key}`, { kind: "fix", key }, "ck-main")
       : h("span", { class: "ck-grey" }, "yours to decide");
     fixing.setAttribute("aria-label", `${code.length ? "Fix" : "No one fix for"} ${where}: ${fix}`);
-    return h("div", { class: `ck-finding is-${severity}` }, this.#details(`finding ${key}`, is_open,
-      h("summary", {}, h("b", {}, where), " ", problem.startsWith(`'${where}' `) ? problem.slice(where.length + 3) : problem),
-      h("p", {}, effect),
-      h("p", { class: "ck-repair" }, fixing, this.#button("Show", `Select ${where} on the canvas`, `find ${key}`, { kind: "show", where }), h("span", {}, h("b", {}, "fix: "), fix)),
-      code.length ? h("pre", { class: "ck-code" }, code.join("\n")) : null,
-      h("p", { class: "ck-source" }, `source: ${source}`)));
+    return h(
+      "div",
+      { class: `ck-finding is-${severity}` },
+      this.#details(
+        `finding ${key}`,
+        is_open,
+        h(
+          "summary",
+          {},
+          h("b", {}, where),
+          " ",
+          problem.startsWith(`'${where}' `) ? problem.slice(where.length + 3) : problem,
+        ),
+        h("p", {}, effect),
+        h(
+          "p",
+          { class: "ck-repair" },
+          fixing,
+          this.#button("Show", `Select ${where} on the canvas`, `find ${key}`, { kind: "show", where }),
+          h("span", {}, h("b", {}, "fix: "), fix),
+        ),
+        code.length ? h("pre", { class: "ck-code" }, code.join("\n")) : null,
+        h("p", { class: "ck-source" }, `source: ${source}`),
+      ),
+    );
   }
 }
 
 // "2 high, 1 low findings", "" for none.
 function counted(groups) {
-  return groups.length ? `findings: ${groups.map(({ severity, rows }) => `${rows.length} ${severity}`).join(", ")}` : "";
+  return groups.length
+    ? `findings: ${groups.map(({ severity, rows }) => `${rows.length} ${severity}`).join(", ")}`
+    : "";
 }
 
 // A name, a bar, and what it stands for.
 function bar(name, text, part, x, look = "") {
-  return h("span", { class: `ck-bar-row ${look}` },
+  return h(
+    "span",
+    { class: `ck-bar-row ${look}` },
     h("span", { class: "ck-name", title: name }, name),
-    s("svg", { class: "ck-line", "aria-hidden": "true" }, s("rect", { width: pc(Math.max(x, 0.5)), height: "100%", class: "ck-amount" })),
+    s(
+      "svg",
+      { class: "ck-line", "aria-hidden": "true" },
+      s("rect", { width: pc(Math.max(x, 0.5)), height: "100%", class: "ck-amount" }),
+    ),
     h("span", { class: "ck-figure" }, text),
-    h("span", { class: "ck-share" }, part));
+    h("span", { class: "ck-share" }, part),
+  );
 }
 
 // One outcome's look: full, then lines, dots and checks of other colours, so that it is told without its colour.
@@ -277,8 +475,12 @@ function pattern(id, k) {
     [["path", { d: "M0 0 L8 8 M0 8 L8 0" }]],
     [["circle", { cx: 4, cy: 4, r: 1.6 }]],
   ][k];
-  return s("pattern", { id, width: 8, height: 8, patternUnits: "userSpaceOnUse", class: `ck-look ck-look-${k}` },
-    s("rect", { width: 8, height: 8 }), ...marks.map(([tag, attributes]) => s(tag, attributes)));
+  return s(
+    "pattern",
+    { id, width: 8, height: 8, patternUnits: "userSpaceOnUse", class: `ck-look ck-look-${k}` },
+    s("rect", { width: 8, height: 8 }),
+    ...marks.map(([tag, attributes]) => s(tag, attributes)),
+  );
 }
 
 function render({ model, el }) {

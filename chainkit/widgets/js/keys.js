@@ -39,7 +39,11 @@ export class Keys {
   }
 
   #press(event) {
-    const act = this.aimed ? this.#aiming(event) : event.ctrlKey || event.metaKey ? this.#control(event) : this.#plain(event);
+    const act = this.aimed
+      ? this.#aiming(event)
+      : event.ctrlKey || event.metaKey
+        ? this.#control(event)
+        : this.#plain(event);
     // The notebook has commands on single keys: one that means nothing here must not insert a cell there.
     if (act || !(event.ctrlKey || event.metaKey || event.key === "Tab")) event.stopPropagation();
     if (!act) return;
@@ -62,7 +66,9 @@ export class Keys {
   }
 
   #copy(keys) {
-    return keys.length ? this.board.ask({ kind: "copy", keys }) : this.board.say("Select the cards to copy first", "refusal");
+    return keys.length
+      ? this.board.ask({ kind: "copy", keys })
+      : this.board.say("Select the cards to copy first", "refusal");
   }
 
   #plain(event) {
@@ -101,7 +107,8 @@ export class Keys {
   #arrow(event) {
     const { board } = this;
     const last = board.selectedCards().at(-1);
-    if (event.altKey && board.scene.does.includes("move")) return this.#nudge(event.key, event.shiftKey ? 5 * STEP : STEP);
+    if (event.altKey && board.scene.does.includes("move"))
+      return this.#nudge(event.key, event.shiftKey ? 5 * STEP : STEP);
     const next = last ? this.#ahead(event.key, last) : [...board.drawing.cards.keys()][0];
     if (!next) return undefined;
     if (event.shiftKey) board.select([...board.selection.filter((key) => key !== next), next]);
@@ -164,8 +171,7 @@ export class Keys {
 
   #aiming(event) {
     const { board, aimed } = this;
-    if (event.key in AHEAD)
-      return () => this.#aimAt(this.#ahead(event.key, aimed.to) ?? aimed.to);
+    if (event.key in AHEAD) return () => this.#aimAt(this.#ahead(event.key, aimed.to) ?? aimed.to);
     if (event.key === "Enter")
       return () => {
         const { from, to } = aimed;
@@ -175,7 +181,9 @@ export class Keys {
         return board.connect(from, to);
       };
     if (event.key === "Escape") return () => this.#endAim();
-    return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? () => this.#spell(event) : undefined;
+    return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey
+      ? () => this.#spell(event)
+      : undefined;
   }
 
   // Aims at the first card whose name begins with the letters typed in a row.
@@ -183,7 +191,9 @@ export class Keys {
     const { board, aimed } = this;
     aimed.letters = timeStamp - aimed.typed < SPELLS_MS ? aimed.letters + key : key;
     aimed.typed = timeStamp;
-    const found = [...board.drawing.cards.keys()].find((id) => id.toLowerCase().startsWith(aimed.letters.toLowerCase()));
+    const found = [...board.drawing.cards.keys()].find((id) =>
+      id.toLowerCase().startsWith(aimed.letters.toLowerCase()),
+    );
     if (!found) return board.say(`no name begins with ${aimed.letters}`, "refusal");
     this.#aimAt(found);
   }

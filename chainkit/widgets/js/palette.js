@@ -22,7 +22,11 @@ export class Palette {
   }
 
   #button(item) {
-    const icon = s("svg", { viewBox: "0 0 24 24", class: "ck-badge", style: `--of: ${item.colour}`, "aria-hidden": "true" }, s("path", { class: "ck-icon", d: item.icon }));
+    const icon = s(
+      "svg",
+      { viewBox: "0 0 24 24", class: "ck-badge", style: `--of: ${item.colour}`, "aria-hidden": "true" },
+      s("path", { class: "ck-icon", d: item.icon }),
+    );
     const button = h("button", { type: "button", class: "ck-item", title: item.help }, icon, h("span", {}, item.label));
     button.addEventListener("pointerdown", (event) => this.#press(event, item, button));
     button.addEventListener("click", (event) => {
@@ -68,7 +72,8 @@ export class Palette {
       if (last.type !== "pointerup") return;
       if (!ghost) return this.#add(item);
       const box = board.stage.getBoundingClientRect();
-      const isInside = last.clientX > box.left && last.clientX < box.right && last.clientY > box.top && last.clientY < box.bottom;
+      const isInside =
+        last.clientX > box.left && last.clientX < box.right && last.clientY > box.top && last.clientY < box.bottom;
       if (!isInside) return board.say(`Let go of ${item.label} on the canvas`);
       const at = board.view.toWorld(last.clientX, last.clientY);
       board.ask(into ? { kind: "insert", what: item.kind, key: into, at } : { kind: "add", what: item.kind, at });
@@ -81,7 +86,10 @@ export class Palette {
   #wireUnder({ clientX, clientY }, item) {
     const { board } = this;
     const element = board.scene.does.includes("insert")
-      ? document.elementsFromPoint(clientX, clientY).map((each) => each.closest?.(".ck-wire")).find((each) => each && board.world.contains(each))
+      ? document
+          .elementsFromPoint(clientX, clientY)
+          .map((each) => each.closest?.(".ck-wire"))
+          .find((each) => each && board.world.contains(each))
       : null;
     this.#mark(element ?? null);
     if (!element) return null;

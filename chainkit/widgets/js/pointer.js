@@ -114,7 +114,12 @@ export class Pointer {
       move: ({ clientX, clientY }) => {
         const [u, v] = board.view.toWorld(clientX, clientY);
         [box[0], box[1], box[2], box[3]] = [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
-        for (const [name, value] of [["x", box[0]], ["y", box[1]], ["width", box[2] - box[0]], ["height", box[3] - box[1]]])
+        for (const [name, value] of [
+          ["x", box[0]],
+          ["y", box[1]],
+          ["width", box[2] - box[0]],
+          ["height", box[3] - box[1]],
+        ])
           rect.setAttribute(name, value);
       },
       end: () => {
@@ -148,7 +153,12 @@ export class Pointer {
           this.#why(to && board.fits(from, to).why);
         }
         this.#putTip(clientX, clientY);
-        const end = to && to !== from ? board.drawing.places.get(to) : style.isDown ? [at[0], at[1] + style.height / 2] : [at[0] + style.width / 2, at[1]];
+        const end =
+          to && to !== from
+            ? board.drawing.places.get(to)
+            : style.isDown
+              ? [at[0], at[1] + style.height / 2]
+              : [at[0] + style.width / 2, at[1]];
         ghost.setAttribute("d", asPath(route(board.drawing.places.get(from), end, [], 0, style, to === from)));
       },
       end: (event, isOff) => {

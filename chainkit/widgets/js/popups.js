@@ -20,7 +20,12 @@ export class Popups {
     this.close();
     const { board } = this;
     const id = `${board.uid}-window`;
-    this.open = h("div", { class: `ck-window ${look}`, role: "dialog", "aria-modal": "true", "aria-labelledby": id }, h("div", { class: "ck-window-title", id }, title), ...children);
+    this.open = h(
+      "div",
+      { class: `ck-window ${look}`, role: "dialog", "aria-modal": "true", "aria-labelledby": id },
+      h("div", { class: "ck-window-title", id }, title),
+      ...children,
+    );
     this.open.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.#leave();
@@ -29,7 +34,9 @@ export class Popups {
     this.open.addEventListener("pointerdown", (event) => event.stopPropagation());
     this.layer.append(this.open);
     board.view.put(this.open, ...at);
-    (this.open.querySelector("[data-first]") ?? this.open.querySelector("input, button"))?.focus({ preventScroll: true });
+    (this.open.querySelector("[data-first]") ?? this.open.querySelector("input, button"))?.focus({
+      preventScroll: true,
+    });
   }
 
   #leave() {
@@ -47,7 +54,12 @@ export class Popups {
 
   #buttons(text, act) {
     const off = h("button", { type: "button", class: "ck-button", onclick: () => this.#leave() }, "Cancel");
-    return h("div", { class: "ck-window-buttons" }, h("button", { type: "submit", class: "ck-button ck-main" }, text), off);
+    return h(
+      "div",
+      { class: "ck-window-buttons" },
+      h("button", { type: "submit", class: "ck-button ck-main" }, text),
+      off,
+    );
   }
 
   #form(text, act, ...children) {
@@ -66,7 +78,14 @@ export class Popups {
 
   // Asks for a line of text, beside a card.
   ask(label, value, key, act) {
-    const input = h("input", { type: "text", value, class: "ck-input", "aria-label": label, "data-first": "", spellcheck: "false" });
+    const input = h("input", {
+      type: "text",
+      value,
+      class: "ck-input",
+      "aria-label": label,
+      "data-first": "",
+      spellcheck: "false",
+    });
     const wrong = h("div", { class: "ck-wrong", role: "alert" });
     const window = () => this.open;
     const done = async () => {
@@ -89,7 +108,8 @@ export class Popups {
       chosen = offer;
       const { refusal, brings } = offer;
       const lines = (brings.length ? brings : ["nothing: it is settled by its ends"]).map((line) => h("li", {}, line));
-      if (refusal) lines.unshift(h("li", { class: "ck-refusal" }, `AWS would refuse it: ${refusal.problem}. ${refusal.fix}`));
+      if (refusal)
+        lines.unshift(h("li", { class: "ck-refusal" }, `AWS would refuse it: ${refusal.problem}. ${refusal.fix}`));
       list.replaceChildren(...lines);
     };
     const name = `${this.board.uid}-word`;
@@ -97,7 +117,14 @@ export class Popups {
       h(
         "label",
         { class: "ck-choice" },
-        h("input", { type: "radio", name, value: offer.word, checked: k === 0 ? "" : null, "data-first": k === 0 ? "" : null, onchange: () => choose(offer) }),
+        h("input", {
+          type: "radio",
+          name,
+          value: offer.word,
+          checked: k === 0 ? "" : null,
+          "data-first": k === 0 ? "" : null,
+          onchange: () => choose(offer),
+        }),
         h("b", {}, offer.label),
         h("span", {}, offer.text),
       ),
@@ -113,7 +140,13 @@ export class Popups {
       `${from} \u2192 ${to}`,
       [left, y + 40],
       "",
-      this.#form("Keep this link", keep, h("fieldset", { class: "ck-choices" }, h("legend", {}, "Kind of link"), ...radios), h("div", { class: "ck-window-head" }, this.board.scene.brings ?? "What it adds to the account"), list),
+      this.#form(
+        "Keep this link",
+        keep,
+        h("fieldset", { class: "ck-choices" }, h("legend", {}, "Kind of link"), ...radios),
+        h("div", { class: "ck-window-head" }, this.board.scene.brings ?? "What it adds to the account"),
+        list,
+      ),
     );
   }
 
@@ -123,7 +156,9 @@ export class Popups {
     const kind = board.drawing.cards.get(from).data.kind;
     const fitting = board.scene.palette.filter((item) => board.scene.fits[kind]?.[item.kind]?.words);
     if (!fitting.length) return board.say(`${from} leads to no new service`, "refusal");
-    return this.#choice(`After ${from}`, at, fitting, (item) => board.ask({ kind: "extend", from, what: item.kind, at }));
+    return this.#choice(`After ${from}`, at, fitting, (item) =>
+      board.ask({ kind: "extend", from, what: item.kind, at }),
+    );
   }
 
   // The services that can stand in a link.
@@ -132,14 +167,29 @@ export class Popups {
     const { data } = board.drawing.wires.get(key);
     const kind = (id) => board.drawing.cards.get(id).data.kind;
     const { fits } = board.scene;
-    const fitting = board.scene.palette.filter((item) => fits[kind(data.from)]?.[item.kind]?.words && fits[item.kind]?.[kind(data.to)]?.words);
+    const fitting = board.scene.palette.filter(
+      (item) => fits[kind(data.from)]?.[item.kind]?.words && fits[item.kind]?.[kind(data.to)]?.words,
+    );
     if (!fitting.length) return board.say(`nothing can stand between ${data.from} and ${data.to}`, "refusal");
-    return this.#choice(`Between ${data.from} and ${data.to}`, board.drawing.along(key, 0.5), fitting, (item) => board.ask({ kind: "insert", what: item.kind, key }));
+    return this.#choice(`Between ${data.from} and ${data.to}`, board.drawing.along(key, 0.5), fitting, (item) =>
+      board.ask({ kind: "insert", what: item.kind, key }),
+    );
   }
 
   #choice(title, at, items, act) {
     const rows = items.map((item) =>
-      h("button", { type: "button", class: "ck-row", onclick: () => { this.#leave(); act(item); } }, item.label),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ck-row",
+          onclick: () => {
+            this.#leave();
+            act(item);
+          },
+        },
+        item.label,
+      ),
     );
     rows.forEach((row, k) =>
       row.addEventListener("keydown", (event) => {
@@ -156,6 +206,21 @@ export class Popups {
     const rows = HELP.flatMap(([keys, text]) => [h("dt", {}, keys), h("dd", {}, text)]);
     const { view } = this.board;
     const at = [(60 - view.x) / view.scale, (20 - view.y) / view.scale];
-    this.#show("Keys of the canvas", at, "ck-wide", h("dl", { class: "ck-help" }, ...rows), h("p", {}, "With the pointer: drag a service to the canvas or into a link, drag from a card's right edge to connect, drag the canvas to pan, hold Shift to frame cards, turn the wheel to zoom once the canvas is clicked."), h("div", { class: "ck-window-buttons" }, h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.#leave() }, "Close")));
+    this.#show(
+      "Keys of the canvas",
+      at,
+      "ck-wide",
+      h("dl", { class: "ck-help" }, ...rows),
+      h(
+        "p",
+        {},
+        "With the pointer: drag a service to the canvas or into a link, drag from a card's right edge to connect, drag the canvas to pan, hold Shift to frame cards, turn the wheel to zoom once the canvas is clicked.",
+      ),
+      h(
+        "div",
+        { class: "ck-window-buttons" },
+        h("button", { type: "button", class: "ck-button ck-main", onclick: () => this.#leave() }, "Close"),
+      ),
+    );
   }
 }

@@ -64,18 +64,31 @@ export class Story {
         "g",
         {},
         s("text", { x: NAMES - 8, y: y + 13, class: "ck-bar-name" }, span.name),
-        s("rect", { class: `ck-span ${look}`, x: x(span.start_s), y: y + 2, height: ROW - 5, width: Math.max(1.5, x(span.end_s) - x(span.start_s)) }),
+        s("rect", {
+          class: `ck-span ${look}`,
+          x: x(span.start_s),
+          y: y + 2,
+          height: ROW - 5,
+          width: Math.max(1.5, x(span.end_s) - x(span.start_s)),
+        }),
         s("text", { x: x(span.end_s) + 5, y: y + 13 }, span.text),
       );
     });
     const height = 16 + story.spans.length * ROW;
     this.hand = s("line", { class: "ck-hand", y1: 0, y2: height });
-    const answer = story.answer_s === null ? "" : s("line", { class: "ck-answer", x1: x(story.answer_s), x2: x(story.answer_s), y1: 0, y2: height });
+    const answer =
+      story.answer_s === null
+        ? ""
+        : s("line", { class: "ck-answer", x1: x(story.answer_s), x2: x(story.answer_s), y1: 0, y2: height });
     const close = h("button", { type: "button", class: "ck-button", onclick: () => this.#close() }, "Close");
     const again = h("button", { type: "button", class: "ck-button", onclick: () => this.play(story) }, "\u25b6 Again");
     this.element.replaceChildren(
       h("div", { class: "ck-story-head" }, h("b", {}, story.title), h("span", { class: "ck-space" }), again, close),
-      h("div", { class: "ck-story-scroll", tabindex: "0", role: "region", "aria-label": "Waterfall of the request" }, s("svg", { width, height, role: "img", "aria-label": story.text }, ...rows, answer, this.hand)),
+      h(
+        "div",
+        { class: "ck-story-scroll", tabindex: "0", role: "region", "aria-label": "Waterfall of the request" },
+        s("svg", { width, height, role: "img", "aria-label": story.text }, ...rows, answer, this.hand),
+      ),
     );
     this.element.hidden = false;
   }
@@ -89,7 +102,9 @@ export class Story {
 
 // Short steps and long waits are both seen: time runs slower where much happens.
 function paced({ spans, total_s }) {
-  const instants = [...new Set([0, total_s, ...spans.flatMap(({ start_s, end_s }) => [start_s, end_s])])].sort((a, b) => a - b);
+  const instants = [...new Set([0, total_s, ...spans.flatMap(({ start_s, end_s }) => [start_s, end_s])])].sort(
+    (a, b) => a - b,
+  );
   const weights = instants.slice(1).map((at, k) => Math.log1p((at - instants[k]) / (total_s / 200 || 1)));
   const all = weights.reduce((sum, each) => sum + each, 0) || 1;
   return (share) => {

@@ -50,7 +50,10 @@ export class View {
 
   zoom(factor, clientX, clientY) {
     const box = this.stage.getBoundingClientRect();
-    const [px, py] = [(clientX ?? box.left + box.width / 2) - box.left, (clientY ?? box.top + box.height / 2) - box.top];
+    const [px, py] = [
+      (clientX ?? box.left + box.width / 2) - box.left,
+      (clientY ?? box.top + box.height / 2) - box.top,
+    ];
     const scale = Math.min(LARGEST, Math.max(SMALLEST, this.scale * factor));
     this.x = px - ((px - this.x) * scale) / this.scale;
     this.y = py - ((py - this.y) * scale) / this.scale;
@@ -100,8 +103,11 @@ export class View {
 // Says one thing at a time, for eyes and for screen readers.
 export function speaker(className) {
   const element = h("div", { class: className, role: "status", "aria-live": "polite" });
-  return [element, (text, kind = "") => {
-    element.textContent = text;
-    element.dataset.kind = kind;
-  }];
+  return [
+    element,
+    (text, kind = "") => {
+      element.textContent = text;
+      element.dataset.kind = kind;
+    },
+  ];
 }

@@ -6,7 +6,9 @@ const TURN = 56;
 export function route(from, to, lane, shift, { width, height, isDown }, isSame) {
   if (!isDown) return across(from, to, lane, shift, { width, height }, isSame);
   const turned = ([x, y]) => [y, x];
-  return across(turned(from), turned(to), lane.map(turned), shift, { width: height, height: width }, isSame).map(turned);
+  return across(turned(from), turned(to), lane.map(turned), shift, { width: height, height: width }, isSame).map(
+    turned,
+  );
 }
 
 function across([ax, ay], [bx, by], lane, shift, { width, height }, isSame) {
@@ -14,7 +16,12 @@ function across([ax, ay], [bx, by], lane, shift, { width, height }, isSame) {
   const halfHeight = height / 2;
   if (isSame) {
     const top = ay - halfHeight;
-    return [[ax + 30, top], [ax + 45, top - 45 - shift], [ax - 45, top - 45 - shift], [ax - 30, top]];
+    return [
+      [ax + 30, top],
+      [ax + 45, top - 45 - shift],
+      [ax - 45, top - 45 - shift],
+      [ax - 30, top],
+    ];
   }
   if (bx - ax >= width + 20) {
     const points = [[ax + halfWidth, ay + shift]];
@@ -28,10 +35,20 @@ function across([ax, ay], [bx, by], lane, shift, { width, height }, isSame) {
   if (Math.abs(by - ay) >= height + 20 && Math.abs(bx - ax) < width + 20) {
     const way = Math.sign(by - ay) * halfHeight;
     const middle = (ay + by) / 2;
-    return [[ax + shift, ay + way], [ax + shift, middle], [bx + shift, middle], [bx + shift, by - way]];
+    return [
+      [ax + shift, ay + way],
+      [ax + shift, middle],
+      [bx + shift, middle],
+      [bx + shift, by - way],
+    ];
   }
   const below = Math.max(ay, by) + halfHeight + 60 + shift;
-  return [[ax, ay + halfHeight], [ax, below], [bx, below], [bx, by + halfHeight]];
+  return [
+    [ax, ay + halfHeight],
+    [ax, below],
+    [bx, below],
+    [bx, by + halfHeight],
+  ];
 }
 
 // Turns round, goes back, and turns into the end.
@@ -58,7 +75,11 @@ export function arrow(points, length = 11) {
   const away = Math.hypot(x - cx, y - cy) || 1;
   const [ux, uy] = [(x - cx) / away, (y - cy) / away];
   const [bx, by, half] = [x - length * ux, y - length * uy, length * 0.42];
-  return [[x, y], [bx - half * uy, by + half * ux], [bx + half * uy, by - half * ux]]
+  return [
+    [x, y],
+    [bx - half * uy, by + half * ux],
+    [bx + half * uy, by - half * ux],
+  ]
     .map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`)
     .join(" ");
 }
