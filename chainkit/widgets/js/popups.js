@@ -52,7 +52,7 @@ export class Popups {
     (event.shiftKey ? stops.at(-1) : stops[0]).focus();
   }
 
-  #buttons(text, act) {
+  #buttons(text) {
     const off = h("button", { type: "button", class: "ck-button", onclick: () => this.#leave() }, "Cancel");
     return h(
       "div",
