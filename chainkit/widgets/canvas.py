@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from chainkit.errors import ChainkitError
+from chainkit.errors import ChainkitError, ConfigError
 from chainkit.widgets import assets
 from chainkit.widgets.turns import in_turn
 
@@ -41,11 +41,13 @@ class Canvas(anywidget.AnyWidget):
     def _hear(self, message: Any) -> None:
         """Carry a gesture out, and answer it."""
         message = message if isinstance(message, Mapping) else {}
+        answer = refused(ConfigError("this went wrong inside chainkit", fix="undo the last step; the log says more"))
         try:
             answer = self._on_gesture(message)
         except ChainkitError as error:
             answer = refused(error)
-        self.send({**answer, "to": message.get("n")})
+        finally:
+            self.send({**answer, "to": message.get("n")})
 
     def show(self, scene: dict[str, Any], selected: Sequence[str]) -> None:
         """Draw a scene, with what is selected in it."""

@@ -1,10 +1,11 @@
 """Copies of services, and where they go: the operations that paste what was copied, under free names in free places."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
 from chainkit.chain import Chain
+from chainkit.declared import changed
 from chainkit.layout import ROW, arrange
 from chainkit.operations import Operation, own_settings
 from chainkit.problems import is_place
@@ -49,12 +50,20 @@ def pasting(chain: Chain, what: Clipboard) -> tuple[Operation, ...]:
     names: dict[str, str] = {}
     for service in what.services:
         names[service.name] = free_name(service.name, [*chain.services, *names.values()])
-    links = [link.renamed(names) for link in what.links]
+    there = {*chain.services, *names}
+    links = [bare if link.dead_letters and link.dead_letters not in there else link for link, bare in _bare(what.links)]
+    links = [link.renamed(names) for link in links]
     return (
         *(Operation("add", (service.renamed(names),)) for service in what.services),
         *(Operation("connect", (v.source, v.target), {"link": v.word, **own_settings(v)}) for v in links),
         placing(chain, {names[name]: place for name, place in _beside(chain, what.places).items()}),
     )
+
+
+def _bare(links: Iterable[Link]) -> Iterator[tuple[Link, Link]]:
+    """Yield links, each also without its dead-letter queue."""
+    for link in links:
+        yield link, changed(link, dead_letter_queue=None) if link.dead_letters else link
 
 
 def _beside(chain: Chain, places: Mapping[str, Point]) -> dict[str, Point]:

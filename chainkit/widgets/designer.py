@@ -41,6 +41,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
     ------
     ConfigError
         If `chain`, `load` or `requests` is none.
+    WiringError
+        If the chain has no service `at`.
 
     Attributes
     ----------
@@ -69,6 +71,8 @@ class Designer(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
             raise ConfigError(f"Designer: load={load!r} is no load", fix="give one such as ck.Poisson(rate_per_s=4)")
         if not isinstance(requests, int) or isinstance(requests, bool):
             raise ConfigError(f"Designer: requests={requests!r} is no number of requests", fix="give 1 or more")
+        if at is not None:
+            chain.service(at)
         self.state = State(chain, load or usual(chain), requests=requests, seed=seed, at=at)
         self.canvas = Canvas(scene(chain), self._gesture, twin=lambda: svg(chain, self.state.notes()))
         self.form_panel, self.figures_panel = FormPanel(self.state), FiguresPanel(self.state)

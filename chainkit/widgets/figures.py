@@ -224,7 +224,7 @@ def _more(ratio: float) -> str:
 
 def _entry_words(state: State) -> str:
     """Return where requests enter, where that is not plain."""
-    return f", enter at {state.entry}" if state.at or len(state.chain.entries()) > 1 else ""
+    return f", enter at {state.entry}" if state.chosen_entry or len(state.chain.entries()) > 1 else ""
 
 
 def _load_words(load: Load) -> str:

@@ -33,8 +33,7 @@ class FiguresBoard(anywidget.AnyWidget):
 class FiguresPanel(Panel):
     """Percentiles with intervals, bill, ledger, bottleneck, errors and findings, which follow every gesture.
 
-    Beside each number stands what it was before the last gesture. A gesture is over when the hand has rested for 0.4 s;
-    a slider that is drawn along is one.
+    Beside each number stands what it was before the last gesture. A gesture is over when the hand has rested for 0.4 s.
 
     Parameters
     ----------
@@ -96,8 +95,7 @@ class FiguresPanel(Panel):
             case {"kind": "show", "where": where}:
                 self.state.select(where)
             case {"kind": "undo"}:
-                self.state.undo()
-                self._say({"said": "Taken back."})
+                self._say({"said": "Taken back." if self.state.undo() else "There is nothing to take back."})
             case {"kind": "fix", "key": key}:
                 self._say(self._fix(key))
 

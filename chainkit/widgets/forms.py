@@ -272,12 +272,14 @@ def read(setting: Setting, text: str) -> Any:
     if str in kinds:
         return text
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+        value = YAML(typ="safe", pure=True).load(text)
+        json.dumps(value)  # dates, bytes and lists that hold themselves are no settings
+    except (YAMLError, ValueError, TypeError):
         raise ConfigError(
             f"{setting.name}={text!r} cannot be read",
             fix="write it as in a design file: 12, 0.5, {LogNormal: {p50_s: 0.04, p99_s: 0.12}}",
         ) from None
+    return value
 
 
 def _kinds(setting: Setting) -> tuple[Any, ...]:

@@ -41,16 +41,6 @@ class Step:
     after: Chain
     operations: tuple[Operation, ...]
 
-    def is_same_control(self, other: "Step") -> bool:
-        """Tell whether another step sets the same settings of the same thing: a slider that is still held."""
-        mine, its = self.operations, other.operations
-        return (
-            len(mine) == len(its) == 1
-            and mine[0].verb == its[0].verb == "set"
-            and mine[0].arguments == its[0].arguments
-            and mine[0].settings.keys() == its[0].settings.keys()
-        )
-
 
 @dataclass(frozen=True)
 class Offer:
@@ -99,21 +89,9 @@ class State:
 
     # --- what fits ---
 
-    def kinds(self) -> dict[str, str]:
-        """Return label -> class name of every service there is."""
-        return {registry[name].label: name for name in sorted(registry, key=lambda name: registry[name].label)}
-
     def free_name(self, kind: str) -> str:
         """Return a name for a new service: "queue", then "queue-2"."""
         return free_name(registry[kind].label.split()[-1].lower(), self.chain.services)
-
-    def sources(self) -> list[str]:
-        """Return the services from which a link can lead somewhere."""
-        return [name for name in self.chain.services if self.targets(name)]
-
-    def targets(self, source: str) -> list[str]:
-        """Return the services to which a link from `source` can lead."""
-        return [name for name in self.chain.services if self.words(source, name)]
 
     def words(self, source: str, target: str) -> list[str]:
         """Return the kinds of link that fit between two services, the plain one first."""
@@ -136,11 +114,8 @@ class State:
     # --- operations on the chain: each tells whether it was accepted ---
 
     @in_turn
-    def do(self, *operations: Operation, merges: bool = False) -> bool:
-        """Carry operations out as one step: all of them, or none.
-
-        What they add is selected. `merges` is for a control that is held: its step takes the place of the one before.
-        """
+    def do(self, *operations: Operation) -> bool:
+        """Carry operations out as one step, all of them or none; what they add is selected."""
         self._notice()
         before = self.chain.copy()
         try:
@@ -149,9 +124,10 @@ class State:
         except ChainkitError as error:
             self.chain.become(before)
             return self._refuse(error)
+        except BaseException:
+            self.chain.become(before)  # never half of a step
+            raise
         step = Step(before, self.chain.copy(), operations)
-        if merges and self._done and self._done[-1].is_same_control(step):
-            step = Step(self._done.pop().before, step.after, operations)
         if not is_same(step.before, step.after):  # what changes nothing leaves nothing to take back
             self._keep(step)
         self._show(before, is_drawn_only=all(each.verb in DRAWN for each in operations))
@@ -216,18 +192,22 @@ class State:
         """Connect two services."""
         return self.do(Operation("connect", (source, target), {"link": word} if word else {}))
 
-    def set(self, key: str, *, merges: bool = False, **changes: Any) -> bool:
+    def set(self, key: str, /, **changes: Any) -> bool:
         """Change settings of a service or link."""
-        return self.do(Operation("set", (key,), changes), merges=merges)
+        return self.do(Operation("set", (key,), changes))
 
     def remove(self, *keys: str) -> bool:
-        """Remove services with their links, and links."""
+        """Remove services with their links, and links; a dead-letter queue is taken off the deliveries that stay."""
         gone = {key: None for key in keys if key in self.chain.services}
         links = self.chain.links
         others = {
             key: None for key in keys if key not in gone and not (key in links and ends(links[key]) & gone.keys())
         }
-        return self.do(*(Operation("remove", (key,)) for key in [*others, *gone]))
+        bare = [key for key, link in links.items() if link.dead_letters in gone and not ends(link) & gone.keys()]
+        return self.do(
+            *(Operation("set", (key,), {"dead_letter_queue": None}) for key in bare if key not in others),
+            *(Operation("remove", (key,)) for key in [*others, *gone]),
+        )
 
     def rename(self, name: str, new: str) -> bool:
         """Give a service another name."""
@@ -243,7 +223,8 @@ class State:
             return self._refuse(
                 ConfigError(f"link {key!r}: {word!r} is no kind of link", fix=f"kinds: {', '.join(WORDS)}")
             )
-        kept = _shared(link, WORDS[word][0], WORDS[word][1].keys() | WORDS[link.word][1].keys())
+        is_own = link.word in WORDS  # not a machine's task, which `remove` refuses
+        kept = _shared(link, WORDS[word][0], WORDS[word][1].keys() | WORDS[link.word][1].keys()) if is_own else {}
         again = Operation("connect", (link.source, link.target), {"link": word, **kept})
         return self.do(Operation("remove", (key,)), again)
 
@@ -274,7 +255,11 @@ class State:
         return self.do(Operation("place", (dict.fromkeys(self.chain.services),)))
 
     def group(self, title: str, names: Sequence[str]) -> bool:
-        """Draw a frame with a title around services."""
+        """Draw a frame with a title around services; a frame that holds others keeps its title."""
+        there = self.chain.groups.get(title, ()) if isinstance(title, str) else ()
+        if others := [name for name in there if name not in names]:
+            problem = f"group: title={title!r} is that of the frame around {', '.join(others)}"
+            return self._refuse(ConfigError(problem, fix="choose another title, or select those cards too"))
         return self.do(Operation("group", (title, tuple(names))))
 
     def ungroup(self, title: str) -> bool:
@@ -352,20 +337,26 @@ class State:
         self._show(before, is_drawn_only=all(each.verb in DRAWN for each in step.operations))
 
     def _notice(self) -> None:
-        """Make a step of what a cell has done to the chain meanwhile."""
+        """Make a step of what a cell has done to the chain meanwhile; its name and region are no part of steps."""
+        self._seen.name, self._seen.region = self.chain.name, self.chain.region
         if not is_same(self._seen, self.chain):
-            copy = self.chain.copy()
-            self._keep(Step(self._seen, copy, between(self._seen, copy)))
+            before, copy = self._seen, self.chain.copy()
+            self._keep(Step(before, copy, between(before, copy)))
             self._seen = copy
+            self._follow(before)
             self.selection = tuple(filter(self._exists, self.selection))
+
+    def _follow(self, before: Chain) -> None:
+        """Let requests enter where they did, if that service has another name now."""
+        gone, came = _new(self.chain.services, before.services), _new(before.services, self.chain.services)
+        if [self.at] == gone and len(came) == 1:
+            self.at = came[0]
 
     def _show(self, before: Chain, *, is_drawn_only: bool) -> None:
         """Select what is new, and tell what changed."""
         self._seen, self.refusal = self.chain.copy(), None
-        gone, came = _new(self.chain.services, before.services), _new(before.services, self.chain.services)
-        if [self.at] == gone and len(came) == 1:  # requests enter a service that has another name now
-            self.at = came[0]
-        new = came or _new(before.links, self.chain.links)
+        self._follow(before)
+        new = _new(before.services, self.chain.services) or _new(before.links, self.chain.links)
         self.selection = (*new,) if new else tuple(filter(self._exists, self.selection))
         if is_drawn_only:
             self._tell("layout")
@@ -423,9 +414,14 @@ class State:
         return True
 
     @property
+    def chosen_entry(self) -> str | None:
+        """The service where requests were told to enter, as long as it is there."""
+        return self.at if self.at in self.chain.services else None
+
+    @property
     def entry(self) -> str | None:
-        """Where requests enter: `at`, or where nothing leads."""
-        return self.at or entry(self.chain)
+        """Where requests enter: where they were told to, or where nothing leads."""
+        return self.chosen_entry or entry(self.chain)
 
     @in_turn
     def set_entry(self, name: str | None) -> bool:

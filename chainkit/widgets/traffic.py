@@ -181,7 +181,7 @@ class TrafficPanel(Panel):
             self.peak.show(f"{max(rate for _, rate in load.points):.6g}")
         self.attributes.show(kinds.shown(_attributes(load)) if load.attributes else "")
         self.entry.offer((AUTOMATIC, *state.chain.services))
-        self.entry.show(state.at or AUTOMATIC)
+        self.entry.show(state.chosen_entry or AUTOMATIC)
         self.requests.show(f"{state.requests}")
         self.seed.show(f"{state.seed}")
         self.curve.scene = curve.scene(load, state.figures.run)

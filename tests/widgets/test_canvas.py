@@ -80,3 +80,13 @@ def test_showing_a_scene_draws_it_with_what_is_selected(made):
 
     assert made[0].scene["name"] == "new"
     assert made[0].selected == ["jobs"]
+
+
+def test_what_breaks_inside_chainkit_is_answered_too_and_not_hidden(made):
+    widget, _, answers = made
+    widget._on_gesture = lambda _: 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        widget._hear({"kind": "undo", "n": "a-2"})
+    assert answers[0]["refusal"]["problem"] == "this went wrong inside chainkit"
+    assert answers[0]["to"] == "a-2"

@@ -143,3 +143,17 @@ def test_the_designer_writes_no_file(tmp_path):
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_that_is_not_there_is_refused_when_the_designer_is_made():
+    with pytest.raises(ck.WiringError, match="no service 'nope'"):
+        ck.Designer(orders(), requests=50, at="nope")
+
+
+def test_the_traffic_panel_outlives_the_service_where_requests_enter():
+    designer = ck.Designer(orders(), requests=50)
+    designer.state.set_entry("pay")
+    designer.state.remove("pay")
+
+    assert designer.panels["Traffic"].entry.control.value == "where nothing leads"
+    assert "pay" not in {card["id"] for card in designer.canvas.scene["cards"]}

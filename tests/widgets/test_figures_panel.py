@@ -63,7 +63,7 @@ def test_a_slider_that_is_held_is_compared_with_where_it_began(panel):
     press(panel, kind="rest")
     was = next(tile["text"] for tile in panel.board.figures["headline"] if tile["key"] == "usd")
     for memory_mb in (256, 512, 1024):
-        panel.state.set("pay", memory_mb=memory_mb, merges=True)
+        panel.state.set("pay", memory_mb=memory_mb)
 
     assert change_of(panel, "usd").endswith(f"was {was}")
 

@@ -314,3 +314,13 @@ def test_a_change_of_what_a_cell_removed_meanwhile_is_refused(state):
     type_in(form, "batch_size", "7")
 
     assert "has no service" in form.fields["batch_size"].message.value
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "{day: [2024-01-01]}", "2024-13-45", "&x [*x]", "!!binary aGk="])
+def test_what_a_design_file_could_not_hold_is_refused_beside_its_field(state, text):
+    form = form_of(state, "validate>jobs" if "validate>jobs" in state.chain.links else next(iter(state.chain.links)))
+    field = form.fields["filter_policy"]
+    field.control.value = text
+
+    assert "cannot be read" in field.message.value
+    assert state.set("pay", memory_mb=512)

@@ -1,7 +1,7 @@
 // The canvas: shows the scene that Python holds, and tells Python what a hand wants. It decides nothing itself.
 
 import { Drawing } from "./cards.js";
-import { download, h, hear, s } from "./dom.js";
+import { download, h, hear, named, s } from "./dom.js";
 import { Keys } from "./keys.js";
 import { Palette } from "./palette.js";
 import { Pointer } from "./pointer.js";
@@ -99,6 +99,7 @@ class Board {
     this.palette.show();
     this.heat();
     this.showSelection();
+    this.keys?.follow();
     for (const [name, button] of Object.entries(this.buttons)) button.disabled = scene.off.includes(name);
     const fresh = scene.cards.map(({ id }) => id).filter((id) => !known.has(id));
     if (fresh.length > 1 && fresh.length === scene.cards.length) this.begin();
@@ -115,7 +116,15 @@ class Board {
     const last = this.drawing.element(this.selection.at(-1));
     if (last) this.stage.setAttribute("aria-activedescendant", last.id);
     else this.stage.removeAttribute("aria-activedescendant");
-    this.say(this.#selectionWords());
+    this.#saySelection();
+  }
+
+  // Says what is selected: not over something else that was said, unless the selection is another one.
+  #saySelection(isAnyway = false) {
+    const [words, keys] = [this.#selectionWords(), this.selection.join("\n")];
+    const isOther = isAnyway || keys !== this.told?.keys || this.status.textContent === this.told.words;
+    this.told = { words, keys };
+    if (isOther) this.say(words);
   }
 
   #selectionWords() {
@@ -148,6 +157,7 @@ class Board {
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
         if (answer.refusal) this.say(`${answer.refusal.problem}; fix: ${answer.refusal.fix}`, "refusal");
+        else if (this.status.dataset.kind === "refusal") this.#saySelection(true);
         resolve(answer);
       });
     });
@@ -192,8 +202,8 @@ class Board {
       ({ cards }) => cards.length === keys.length && keys.every((key) => cards.includes(key)),
     );
     return this.popups.ask("Title of the group", own?.title ?? "", keys[0], (title) => {
-      if (own && own.title !== title) this.ask({ kind: "ungroup", title: own.title });
-      if (title) this.ask({ kind: "group", title, keys });
+      if (title) return this.ask({ kind: "group", title, keys });
+      return own && this.ask({ kind: "ungroup", title: own.title });
     });
   }
 
@@ -236,7 +246,7 @@ class Board {
   fits(from, to) {
     const kind = (key) => this.drawing.cards.get(key).data.kind;
     const found = this.scene.fits[kind(from)]?.[kind(to)] ?? { why: this.scene.otherwise ?? "nothing leads there" };
-    return found.words ? found : { why: found.why.replaceAll("{a}", `'${from}'`).replaceAll("{b}", `'${to}'`) };
+    return found.words ? found : { why: named(found.why, `'${from}'`, `'${to}'`) };
   }
 
   // Marks the cards to which a link can lead, dims the others, and says why.

@@ -15,6 +15,9 @@ export const h = (tag, attributes = {}, ...children) => filled(document.createEl
 export const s = (tag, attributes = {}, ...children) =>
   filled(document.createElementNS(SVG, tag), attributes, children);
 
+// Words about two things, {a} and {b}; a name is text, whatever is in it.
+export const named = (words, a, b) => words.replaceAll("{a}", () => a).replaceAll("{b}", () => b);
+
 // A model's change, heard until the view is gone.
 export function hear(model, cleanups, event, act) {
   model.on(event, act);

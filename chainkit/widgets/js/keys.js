@@ -13,7 +13,7 @@ const AHEAD = {
 
 export const HELP = [
   ["Arrows", "go to the next card; with Shift, select it too; with Alt, move what is selected"],
-  ["N", "add a service: arrows choose, Enter adds it beside what is selected"],
+  ["N", "add a service: arrows choose, Enter adds it where there is room"],
   ["C", "connect: arrows or first letters choose the other card, Enter shows what the link brings"],
   ["L", "go through the links of the selected card"],
   ["I", "put a service into the selected link"],
@@ -33,9 +33,13 @@ export class Keys {
   constructor(board) {
     this.board = board;
     this.aimed = null; // {from, to, letters, typed} while connecting
-    this.inserting = null;
+    this.nudged = new Map(); // key -> place, while an arrow is held with Alt
     board.stage.addEventListener("keydown", (event) => this.#press(event));
-    board.stage.addEventListener("blur", () => this.#endAim());
+    board.stage.addEventListener("keyup", () => this.#settle());
+    board.stage.addEventListener("blur", () => {
+      this.endAim();
+      this.#settle();
+    });
   }
 
   #press(event) {
@@ -59,7 +63,7 @@ export class Keys {
       y: () => board.ask({ kind: "redo" }),
       a: () => board.select([...board.drawing.cards.keys()]),
       c: () => this.#copy(copied)?.then(() => board.say(`copied: ${copied.join(", ")}`)),
-      x: () => this.#copy(copied)?.then(() => board.remove()),
+      x: () => this.#copy(copied)?.then(() => board.ask({ kind: "remove", keys: copied })),
       v: () => board.ask({ kind: "paste" }),
       d: () => board.duplicate(),
     }[key.toLowerCase()];
@@ -127,11 +131,27 @@ export class Keys {
   #nudge(key, step) {
     const { board } = this;
     const [dx, dy] = { ArrowRight: [step, 0], ArrowLeft: [-step, 0], ArrowDown: [0, step], ArrowUp: [0, -step] }[key];
-    const places = new Map(board.selectedCards().map((each) => [each, board.drawing.places.get(each)]));
-    for (const [each, [x, y]] of places) places.set(each, [x + dx, y + dy]);
-    if (!places.size) return;
-    board.drawing.move(places);
-    board.ask({ kind: "move", places: Object.fromEntries(places) });
+    for (const each of board.selectedCards()) {
+      const [x, y] = this.nudged.get(each) ?? board.drawing.places.get(each);
+      this.nudged.set(each, [x + dx, y + dy]);
+    }
+    board.drawing.move(this.nudged);
+  }
+
+  // A held arrow is one move: it is told when the key comes up.
+  #settle() {
+    if (!this.nudged.size) return;
+    const places = Object.fromEntries(this.nudged);
+    this.nudged.clear();
+    this.board.ask({ kind: "move", places });
+  }
+
+  // What a new scene leaves of what was begun by keys.
+  follow() {
+    const { cards } = this.board.drawing;
+    if (this.aimed && !(cards.has(this.aimed.from) && cards.has(this.aimed.to))) this.endAim();
+    for (const key of this.nudged.keys()) if (!cards.has(key)) this.nudged.delete(key);
+    if (this.nudged.size) this.board.drawing.move(this.nudged);
   }
 
   #go(key) {
@@ -177,10 +197,10 @@ export class Keys {
         const { from, to } = aimed;
         const { words, why } = board.fits(from, to);
         if (!words) return board.say(why, "refusal");
-        this.#endAim();
+        this.endAim();
         return board.connect(from, to);
       };
-    if (event.key === "Escape") return () => this.#endAim();
+    if (event.key === "Escape") return () => this.endAim();
     return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey
       ? () => this.#spell(event)
       : undefined;
@@ -205,7 +225,7 @@ export class Keys {
     board.view.reveal(board.drawing.box([key]));
   }
 
-  #endAim() {
+  endAim() {
     if (!this.aimed) return;
     this.aimed = null;
     this.board.aim(null);

@@ -89,7 +89,7 @@ export class Palette {
       ? document
           .elementsFromPoint(clientX, clientY)
           .map((each) => each.closest?.(".ck-wire"))
-          .find((each) => each && board.world.contains(each))
+          .find((each) => each && board.world.contains(each) && !each.dataset.id.endsWith("!"))
       : null;
     this.#mark(element ?? null);
     if (!element) return null;
@@ -97,11 +97,12 @@ export class Palette {
     const kind = (key) => board.drawing.cards.get(key).data.kind;
     const both = [board.scene.fits[kind(data.from)]?.[item.kind], board.scene.fits[item.kind]?.[kind(data.to)]];
     const misfit = both.find((each) => !each?.words);
-    if (!misfit) {
+    if (both.every((each) => each?.words)) {
       board.say(`Puts a ${item.label} between ${data.from} and ${data.to}`);
       return data.id;
     }
-    board.say((misfit.why ?? "").replaceAll("{a}", data.from).replaceAll("{b}", item.label), "refusal");
+    const ends = misfit === both[0] ? [data.from, item.label] : [item.label, data.to];
+    board.say(named(misfit?.why ?? "", ...ends), "refusal");
     element.classList.remove("is-aimed");
     return null;
   }

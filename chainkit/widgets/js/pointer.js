@@ -22,6 +22,7 @@ export class Pointer {
     const { target } = event;
     board.stage.focus({ preventScroll: true });
     board.popups.close();
+    board.keys.endAim();
     event.preventDefault(); // no text is selected, and the notebook keeps its own drags
     const owner = target.closest(".ck-card, .ck-wire, .ck-frame");
     const adds = event.shiftKey || event.ctrlKey || event.metaKey;
