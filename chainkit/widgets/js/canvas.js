@@ -116,11 +116,11 @@ class Board {
     const last = this.drawing.element(this.selection.at(-1));
     if (last) this.stage.setAttribute("aria-activedescendant", last.id);
     else this.stage.removeAttribute("aria-activedescendant");
-    this.#saySelection();
+    this.saySelection();
   }
 
   // Says what is selected: not over something else that was said, unless the selection is another one.
-  #saySelection(isAnyway = false) {
+  saySelection(isAnyway = false) {
     const [words, keys] = [this.#selectionWords(), this.selection.join("\n")];
     const isOther = isAnyway || keys !== this.told?.keys || this.status.textContent === this.told.words;
     this.told = { words, keys };
@@ -157,7 +157,7 @@ class Board {
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
         if (answer.refusal) this.say(`${answer.refusal.problem}; fix: ${answer.refusal.fix}`, "refusal");
-        else if (this.status.dataset.kind === "refusal") this.#saySelection(true);
+        else if (this.status.dataset.kind === "refusal") this.saySelection(true);
         resolve(answer);
       });
     });
@@ -167,6 +167,7 @@ class Board {
     this.model.set("selected", [...new Set(keys)]);
     this.model.save_changes();
     this.showSelection();
+    this.saySelection(true);
   }
 
   // --- what toolbar, keys and pointer share ---
@@ -256,6 +257,7 @@ class Board {
       element.classList.toggle("is-fitting", Boolean(from) && Boolean(this.fits(from, id).words));
       element.classList.toggle("is-aimed", id === to);
     }
+    if (!from) this.saySelection(true);
     if (!from || !to) return;
     const { words, why } = this.fits(from, to);
     if (words) this.say(`${from} \u2192 ${to}: ${words.join(" or ")}`);

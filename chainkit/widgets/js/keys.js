@@ -229,6 +229,5 @@ export class Keys {
     if (!this.aimed) return;
     this.aimed = null;
     this.board.aim(null);
-    this.board.showSelection();
   }
 }
