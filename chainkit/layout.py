@@ -110,7 +110,7 @@ def layered(
     >>> layered(["a", "b"], [("a", "b")]).places
     {'a': (0.0, 0.0), 'b': (266.0, 0.0)}
     >>> layered(["a", "b"], [("a", "b")], rooms={"a": (90.0, 0.0)}).places["b"]
-    (400.0, 0.0)
+    (356.0, 0.0)
     """
     edges, rooms = dict.fromkeys(edges), rooms or {}
     layer = _layers(names, edges, first)
