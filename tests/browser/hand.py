@@ -5,6 +5,20 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
+EMPTY = """\
+import chainkit as ck
+chain = ck.Chain("shop")
+ck.Designer(chain, requests=1000)"""
+PAY = """\
+import chainkit as ck
+chain = ck.Chain("shop")
+chain.add(ck.HttpApi("api"))
+chain.add(ck.LambdaFunction("pay", timeout_s=10, duration=0.2, cpu_fraction=1.0))
+chain.add(ck.SqsQueue("jobs"))
+chain.connect("api", "pay")
+chain.connect("pay", "jobs")
+ck.Designer(chain, requests=1000)"""
+"""Cells that show an empty chain, and one with a function."""
 FIRST_MS = 90_000
 """What the first designer of a kernel may take: the compiled machine is loaded."""
 PATIENCE_MS = 20_000

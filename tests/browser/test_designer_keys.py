@@ -5,23 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.hand import FIRST_MS, IS_THE_ORDER_CHAIN, ORDER_LINKS, ORDERS, PATIENCE_MS, Hand
+from tests.browser.hand import EMPTY, FIRST_MS, IS_THE_ORDER_CHAIN, ORDER_LINKS, ORDERS, PATIENCE_MS, PAY, Hand
 
 pytestmark = pytest.mark.browser
-
-EMPTY = """\
-import chainkit as ck
-chain = ck.Chain("shop")
-ck.Designer(chain, requests=1000)"""
-PAY = """\
-import chainkit as ck
-chain = ck.Chain("shop")
-chain.add(ck.HttpApi("api"))
-chain.add(ck.LambdaFunction("pay", timeout_s=10, duration=0.2, cpu_fraction=1.0))
-chain.add(ck.SqsQueue("jobs"))
-chain.connect("api", "pay")
-chain.connect("pay", "jobs")
-ck.Designer(chain, requests=1000)"""
 
 
 def without_a_mouse(page: Page) -> None:

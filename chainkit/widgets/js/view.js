@@ -21,7 +21,6 @@ export class View {
       this.#sort();
       this.world.classList.remove("ck-moving");
     }, RESTS_MS);
-    this.onmove?.();
   }
 
   // Which words are shown; not while it moves, because other words are another picture.
