@@ -33,6 +33,7 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+price_book             billing/prices.py
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
@@ -97,6 +98,7 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "billing.prices": ("price_book",),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),

@@ -1,6 +1,7 @@
 """Constants and the one way numbers with units are read and shown. Inside the library: seconds, US dollars, bytes."""
 
 import re
+from decimal import Decimal
 
 KB = 1024
 MB = 1024 * KB
@@ -75,3 +76,13 @@ def usd(value_usd: float) -> str:
     ('$1,234.50', '$0.20', '$0.000123')
     """
     return f"${value_usd:,.2f}" if abs(value_usd) >= 0.01 or value_usd == 0 else f"${value_usd:.3g}"
+
+
+def plain(value: float) -> str:
+    """Return a number with all its digits and no exponent, as prices are read.
+
+    >>> plain(2e-7), plain(0.0000166667), plain(3.0), plain(0)
+    ('0.0000002', '0.0000166667', '3', '0')
+    """
+    text = format(Decimal(repr(float(value))), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -16,7 +16,8 @@ from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, prices
+from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, PriceMissingError, nearest
 from chainkit.records import Usage, UsageLine
@@ -207,11 +208,9 @@ def bill(
     if not isinstance(free_tier, bool):
         raise ConfigError(f"bill: free_tier={free_tier!r} is neither True nor False", fix="give one of the two")
     if not isinstance(price_book, Prices | None):
-        raise ConfigError(
-            f"bill: price_book={price_book!r} is no price book", fix="give a Prices of chainkit.billing.prices"
-        )
+        raise ConfigError(f"bill: price_book={price_book!r} is no price book", fix="give a ck.price_book(region)")
     month = _month(chain, usage, requests_per_month)
-    book = prices(chain.region) if price_book is None else price_book
+    book = list_prices(chain.region) if price_book is None else price_book
     lines = tuple(_lines(chain, month, book, free_tier))
     return Bill(
         chain=chain.name,
