@@ -34,6 +34,23 @@ simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
 price_book             billing/prices.py
+estimate               billing/estimate.py
+LambdaUse,             uses/functions.py
+LambdaEdgeUse,
+LambdaInstancesUse,
+LambdaMicrovmUse
+SqsUse, SnsUse,        uses/messages.py
+EventBridgeUse
+StepFunctionsUse,      uses/flows.py
+ApiGatewayUse
+DynamodbUse,           uses/stores.py
+KinesisUse, S3Use
+CloudWatchUse,         uses/watching.py
+XrayUse
+SecretsManagerUse,     uses/secrets.py
+ParameterStoreUse,
+KmsUse
+VpcUse, TransferUse    uses/networks.py
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
@@ -99,6 +116,14 @@ _HOMES = {
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
     "billing.prices": ("price_book",),
+    "billing.estimate": ("estimate",),
+    "uses.functions": ("LambdaUse", "LambdaEdgeUse", "LambdaInstancesUse", "LambdaMicrovmUse"),
+    "uses.messages": ("SqsUse", "SnsUse", "EventBridgeUse"),
+    "uses.flows": ("StepFunctionsUse", "ApiGatewayUse"),
+    "uses.stores": ("DynamodbUse", "KinesisUse", "S3Use"),
+    "uses.watching": ("CloudWatchUse", "XrayUse"),
+    "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
+    "uses.networks": ("VpcUse", "TransferUse"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),

@@ -159,7 +159,7 @@ def _draw_bill(ax: Axes, bill: Bill) -> None:
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     dress(
-        ax, f"{bill.chain} in {bill.region}: {usd(bill.total_usd)} for {bill.requests_per_month:,.0f} requests",
+        ax, f"{bill.title.replace(': ', f': {usd(bill.total_usd)} for ', 1)}",
         "USD a month",
     )  # fmt: skip
 
