@@ -233,7 +233,7 @@ class LambdaFunction(Service):
                 price="lambda-ephemeral-gb-s",
                 counter=counter,
                 factor=over_mb / GB_MB / 1000,
-                why=f"{over_mb} MB of storage over {_FREE_STORAGE_MB} MB, {when}",
+                why=f"/tmp of {self.ephemeral_storage_mb} MB over {_FREE_STORAGE_MB} MB, {when}",
             )
             for counter, when in (("run_ms", "run time"), ("init_ms", "INIT of cold starts"), *ready)
         )
