@@ -5,6 +5,7 @@ from decimal import Decimal
 
 KB = 1024
 MB = 1024 * KB
+GB = 1024 * MB
 GB_MB = 1024
 """Megabytes in the gigabyte that Lambda bills by."""
 

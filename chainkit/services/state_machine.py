@@ -305,8 +305,9 @@ class StateMachine(Service):
             why = "states entered, retries included"
             return (Meter(price="stepfunctions-transitions", counter="transitions", why=why),)
         quota = data.quotas()["stepfunctions"]
+        payload_bytes = max(_PAYLOAD_BYTES, *self.result_bytes.values(), 0)
         branches = sum(len(state.scopes) for _, state in asl.states(self._scope))
-        used_mb = quota["express_memory_base"]["value"] + (len(self._text.encode()) + _PAYLOAD_BYTES * branches) / MB
+        used_mb = quota["express_memory_base"]["value"] + (len(self._text.encode()) + payload_bytes * branches) / MB
         unit_mb = quota["express_memory_unit"]["value"]
         memory_mb = math.ceil(used_mb / unit_mb) * unit_mb
         gb_s = quota["express_duration_unit"]["value"] * memory_mb / GB_MB

@@ -80,9 +80,10 @@ def alone(service: Service) -> ck.Chain:
 
 
 def join(chain: ck.Chain, source: str, target: str, word: str, number: int = 0) -> None:
-    """Add a service that triggers another, with messages as large as the link carries, up to 1 MB."""
+    """Add a service that triggers another, with messages as large as the link carries, up to 1 MB, and answers."""
     link = WORDS[word][0]
     size = {"message_bytes": min(2**20, link.maximum_bytes)} if hasattr(link, "maximum_bytes") else {}
+    size |= {"response_bytes": 2**20} if hasattr(link, "response_bytes") and word == "sync" else {}
     a, b = chain.add(registry[source](f"a{number}")), chain.add(registry[target](f"b{number}"))
     chain.connect(a, b, link=word, **size)
 
