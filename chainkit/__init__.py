@@ -33,6 +33,8 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+transitions,           asl_transitions.py
+Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
@@ -97,6 +99,7 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
