@@ -51,6 +51,8 @@ SecretsManagerUse,     uses/secrets.py
 ParameterStoreUse,
 KmsUse
 VpcUse, TransferUse    uses/networks.py
+transitions,           asl_transitions.py
+Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
@@ -124,6 +126,7 @@ _HOMES = {
     "uses.watching": ("CloudWatchUse", "XrayUse"),
     "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
     "uses.networks": ("VpcUse", "TransferUse"),
+    "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
