@@ -10,6 +10,7 @@ example                examples.py
 Operation, replay      operations.py
 brings                 bringing.py
 LambdaFunction         services/lambda_function.py
+Part                   parts.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
 SnsTopic               services/sns_topic.py
@@ -58,7 +59,7 @@ template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, Stack          deployment/stack.py
-variants               rewiring.py
+variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
@@ -102,6 +103,7 @@ _HOMES = {
     "operations": ("Operation", "replay"),
     "bringing": ("brings",),
     "services.lambda_function": ("LambdaFunction",),
+    "parts": ("Part",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),
     "services.sns_topic": ("SnsTopic",),
@@ -132,7 +134,7 @@ _HOMES = {
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
-    "rewiring": ("variants",),
+    "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),

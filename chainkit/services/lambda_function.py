@@ -24,12 +24,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from chainkit import data, logs, packaging, readiness
+from chainkit import data, logs, packaging, parts, readiness
 from chainkit.declared import settings
 from chainkit.distributions import Constant, Duration, from_plain
 from chainkit.errors import ConfigError, TemplateError
 from chainkit.function_calls import EVENT_SETTINGS, FUNCTION, LOG_GROUP, PERMISSION
 from chainkit.law import Law
+from chainkit.parts import PartsSetting
 from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
 from chainkit.records import Call, Grant, Handle, Meter, Pool, Port, Properties, Provisioned, Resource
 from chainkit.service import Service, Surroundings, logical_id, service
@@ -89,6 +90,8 @@ class LambdaFunction(Service):
     """Name of the error it then raises, as Retry and Catch see it."""
     poison_fraction: float = Field(default=0.0, ge=0, le=1, json_schema_extra={"source": "your own figures"})
     """Share of the requests that fail here on every attempt."""
+    parts: PartsSetting = Field(default_factory=dict)
+    """Name -> further work of the same invocation, one after another after its own: a monolith's pieces."""
     reserved_concurrency: int | None = Field(
         default=None, ge=0, le=10_000, json_schema_extra={"source": "Lambda quotas, 2026"}
     )
@@ -157,7 +160,7 @@ class LambdaFunction(Service):
 
     def behaviour(self) -> Pool:
         """Return the pool of environments, its laws scaled to this memory."""
-        k = self._cpu_scale()
+        k = self._cpu_scale(self)
         return Pool(
             work=self.duration.scaled(k),
             first_work=self.first_duration.scaled(k) if self.first_duration is not None else None,
@@ -179,6 +182,7 @@ class LambdaFunction(Service):
             is_idempotent=self.idempotent,
             event_retries=self.maximum_retry_attempts,
             event_age_s=float(self.maximum_event_age_s),
+            pieces=tuple(part.piece(name, self._cpu_scale(part)) for name, part in self.parts.items()),
         )
 
     def _default_start(self) -> Law:
@@ -195,16 +199,18 @@ class LambdaFunction(Service):
             return scaling.provisioned(count)
         return Provisioned(count=count, minimum=count, maximum=count) if count else None
 
-    def _cpu_scale(self) -> float:
-        """Return duration at this memory over duration where it was measured; [4]."""
+    def _cpu_scale(self, of: Any) -> float:
+        """Return the duration of the function, or a part of it, at this memory over that where it was measured; [4]."""
         knee = data.latency()["cpu"]["full_vcpu_mb"]["value"]
-        measured = min(self.measured_memory_mb or self.memory_mb, knee)
-        return float(1 - self.cpu_fraction + self.cpu_fraction * measured / min(self.memory_mb, knee))
+        measured = min(of.measured_memory_mb or self.memory_mb, knee)
+        return float(1 - of.cpu_fraction + of.cpu_fraction * measured / min(self.memory_mb, knee))
 
     def with_settings(self, **changes: Any) -> "LambdaFunction":
         """Return a copy with some settings changed; laws stay measured at the memory they were given for."""
         if "memory_mb" in changes and self.measured_memory_mb is None and self.cpu_fraction:
             changes.setdefault("measured_memory_mb", self.memory_mb)
+        if "memory_mb" in changes and self.parts:
+            changes.setdefault("parts", parts.measured_at(self.parts, self.memory_mb))
         return super().with_settings(**changes)
 
     def meters(self) -> tuple[Meter, ...]:
@@ -253,6 +259,7 @@ class LambdaFunction(Service):
             for name in self.environment
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", name)  # [6]
         ]
+        found += [ConfigError(f"{who}: {told}", fix=fix) for told, fix in parts.complaints(self.parts, names)]
         found += self._start_problems(who)
         path = PurePosixPath(self.code) if self.code is not None else None
         if path is not None and (path.is_absolute() or ".." in path.parts):
@@ -293,14 +300,6 @@ class LambdaFunction(Service):
                     f"LambdaFunction {self.name!r}: {name} is simulated and priced, and not deployed",
                     fix="take it out of the copy that is deployed, and set it up in the account by hand",
                 )
-
-    def arn(self) -> Any:
-        """Return the function's ARN."""
-        return {"Fn::GetAtt": [self.id, "Arn"]}
-
-    def handle(self) -> Handle:
-        """Return the function's name, which Invoke takes."""
-        return Handle(self.handle_suffix, {"Ref": self.id})
 
     def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
         """Return the zip of the code folder below `root`, or of a stand-in that makes `calls`."""

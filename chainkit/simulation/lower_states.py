@@ -9,7 +9,7 @@ from chainkit.law import Law
 from chainkit.records import Buffer, Flow, Pool, Retrier, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.lower_calls import Calls
+from chainkit.simulation.lower_pieces import Pieces
 from chainkit.simulation.lower_links import ALWAYS, CAUGHT, ITEM, NOT_OK, TOKEN, all_steps, waits
 from chainkit.wiring import Task
 
@@ -41,7 +41,7 @@ def _most_events(steps: Sequence[Step]) -> float:
     return total
 
 
-class States(Calls):
+class States(Pieces):
     """Writes flows."""
 
     def _flow(self, name: str, flow: Flow) -> None:
