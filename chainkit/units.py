@@ -75,3 +75,15 @@ def usd(value_usd: float) -> str:
     ('$1,234.50', '$0.20', '$0.000123')
     """
     return f"${value_usd:,.2f}" if abs(value_usd) >= 0.01 or value_usd == 0 else f"${value_usd:.3g}"
+
+
+def amount(value: float) -> str:
+    """Return a count for people, two or three figures of it, from a million up in words.
+
+    >>> amount(4_130_000), amount(10e6), amount(2.5e9), amount(12_345), amount(1e12)
+    ('4.13 million', '10 million', '2.5 billion', '12,300', '1,000 billion')
+    """
+    for size, word in ((1e9, " billion"), (1e6, " million")):
+        if abs(value) >= size * 0.9995:
+            return f"{float(f'{value / size:.3g}'):,.10g}{word}"
+    return f"{float(f'{value:.3g}'):,.10g}"
