@@ -64,6 +64,8 @@ check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
+cost_at_scale,         scaling.py
+CostCurve
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -138,6 +140,7 @@ _HOMES = {
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
+    "scaling": ("cost_at_scale", "CostCurve"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "breaking": ("breaking_point", "BreakingPoint"),

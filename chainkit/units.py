@@ -87,3 +87,15 @@ def plain(value: float) -> str:
     """
     text = format(Decimal(repr(float(value))), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def amount(value: float) -> str:
+    """Return a count for people, two or three figures of it, from a million up in words.
+
+    >>> amount(4_130_000), amount(10e6), amount(2.5e9), amount(12_345), amount(1e12)
+    ('4.13 million', '10 million', '2.5 billion', '12,300', '1,000 billion')
+    """
+    for size, word in ((1e9, " billion"), (1e6, " million")):
+        if abs(value) >= size * 0.9995:
+            return f"{float(f'{value / size:.3g}'):,.10g}{word}"
+    return f"{float(f'{value:.3g}'):,.10g}"

@@ -13,7 +13,7 @@ Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
              Developer Guide, provisioned-concurrency (2023)
          [9] Recursive loops: docs.aws.amazon.com lambda invocation-recursion (2024); boto/boto3#3899: the 16th call
          [8] SnapStart: AWS agent toolkit, lambda.md (2026); restore times measured 2024 (data/latency.json)
-         [10] Ephemeral storage over 512 MB is billed for the time a function runs: Lambda price list (2026, data/prices)
+         [10] Ephemeral storage over 512 MB is billed for the time a function runs: Lambda price list (2026)
 Checked  2026-11-27
 """
 
@@ -32,7 +32,7 @@ from chainkit.function_calls import EVENT_SETTINGS, FUNCTION, LOG_GROUP, PERMISS
 from chainkit.law import Law
 from chainkit.parts import PartsSetting
 from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
-from chainkit.records import Call, Grant, Handle, Meter, Pool, Port, Properties, Provisioned, Resource
+from chainkit.records import Call, Grant, Meter, Pool, Port, Properties, Provisioned, Resource
 from chainkit.service import Service, Surroundings, logical_id, service
 from chainkit.units import GB_MB
 
@@ -135,7 +135,7 @@ class LambdaFunction(Service):
     """Environment variables besides those that links give."""
     log_retention_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], BeforeValidator(_days)] = 14
     """How long its log group keeps events, days."""
-    log_bytes: int | None = Field(default=None, ge=0, le=1_073_741_824, json_schema_extra={"source": "your own figures"})
+    log_bytes: int | None = Field(default=None, ge=0, le=2**30, json_schema_extra={"source": "your own figures"})
     """Bytes of log that an invocation writes, START, END and REPORT included; None: not stated, and not priced."""
     ephemeral_storage_mb: int = Field(
         default=512, ge=512, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"}
