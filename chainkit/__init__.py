@@ -69,6 +69,13 @@ CostCurve
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
+memory_curve,          sizing/memory_curves.py
+FunctionCurve
+power_tuning_input,    sizing/power_tuning.py
+write_power_tuning
+read_power_tuning,     calibration/tunings.py
+PowerTuning
+right_size, Sizing     sizing/right_sizing.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
@@ -143,6 +150,10 @@ _HOMES = {
     "scaling": ("cost_at_scale", "CostCurve"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
+    "sizing.memory_curves": ("memory_curve", "FunctionCurve"),
+    "sizing.power_tuning": ("power_tuning_input", "write_power_tuning"),
+    "calibration.tunings": ("read_power_tuning", "PowerTuning"),
+    "sizing.right_sizing": ("right_size", "Sizing"),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
     "exporting": ("export",),
