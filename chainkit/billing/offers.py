@@ -61,7 +61,7 @@ def _of(offer: str, usage_types: Mapping[str, str], *, is_seen: bool = True, **a
 
 
 PRODUCTS: tuple[Product, ...] = (
-    *_of("AWSLambda", {  # a note on the list, P11, and bills
+    *_of("AWSLambda", {  # P1, P11, and bills
         "lambda-requests": "Request",
         "lambda-gb-s-x86": "Lambda-GB-Second",
         "lambda-gb-s-arm64": "Lambda-GB-Second-ARM",
@@ -99,7 +99,7 @@ PRODUCTS: tuple[Product, ...] = (
         "sns-filter-body-gb": "PL-Filter-Matched",
         "sns-fifo-archive-gb-month": "F-Storage",
     }, is_seen=False),
-    *_of("AWSEvents", {"events-custom": "Event-64K-Chunks"}, eventType="Custom Event"),  # P7
+    *_of("AWSEvents", {"events-custom": "Event-64K-Chunks"}, operation="PutEvents", eventType="Custom Event"),  # P1, P7
     *_of("AWSEvents", {"events-pipes": "Request-64K-Chunks"}, operation="PipeRequest"),
     *_of("AWSEvents", {
         "events-schedules": "ScheduledInvocation",
@@ -155,13 +155,13 @@ PRODUCTS: tuple[Product, ...] = (
         "xray-spans-indexed": "XRay-Spans-Indexed",
     }),
     *_of("AWSXRay", {"xray-traces": "XRay-TracesStored", "xray-traces-retrieved": "XRay-TracesAccessed"}),
-    *_of("AWSSecretsManager", {
+    *_of("AWSSecretsManager", {  # P1
         "secrets-manager-secrets": "AWSSecretsManager-Secrets",
         "secrets-manager-calls": "AWSSecretsManagerAPIRequest",
     }),
     # An advanced parameter is listed by the hour, of a month whose length is not said: it stays as it is.
     *_of("AWSSystemsManager", {"parameter-store-calls": "PS-Param-Processed-Tier1"}),
-    *_of("awskms", {"kms-keys": "KMS-Keys", "kms-requests": "KMS-Requests"}),
+    *_of("awskms", {"kms-keys": "KMS-Keys", "kms-requests": "KMS-Requests"}),  # P1
     *_of("AmazonVPC", {
         "vpc-endpoint-hours": "VpcEndpoint-Hours",
         "vpc-endpoint-gb": "VpcEndpoint-Bytes",

@@ -105,7 +105,11 @@ def renewal(offers: Sequence[Offer], region: str, *, yes: bool = False) -> Renew
         if model is None:
             refused[key] = "for want of a price elsewhere that gives its unit"
             continue
-        change = Change(present.get(key), _renewed(model, each))
+        try:
+            change = Change(present.get(key), _renewed(model, each))
+        except ConfigError as error:
+            refused[key] = f"the list's is refused: {error.problem}"
+            continue
         if not yes and _is_doubtful(model, change.after):
             held.append(change)
         elif change.before is not None and _figures(change.before) == _figures(change.after):
@@ -252,10 +256,10 @@ def _model(key: str) -> Price | None:
 
 
 def _is_doubtful(before: Price, after: Price) -> bool:
-    was, will_be = before.tiers[0].usd, after.tiers[0].usd
-    if was == 0 or will_be == 0:
-        return was != will_be
-    return not 1 / _FACTOR < will_be / was < _FACTOR
+    was, will_be = before.tiers[0].usd, [tier.usd for tier in after.tiers]
+    if was == 0 or 0 in will_be:
+        return was != 0 or any(will_be)
+    return not 1 / _FACTOR < will_be[0] / was < _FACTOR
 
 
 def _figures(price: Price) -> tuple[object, ...]:

@@ -113,7 +113,7 @@ def test_other_regions_and_the_free_products_of_all_regions_are_passed_over():
 def test_a_product_that_says_no_region_is_known_by_its_code(region, is_there):
     piece = document("AWSLambda-ap-northeast-1")
     for product in piece["products"].values():
-        del product["attributes"]["regionCode"]
+        product["attributes"].pop("regionCode", None)
     found, _ = listed([from_json(piece, "piece")], region)
 
     assert ("lambda-requests" in found) is is_there

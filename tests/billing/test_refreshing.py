@@ -95,7 +95,7 @@ def test_the_words_name_what_changed_what_waits_and_what_stays():
 
     assert text.startswith("us-east-1: 10 prices read, 2 of them new or changed\n  ")
     assert "\n  held back, zero or ten times off, --yes takes it: sns-deliveries-email: 0.00002 -> 0 USD" in text
-    assert "\n  as they were, not known in AWS's list: lambda-sqs-poller-hours, " in text
+    assert "\n  as they were, not known in AWS's list: lambda-savings-plan-gb-s-x86, " in text
     assert max(map(len, text.split("\n"))) <= 120
 
 
@@ -230,3 +230,20 @@ def test_without_a_network_the_error_names_the_address_and_the_other_way(monkeyp
         list(fetched("eu-west-1"))
 
     assert "--from FOLDER" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("usd", "outcome"),
+    [
+        ("0.0000000000", "held"),
+        ("0.0000009000", "the list's is refused: price 'sns-fifo-publishes': usd=[3e-07, 9e-07]"),
+    ],
+)
+def test_a_later_tier_at_no_cost_waits_and_a_dearer_one_is_refused(usd, outcome):
+    text = (LISTS / "AmazonSNS-us-east-1.json").read_text(encoding="utf-8").replace("0.0000002500", usd)
+    renewed = renewal([from_json(json.loads(text), "piece")], "us-east-1")
+    held = {change.after.key: "held" for change in renewed.held}
+    key = "sns-fifo-publishes"
+
+    assert key not in renewed.taken
+    assert {**renewed.kept, **held}[key].startswith(outcome)
