@@ -127,10 +127,10 @@ def charged(used: Sequence[Used], book: Prices, *, free_tier: FreeTier) -> Itera
 
     Examples
     --------
-    >>> from chainkit.billing.prices import prices
+    >>> from chainkit.billing.prices import price_book
     >>> (line,) = charged(
     ...     [Used(node="app", what="requests", price="lambda-requests", quantity=3e6)],
-    ...     prices("us-east-1"),
+    ...     price_book("us-east-1"),
     ...     free_tier=True,
     ... )
     >>> line.why

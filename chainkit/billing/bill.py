@@ -12,7 +12,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.statement import matching, story, table
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, nearest
@@ -397,10 +398,8 @@ def priced_month(
     """
     require(who, "hours_per_month", hours_per_month, above_zero=True)
     if not isinstance(price_book, Prices | None):
-        raise ConfigError(
-            f"{who}: price_book={price_book!r} is no price book", fix="give a Prices of chainkit.billing.prices"
-        )
-    book = prices(region) if price_book is None else price_book
+        raise ConfigError(f"{who}: price_book={price_book!r} is no price book", fix="give one of ck.price_book")
+    book = list_prices(region) if price_book is None else price_book
     return book, settled(who, free_tier, book), float(hours_per_month)
 
 

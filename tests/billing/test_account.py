@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainkit.billing.account import Used, charged, count, doubtful, settled, to_the_cent, written
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 
-BOOK = prices("us-east-1")
+BOOK = price_book("us-east-1")
 
 
 def lines_of(*used, free_tier=False):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit.billing.bill import bill, usage_of
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices, price_book
 from chainkit.errors import ConfigError, PriceMissingError, WiringError
 from chainkit.records import Meter, Usage, UsageLine
 from chainkit.rewiring import Variant
@@ -82,7 +82,7 @@ def total_usd(usage, **options):
 def test_functions_cost_what_their_pricing_page_says(
     requests, duration_ms, memory_mb, free_tier, usd_per_gb_s, published_usd, exact_usd
 ):
-    book = prices("us-east-1")
+    book = price_book("us-east-1")
     if usd_per_gb_s:
         book = book.with_price("lambda-gb-s-x86", usd_per_gb_s)
     chain = chain_of(ck.LambdaFunction("pay", memory_mb=memory_mb))
@@ -332,7 +332,7 @@ def test_the_total_is_the_sum_of_the_lines_and_each_line_that_of_its_tiers(used,
 @given(counts, st.booleans())
 def test_lines_of_one_price_cost_together_what_the_account_pays(used, free_tier):
     actual = bill(SHOP, usage_of(SHOP, used, requests=1e6), free_tier=free_tier)
-    book = prices("us-east-1")
+    book = price_book("us-east-1")
     for key in {line.price for line in actual.lines}:
         lines = [line for line in actual.lines if line.price == key]
         paid = math.fsum(line.quantity for line in lines) - math.fsum(line.free for line in lines)
@@ -520,7 +520,7 @@ def test_a_region_without_prices_is_refused():
 def test_a_price_book_of_ones_own_stands_in_for_a_region_without_prices():
     chain = ck.Chain("shop", region="us-gov-west-1")
     chain.add(ck.HttpApi("api"))
-    own = Prices("us-gov-west-1", "2026", {"http-api-requests": prices("us-east-1").price("http-api-requests")})
+    own = Prices("us-gov-west-1", "2026", {"http-api-requests": price_book("us-east-1").price("http-api-requests")})
     usage = usage_of(chain, {"api": {"requests": 1e6}}, requests=1e6)
 
     assert bill(chain, usage, price_book=own).total_usd == pytest.approx(1.0)

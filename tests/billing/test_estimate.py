@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit.billing.estimate import estimate, used_by
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 from chainkit.errors import ConfigError, PriceMissingError
 
 # Round figures as people type them: sums of such floats differ in their last digits only.
@@ -60,7 +60,7 @@ def test_a_use_split_in_parts_costs_what_it_costs_as_a_whole(requests, shares, f
 
 @given(accounts, st.booleans())
 def test_what_the_account_pays_for_a_price_is_its_tiers_of_all_quantities(parts, free_tier):
-    actual, book = estimate({"all": parts}, free_tier=free_tier), prices("us-east-1")
+    actual, book = estimate({"all": parts}, free_tier=free_tier), price_book("us-east-1")
     for key in {line.price for line in actual.lines}:
         lines = [line for line in actual.lines if line.price == key]
         paid = math.fsum(line.quantity - line.free for line in lines)
@@ -72,7 +72,7 @@ def test_what_the_account_pays_for_a_price_is_its_tiers_of_all_quantities(parts,
 
 @given(accounts)
 def test_no_pool_gives_more_for_free_than_it_holds(parts):
-    actual, book = estimate({"all": parts}, free_tier=True), prices("us-east-1")
+    actual, book = estimate({"all": parts}, free_tier=True), price_book("us-east-1")
     freed = {}
     for line in actual.lines:
         price = book.price(line.price)

@@ -12,7 +12,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.billing.account import to_the_cent
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 
 LAMBDA = "aws.amazon.com/lambda/pricing/, copy of 2026"
 OLD_LAMBDA = "aws.amazon.com/lambda/pricing/, copy from before December 2020"
@@ -40,7 +40,7 @@ class Example:
 
 
 def priced(key: str, usd: float) -> dict[str, Any]:
-    return {"price_book": prices("us-east-1").with_price(key, usd)}
+    return {"price_book": price_book("us-east-1").with_price(key, usd)}
 
 
 TELEMETRY = ck.LambdaUse(requests=10_000 * 24 * 31, duration_ms=2000, memory_mb=1024)

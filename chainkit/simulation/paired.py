@@ -1,0 +1,342 @@
+"""By how much a figure of one run is above that of another with the same draws, and how sure that is.
+
+Request number i of both runs has the same arrival and the same draws. What is asked is how much the difference of a
+figure would move in another run, so all that is common to both falls out before anything is estimated.
+
+A *mean*: the differences of the means of batches, each of the same requests in both, have Student's interval.
+
+A *percentile* p: in another run a share of p + u of the requests of one, and p + v of the other, would be done by the
+time that it has here. u and v have the covariance S of the shares of batches; how much either moves the percentile is
+read off the run itself, over the width of its own interval. The direction in which the difference moves most for what
+it costs, S g (g: both slopes), is followed to where it costs t standard deviations, up and down: there the two
+percentiles are read, not computed from slopes. So the interval of one percentile is that of order statistics; of two
+that a straight line would do for, the textbook's; and beside a jump of the law it takes in the jump where chance may.
+One that both runs have in the same requests falls out.
+
+*Batches* are as short as they may be: the shorter, the more there are, and the surer their spread. Where neighbours
+resemble each other, or longer ones spread more than independence allows, longer ones are taken, in the end whole
+replications, which are independent. What is left of the correlation of neighbours widens the spread.
+
+A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), those of a
+difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359). Nothing
+seen in n requests means up to 3.7.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainkit.simulation.intervals import (
+    BATCHES,
+    CORRELATED,
+    LEAST_BATCH,
+    MOST_CORRELATION,
+    NORMAL,
+    TOO_FEW,
+    FloatArray,
+    IntArray,
+    Row,
+    about,
+    student_t,
+)
+
+if TYPE_CHECKING:
+    from chainkit.simulation.run import Run
+
+LEVELS = (400, 100, 40)
+"""How many batches a run is cut into, the shortest first; then come the replications."""
+SURE = 1.645
+"""Standard errors beyond which a correlation, or a spread, is not taken for chance: one in twenty."""
+FEW = 20
+"""Events below which replications do not tell how they spread."""
+ROUNDING = 1e-9
+"""Share of a figure that is left open for what a clock of 53 bits rounds."""
+EXACT = "few events: exact limits"
+NOBODY = (math.nan, math.nan, math.nan, "nobody waits for an answer")
+WHICH = {"response": 0, "completion": 1}
+
+
+@dataclass(frozen=True)
+class Times:
+    """One kind of time of a run after its warm-ups, request by request."""
+
+    values: FloatArray
+    """(n,) seconds; infinite where it was lost, or not over at the end."""
+    edges: IntArray
+    """(replications + 1,) where each replication begins."""
+
+    @cached_property
+    def ordered(self) -> FloatArray:
+        """(n,) seconds, ascending."""
+        return np.sort(self.values)
+
+    def reach(self, share: float) -> float:
+        """Return by when a share of the requests is done, seconds; a share of 1 or more is the last."""
+        n = self.values.size
+        return float(self.ordered[min(max(math.ceil(n * share - 1e-9) - 1, 0), n - 1)])
+
+    @property
+    def least_length(self) -> int:
+        """How many requests the shortest replication has."""
+        return int(np.diff(self.edges).min())
+
+    def starts(self, per_replication: int) -> IntArray:
+        """Return where batches begin, if each replication is cut into so many of (almost) equal length."""
+        low, high = self.edges[:-1, None], self.edges[1:, None]
+        return (low + (high - low) * np.arange(per_replication) // per_replication).ravel()
+
+    def means(self, per_replication: int) -> FloatArray:
+        """Return the mean of what was done in each batch; NaN where nothing was."""
+        at, is_done = self.starts(per_replication), np.isfinite(self.values)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.add.reduceat(np.where(is_done, self.values, 0.0), at) / np.add.reduceat(is_done.astype(float), at)
+
+    def shares(self, until_s: float, per_replication: int) -> FloatArray:
+        """Return the share of each batch that was done by then."""
+        at = self.starts(per_replication)
+        sizes = np.diff(np.append(at, self.values.size))
+        return np.add.reduceat((self.values <= until_s).astype(float), at) / sizes
+
+
+def times(run: "Run", what: str) -> Times | None:
+    """Return one kind of time of a run; None where nobody waits for an answer.
+
+    A run that kept none runs again, which gives the same.
+    """
+    which = WHICH[what]
+    if which == 0 and run.program.nobody_waits:
+        return None
+    is_kept = run.options["keep"] == "requests"
+    tallies = run.tallies if is_kept else [run.again(tally) for tally in run.tallies]
+    kept = [tally.kept[len(tally.kept) - tally.counted :, which] for tally in tallies]
+    values = np.concatenate(kept)
+    return Times(np.where(np.isnan(values), np.inf, values), np.cumsum([0, *map(len, kept)]))
+
+
+# --- means and percentiles ---
+
+
+def mean(one: Times | None, other: Times | None, confidence: float = 0.95) -> Row:
+    """Return by how much the mean of `one` is above that of `other`: low, value, high, note.
+
+    Means are over what was done, and each replication counts alike, as in `Run.summary`.
+    """
+    if one is None or other is None:
+        return NOBODY
+    whole = one.means(1) - other.means(1)
+    value = float(whole.mean()) if np.isfinite(whole).all() else math.nan
+    if one.edges.size != other.edges.size or math.isnan(value):
+        return (math.nan, value, math.nan, TOO_FEW)
+    levels = [(k, d) for k in _cuts(one, other) if np.isfinite(d := one.means(k) - other.means(k)).all()]
+    if not levels:
+        return (math.nan, value, math.nan, TOO_FEW)
+    spread = _spread([d.reshape(-1, k) for k, d in levels])
+    half = student_t(spread.degrees, confidence) * math.sqrt(spread.variance)
+    return (*_rounded(value, value - half, value + half, float(one.means(1).mean())), spread.note)
+
+
+def percentile(one: Times | None, other: Times | None, fraction: float, confidence: float = 0.95) -> Row:
+    """Return by how much a percentile of `one` is above that of `other`: low, value, high, note; seconds.
+
+    Where both never come to an end they are equal.
+
+    Examples
+    --------
+    >>> first = np.random.default_rng(1).exponential(size=10_000)
+    >>> edges = np.arange(0, 10_001, 1_000)
+    >>> low, value, high, _ = percentile(Times(first + 0.25, edges), Times(first, edges), 0.99)
+    >>> round(low, 6), round(value, 6), round(high, 6)
+    (0.25, 0.25, 0.25)
+    """
+    if one is None or other is None:
+        return NOBODY
+    pair = (one, other)
+    here = [each.reach(fraction) for each in pair]
+    value = _less(*here)
+    cuts = _cuts(*pair) if one.edges.size == other.edges.size else []
+    if not cuts:
+        return (math.nan, value, math.nan, TOO_FEW)
+    slopes = _slopes(pair, here, fraction)
+    shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
+    spread = _spread([(slopes[0] * a - slopes[1] * b).reshape(-1, k) for k, (a, b) in shares.items()])
+    t = student_t(spread.degrees, confidence)
+    a, b = shares[spread.per_replication]
+    covariance = np.cov(a, b) / a.size * spread.widening
+    odds = [
+        fraction * (1 - fraction) / _odds(each.shares(at, 1).mean(), each) for each, at in zip(pair, here, strict=True)
+    ]
+    covariance *= np.sqrt(np.outer(odds, odds))
+    if any(_is_too_few(each, fraction, t, covariance[i, i]) for i, each in enumerate(pair)):
+        return (math.nan, value, math.nan, TOO_FEW)
+    way = covariance @ np.array([slopes[0], -slopes[1]])
+    cost = float(np.array([slopes[0], -slopes[1]]) @ way)
+    step = way * (t / math.sqrt(cost)) if cost > 0 else np.zeros(2)
+    ends = [_less(*(each.reach(fraction + sign * h) for each, h in zip(pair, step, strict=True))) for sign in (-1, 1)]
+    return (*_rounded(value, min(value, *ends), max(value, *ends), here[0]), spread.note)
+
+
+def _slopes(pair: Sequence[Times], here: Sequence[float], fraction: float) -> list[float]:
+    """Return how many seconds each percentile moves per share, over the width of its own interval."""
+    done = [each.ordered[np.isfinite(each.ordered)] for each in pair]
+    never = 2 * max((float(own[-1]) for own in done if own.size), default=0.0)
+    found = []
+    for each in pair:
+        h = NORMAL * math.sqrt(fraction * (1 - fraction) / each.values.size)
+        low, high = (min(each.reach(fraction + sign * h), never) for sign in (-1, 1))
+        found.append((high - low) / (2 * h))
+    return found
+
+
+def _odds(share: float, each: Times) -> float:
+    """Return the variance of one request that is done by then or not; there is always half a request left to chance."""
+    least = 0.5 / each.values.size
+    share = min(max(share, least), 1 - least)
+    return share * (1 - share)
+
+
+def _is_too_few(each: Times, fraction: float, t: float, variance: float) -> bool:
+    """Tell whether the interval of a percentile would reach beyond the slowest request, and none was lost."""
+    n = each.values.size
+    likeness = max(1.0, variance * n / (fraction * (1 - fraction)))
+    return n * (1 - fraction) <= t * t * fraction * likeness and math.isfinite(each.ordered[-1])
+
+
+def _less(a: float, b: float) -> float:
+    """Return a - b; two that never come to an end are equal."""
+    return 0.0 if a == b else a - b
+
+
+def _rounded(value: float, low: float, high: float, figure: float) -> tuple[float, float, float]:
+    """Return low, value, high, with room for rounding unless they say that there is no difference at all."""
+    if low == value == high == 0:
+        return (0.0, 0.0, 0.0)
+    room = ROUNDING * max(abs(value), abs(figure)) if math.isfinite(value) and math.isfinite(figure) else 0.0
+    return (low - room, value, high + room)
+
+
+# --- how much a mean of batches spreads ---
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How sure the mean of all batches is."""
+
+    per_replication: int
+    """Batches that each replication is cut into."""
+    variance: float
+    """Of the mean, `widening` included."""
+    degrees: int
+    widening: float
+    """By what the correlation of neighbours multiplies the variance."""
+    note: str
+
+
+def _cuts(one: Times, other: Times) -> list[int]:
+    """Return into how many batches each replication may be cut, most first; none if there are too few requests."""
+    replications, length = one.edges.size - 1, min(one.least_length, other.least_length)
+    last = 1 if replications > 1 else BATCHES
+    found = [level // replications for level in LEVELS if level // replications > last]
+    return [k for k in [*found, last] if length // k >= (LEAST_BATCH if k > 1 else 1)]
+
+
+def _spread(levels: Sequence[FloatArray]) -> _Spread:
+    """Return the spread by the shortest batches that are independent, as far as one can see.
+
+    Parameters
+    ----------
+    levels : (replications, batches) each, the shortest batches first
+    """
+    found = [_spread_of(each) for each in levels]
+    for k, (spread, correlation) in enumerate(found[:-1]):
+        pairs = levels[k].size - len(levels[k])
+        if correlation <= SURE / math.sqrt(pairs) and all(_is_alike(spread, other) for other, _ in found[k + 1 :]):
+            return spread
+    return found[-1][0]
+
+
+def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
+    """Return the spread by batches of one length, and the correlation of neighbours, 0 if it is negative."""
+    off = sample - sample.mean()
+    squares, n = float((off**2).sum()), sample.size
+    correlation = float((off[:, 1:] * off[:, :-1]).sum()) / squares if squares > 0 else 0.0
+    correlation = min(max(0.0, correlation), 0.95)
+    widening = (1 + correlation) / (1 - correlation)  # of a process of first order
+    is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
+    spread = _Spread(
+        sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else ""
+    )
+    return spread, correlation
+
+
+def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
+    """Tell whether longer batches spread no more than shorter ones do by chance (Wilson and Hilferty 1931)."""
+    error = 2 / 9 * (1 / coarse.degrees + 1 / fine.degrees)
+    return coarse.variance <= fine.variance * (1 - 2 / 9 / coarse.degrees + SURE * math.sqrt(error)) ** 3
+
+
+# --- counts ---
+
+
+def events(one: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> Row:
+    """Return by how much a count of `one` is above that of `other`: low, value, high, note; counts of whole runs.
+
+    Parameters
+    ----------
+    one, other : (replications,) what each replication counted
+
+    Examples
+    --------
+    >>> low, value, high, note = events([0.0] * 10, [0.0] * 10)
+    >>> round(low, 2), value, round(high, 2), note
+    (-3.69, 0.0, 3.69, 'few events: exact limits')
+    """
+    each = np.asarray(one, dtype=float) - np.asarray(other, dtype=float)
+    more, less = float(each[each > 0].sum()), float(-each[each < 0].sum())
+    value, n = more - less, each.size
+    low, _, high = about(value, each * n, confidence)
+    if more + less >= FEW:
+        return (low, value, high, TOO_FEW if n < 2 else "")
+    of_more, of_less = poisson_limits(more, confidence), poisson_limits(less, confidence)
+    down = math.hypot(more - of_more[0], of_less[1] - less)
+    up = math.hypot(of_more[1] - more, less - of_less[0])
+    ends = [value - down, value + up, *(end for end in (low, high) if not math.isnan(end))]
+    return (min(ends), value, max(ends), EXACT)
+
+
+def poisson_limits(count: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact limits of a Poisson mean of which `count` events were seen.
+
+    References
+    ----------
+    Garwood (1936), Biometrika 28, 437-442.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in poisson_limits(5)]
+    [1.623, 11.668]
+    """
+    tail = (1 - confidence) / 2
+    low = _mean_with(lambda mean: 1 - _at_most(count - 1, mean) < tail, count) if count > 0 else 0.0
+    return low, _mean_with(lambda mean: _at_most(count, mean) > tail, count)
+
+
+def _mean_with(is_below: Callable[[float], bool], count: float) -> float:
+    """Return the mean up to which something holds."""
+    low, high = 0.0, 2 * count + 50
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return low
+
+
+def _at_most(count: float, mean: float) -> float:
+    """Return the chance that a Poisson number is at most `count`."""
+    term = total = math.exp(-mean)
+    for k in range(1, int(count) + 1):
+        term *= mean / k
+        total += term
+    return total
