@@ -132,10 +132,7 @@ def complaints(parts: Mapping[str, Part], names: Mapping[str, Any]) -> Iterator[
                 f"parts before it: {', '.join(before) or 'none'}",
             )
         elif part.caller not in way:
-            yield (
-                f"parts: {name!r} does not follow its caller {part.caller!r}",
-                "put it right behind its caller's parts",
-            )
+            yield f"parts: {name!r} does not follow its caller {part.caller!r}", "put it right behind its caller's parts"
         else:
             del way[way.index(part.caller) + 1 :]
         way.append(name)
@@ -154,3 +151,4 @@ def _case_complaints(parts: Mapping[str, Part]) -> Iterator[Complaint]:
     for (_, case), found in shares.items():
         if (total := sum(found.values())) > 1 + 1e-9:
             yield f"parts: the probabilities of case {case!r} add to {total:g}", "let them add to at most 1"
+

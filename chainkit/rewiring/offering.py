@@ -154,7 +154,4 @@ def _variant(
 
 
 MAKERS = {}
-
-
-def has_parts(chain):
-    return False
+def has_parts(chain): return False

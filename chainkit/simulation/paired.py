@@ -166,9 +166,7 @@ def percentile(one: Times | None, other: Times | None, fraction: float, confiden
     t = student_t(spread.degrees, confidence)
     a, b = shares[spread.per_replication]
     covariance = np.cov(a, b) / a.size * spread.widening
-    odds = [
-        fraction * (1 - fraction) / _odds(each.shares(at, 1).mean(), each) for each, at in zip(pair, here, strict=True)
-    ]
+    odds = [fraction * (1 - fraction) / _odds(each.shares(at, 1).mean(), each) for each, at in zip(pair, here, strict=True)]
     covariance *= np.sqrt(np.outer(odds, odds))
     if any(_is_too_few(each, fraction, t, covariance[i, i]) for i, each in enumerate(pair)):
         return (math.nan, value, math.nan, TOO_FEW)
@@ -266,9 +264,7 @@ def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
     is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    spread = _Spread(
-        sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else ""
-    )
+    spread = _Spread(sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else "")
     return spread, correlation
 
 
