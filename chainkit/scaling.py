@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainkit.billing.bill import Bill, bill
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.tariffs import FEW, MANY, Pair, Tariff, tariff
 from chainkit.chain import Chain
 from chainkit.comparison import FAILED, LOST, Comparison
@@ -277,7 +278,7 @@ def cost_at_scale(
         try:
             counted: list[Source] = [again[volume][name] for volume in anchors] if again else [source]
             pairs = [[_pair(part, free_tier, price_book) for part in _samples(each)] for each in counted]
-            book = price_book or prices(_used(source)[0].region)
+            book = price_book or list_prices(_used(source)[0].region)
             tariffs[name] = tariff(pairs, anchors or [1.0], book)
         except ChainkitError as error:
             raise type(error)(f"cost at scale: {name!r}: {error.problem}", fix=error.fix) from None

@@ -1,7 +1,7 @@
 """Logs: what they cost as they come, and while they are kept."""
 
 from chainkit import logs
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 
 
 def test_a_gb_is_1024_mb_and_what_is_kept_is_a_fifth_of_a_month() -> None:
@@ -23,6 +23,6 @@ def test_what_is_assumed_is_said_on_the_line() -> None:
 def test_a_gb_costs_what_the_pricing_page_says() -> None:
     """1 KB a run is half a dollar a million: 0.954 GB of 1,024 MB at $0.50."""
     ingestion, _ = logs.meters(1024, 14)
-    charges = prices("us-east-1").price(ingestion.price).charges(1e6 * ingestion.factor)
+    charges = price_book("us-east-1").price(ingestion.price).charges(1e6 * ingestion.factor)
 
     assert round(sum(charge.usd for charge in charges), 3) == 0.477

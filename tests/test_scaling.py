@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainkit as ck
-from chainkit.billing.prices import Price, Prices, Tier, prices
+from chainkit.billing.prices import Price, Prices, Tier, price_book
 from chainkit.crossings import LEAST, MOST, BreakEven
 
 LOAD = ck.Poisson(rate_per_s=4)
@@ -231,7 +231,7 @@ def test_nearly_parallel_curves_have_no_bounds():
         "queue": ck.simulate(polled, LOAD, requests=1_000, seed=1),
         "api": ck.simulate(asked, LOAD, requests=1_000, seed=2),
     }
-    book = prices("us-east-1").with_price("http-api-requests", 1.145e-6).with_price("sqs-standard-requests", 4e-7)
+    book = price_book("us-east-1").with_price("http-api-requests", 1.145e-6).with_price("sqs-standard-requests", 4e-7)
     book = book.with_price("lambda-gb-s-x86", 0.0000166667)  # no tiers
     (point,) = ck.cost_at_scale(runs, price_book=book).break_even("queue", "api")
 

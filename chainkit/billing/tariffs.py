@@ -149,12 +149,12 @@ def tariff(pairs: Sequence[Sequence[Pair]], anchors: Sequence[float], book: Pric
     Examples
     --------
     >>> import chainkit as ck
-    >>> from chainkit.billing.prices import prices
+    >>> from chainkit.billing.prices import price_book
     >>> chain = ck.Chain("shop")
     >>> jobs = chain.add(ck.SqsQueue("jobs"))
     >>> usage = ck.usage_of(chain, {"jobs": {"sends": 1e6}}, requests=1e6)
     >>> pair = tuple(ck.bill(chain, usage, requests_per_month=month, free_tier=True) for month in (FEW, MANY))
-    >>> found = tariff([[pair]], [1e6], prices("us-east-1"))
+    >>> found = tariff([[pair]], [1e6], price_book("us-east-1"))
     >>> found.usd(np.array([5e5, 3e6])).round(6).tolist(), found.knots()[0]
     ([[0.0, 0.8]], 1000000.0)
     """

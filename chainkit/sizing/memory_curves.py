@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices, price_book
 from chainkit.calibration.tunings import PowerTuning, Strategy, TunedSize, best
 from chainkit.chain import Chain, as_chain
 from chainkit.declared import settings
@@ -164,7 +164,7 @@ def memory_curve(
     """
     chain = as_chain(chain, "memory_curve")
     service = _function(chain, name)
-    book = prices(chain.region) if price_book is None else price_book
+    book = price_book(chain.region) if price_book is None else price_book
     ratio = as_ratio("memory_curve", arm64_ratio)
     tried = [service.with_settings(memory_mb=size) for size in _sizes(service, sizes)]
     found = FunctionCurve(

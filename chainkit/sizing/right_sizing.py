@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import Comparison, compare
 from chainkit.errors import ConfigError
@@ -414,7 +414,7 @@ def _assumed(space: Space, best: Design) -> list[str]:
         return []
     ratios = {space.arm64_ratio[name] for name in moved}
     told = "an assumption: 1 times" if ratios == {1.0} else "as given: " + ", ".join(f"{r:g} times" for r in ratios)
-    book = prices(space.chain.region)
+    book = price_book(space.chain.region)
     x86, arm = (book.price(f"lambda-gb-s-{each}").tiers[0].usd for each in ("x86", "arm64"))
     return [
         f"duration on arm64 of {', '.join(moved)}: {told} that on x86; it pays up to {x86 / arm:.2f} times. Measure it"

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainkit as ck
-from chainkit.billing.prices import Price, Tier, prices
+from chainkit.billing.prices import Price, Tier, price_book
 from chainkit.billing.tariffs import FEW, MANY, Tariff, tariff
 from chainkit.records import Meter, Usage, UsageLine
 
-BOOK = prices("us-east-1")
+BOOK = price_book("us-east-1")
 CHAIN = ck.Chain("priced")
 CHAIN.add(ck.LambdaFunction("f"))
 METERS = [
