@@ -29,7 +29,7 @@ KB_PER_GB = 1024 * MB // KB
 tests/billing/test_examples.py holds). The same is assumed for logs, events, streams and topics, of which AWS shows no
 sum with kilobytes; give the `_gb` field to decide it yourself."""
 
-_SLACK = 1e-9
+_SLACK = 1e-12
 """What a product of floats may lie above a whole number without being rounded up to the next."""
 
 
@@ -156,3 +156,17 @@ def refuse_more(value: float, most: Any, than: str) -> None:
     """
     if isinstance(most, int | float) and value > most * (1 + _SLACK):
         raise ConfigError(f"{value:g} is more than {than}={most:g}", fix=f"give at most {most:g}, or more {than}")
+
+
+def refuse_elsewhere(value: float | None, info: Any, field: str, *kinds: str) -> None:
+    """Refuse a figure of a kind that does not have it: it would be left out in silence.
+
+    Raises
+    ------
+    ConfigError
+        If it is none; the text goes on behind the name of the field.
+    """
+    kind = info.data.get(field)
+    if value and kind is not None and kind not in kinds:
+        allowed = " or ".join(kinds)
+        raise ConfigError(f"{value:g} is counted for {field}={allowed} only", fix=f"leave it out, or change {field}")

@@ -9,20 +9,22 @@ share it in proportion to their quantities.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, Tier
-from chainkit.errors import PriceMissingError
+from chainkit.errors import ConfigError, PriceMissingError, nearest
 from chainkit.units import usd
 
 LOW_CONFIDENCE = "CD"
 _CENT = Decimal("0.01")
-_DIGITS = 12
+_DIGITS = 14
 """Figures of a float that its sums and products leave untouched: what lies behind them is no half cent."""
 Key = tuple[str, float | None]
 """A price: its key in the book, and the USD that a use states itself."""
+FreeTier = bool | Collection[str]
+"""Whether the free part of each month is taken off; or of which prices alone, by their keys or pools."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +111,14 @@ class BillLine:
         return f"{self.what}: {self.arithmetic}" + (f" ({self.counted})" if self.counted else "")
 
 
-def charged(used: Sequence[Used], book: Prices, *, free_tier: bool) -> Iterator[BillLine]:
+def charged(used: Sequence[Used], book: Prices, *, free_tier: FreeTier) -> Iterator[BillLine]:
     """Yield the line of everything that was used, all of it in one account and month.
 
     Parameters
     ----------
     used : quantities above 0
     book : the prices
-    free_tier : whether the free part of each price is taken off
+    free_tier : whether the free part of each price is taken off, or the keys or pools of those of which it is
 
     Raises
     ------
@@ -136,7 +138,7 @@ def charged(used: Sequence[Used], book: Prices, *, free_tier: bool) -> Iterator[
     """
     priced = {each.key: _price(book, each) for each in used}
     totals = {key: math.fsum(each.quantity for each in used if each.key == key) for key in priced}
-    free = _free_parts(priced, totals) if free_tier else dict.fromkeys(priced, 0.0)
+    free = _free_parts(priced, totals, free_tier)
     charges = {key: price.charges(totals[key] - free[key]) for key, price in priced.items()}
     for each in used:
         share = each.quantity / totals[each.key]
@@ -171,11 +173,36 @@ def _price(book: Prices, used: Used) -> Price:
         raise PriceMissingError(f"bill: {used.node!r}: {used.what}: {error.problem}", fix=error.fix) from None
 
 
-def _free_parts(priced: Mapping[Key, Price], totals: Mapping[Key, float]) -> dict[Key, float]:
+def settled(who: str, free_tier: object, book: Prices) -> bool | tuple[str, ...]:
+    """Return what of the free tier is taken off, after checking it.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither yes nor no nor names of prices with a free part; `who` is the verb.
+    """
+    if isinstance(free_tier, bool):
+        return free_tier
+    keys = {key for key, each in book.by_key.items() if each.free_per_month}
+    pools = {book.by_key[key].free_pool or key for key in keys}
+    named = tuple(free_tier) if isinstance(free_tier, list | tuple | set | frozenset) else None
+    unknown = [name for name in named or () if name not in keys | pools]
+    if named is None or unknown:
+        raise ConfigError(
+            f"{who}: free_tier={free_tier!r} is neither True nor False nor a list of prices with a free part"
+            f"{nearest(unknown[0] if unknown else free_tier, pools)}",
+            fix=f"give True, False or a list of some of {', '.join(sorted(pools))}",
+        )
+    return named
+
+
+def _free_parts(priced: Mapping[Key, Price], totals: Mapping[Key, float], free_tier: FreeTier) -> dict[Key, float]:
     """Return how much of each price's quantity is free."""
     pool_of = {key: price.free_pool or key[0] for key, price in priced.items()}
-    free = {}
+    free = dict.fromkeys(priced, 0.0)
     for key, price in priced.items():
+        if not (free_tier if isinstance(free_tier, bool) else {key[0], pool_of[key]} & {*free_tier}):
+            continue
         pool = math.fsum(totals[other] for other in priced if pool_of[other] == pool_of[key])
         free[key] = min(price.free_per_month * (totals[key] / pool), totals[key])
     return free

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.account import BillLine, Used, charged, count, doubtful
+from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled
 from chainkit.billing.prices import Prices
 from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.statement import matching, story, table
@@ -48,7 +48,7 @@ class Bill:
     requests_per_month: float
     """0 where they were not said."""
     hours_per_month: float = HOURS_PER_MONTH
-    free_tier: bool
+    free_tier: FreeTier
     nodes: tuple[str, ...]
     """What can cost something: services of the chain, in its order."""
     lines: tuple[BillLine, ...]
@@ -142,6 +142,8 @@ class Bill:
     def __str__(self) -> str:
         """Return the bill as a table, notes below."""
         tier = "with the free tier" if self.free_tier else "without free tier"
+        if not isinstance(self.free_tier, bool):
+            tier = f"with the free tier of {', '.join(self.free_tier) or 'nothing'}"
         rows = table(self.lines, self.total_usd, self.invoice_usd)
         per_million = [f"{usd(self.usd_per_million)} per million requests"] if self.requests_per_month else []
         return "\n".join([f"{self.title}, {tier}", *rows, *per_million, *(f"note: {note}" for note in self.notes)])
@@ -186,7 +188,7 @@ def bill(
     run: Usage | HasUsage,
     *,
     requests_per_month: float | None = None,
-    free_tier: bool = False,
+    free_tier: FreeTier = False,
     price_book: Prices | None = None,
     hours_per_month: float = HOURS_PER_MONTH,
 ) -> Bill:
@@ -200,6 +202,7 @@ def bill(
         What is counted per request is scaled to these, what is counted per hour to the hours of the month. None: the
         month goes on at the rate of the run.
     free_tier : whether the account's free part of each month is taken off
+        A list takes it off those prices alone: ["lambda-gb-s"], by their pool or key.
     price_book : prices to use instead of the region's list prices
     hours_per_month : above 0
         How long the month is: 730 as AWS's calculator takes it, 720 for 30 days, 744 for 31.
@@ -229,16 +232,15 @@ def bill(
     usage = run if isinstance(run, Usage) else getattr(run, "usage", None)
     if not isinstance(usage, Usage):
         raise ConfigError(f"bill: run={run!r} has no usage", fix="give a run of ck.simulate, or a Usage")
-    require_month("bill", free_tier, price_book, hours_per_month)
-    month = _month(chain, usage, requests_per_month, float(hours_per_month))
-    book = list_prices(chain.region) if price_book is None else price_book
-    lines = tuple(charged([*_used(chain, month)], book, free_tier=free_tier))
+    book, free, hours = priced_month("bill", chain.region, free_tier, price_book, hours_per_month)
+    month = _month(chain, usage, requests_per_month, hours)
+    lines = tuple(charged([*_used(chain, month)], book, free_tier=free))
     return Bill(
         chain=chain.name,
         region=book.region,
         requests_per_month=month.requests,
         hours_per_month=month.hours,
-        free_tier=free_tier,
+        free_tier=free,
         nodes=tuple(chain.services),
         lines=lines,
         notes=tuple(_notes(chain, month, book, lines)),
@@ -382,21 +384,23 @@ def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...
 # --- checks ---
 
 
-def require_month(who: str, free_tier: Any, price_book: Any, hours_per_month: Any) -> None:
-    """Refuse what says nothing about a month, its account and its prices.
+def priced_month(
+    who: str, region: str, free_tier: Any, price_book: Any, hours_per_month: Any
+) -> tuple[Prices, bool | tuple[str, ...], float]:
+    """Return prices, free tier and hours of a month, after checking them.
 
     Raises
     ------
     ConfigError
-        For the first of them; `who` is the verb.
+        For the first that says nothing; `who` is the verb.
+    PriceMissingError
+        If the region has no prices.
     """
-    if not isinstance(free_tier, bool):
-        raise ConfigError(f"{who}: free_tier={free_tier!r} is neither True nor False", fix="give one of the two")
-    if not isinstance(price_book, Prices | None):
-        raise ConfigError(
-            f"{who}: price_book={price_book!r} is no price book", fix="give a Prices of chainkit.billing.prices"
-        )
     require(who, "hours_per_month", hours_per_month, above_zero=True)
+    if not isinstance(price_book, Prices | None):
+        raise ConfigError(f"{who}: price_book={price_book!r} is no price book", fix="give one of ck.price_book")
+    book = list_prices(region) if price_book is None else price_book
+    return book, settled(who, free_tier, book), float(hours_per_month)
 
 
 def require(who: str, field: str, value: Any, *, above_zero: bool = False) -> None:

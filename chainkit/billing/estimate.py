@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainkit.billing.account import Used, charged, doubtful
-from chainkit.billing.bill import Bill, require, require_month
+from chainkit.billing.account import FreeTier, Used, charged, doubtful
+from chainkit.billing.bill import Bill, priced_month, require
 from chainkit.billing.prices import Prices
-from chainkit.billing.prices import price_book as list_prices
 from chainkit.errors import ConfigError
 from chainkit.units import HOURS_PER_MONTH
 from chainkit.use import Use
@@ -16,7 +15,7 @@ def estimate(
     uses: Mapping[str, Use | Sequence[Use]],
     *,
     region: str = "us-east-1",
-    free_tier: bool = False,
+    free_tier: FreeTier = False,
     hours_per_month: float = HOURS_PER_MONTH,
     requests_per_month: float = 0.0,
     price_book: Prices | None = None,
@@ -33,6 +32,7 @@ def estimate(
         Names are the nodes of the bill; a use is `ck.LambdaUse`, `ck.SqsUse` and so on (chainkit/uses/).
     region : AWS region code, whose list prices are taken
     free_tier : whether the account's free part of each month is taken off
+        A list takes it off those prices alone: ["lambda-gb-s"], by their pool or key.
     hours_per_month : above 0
         How long the month is: 730 as AWS's calculator takes it, 720 for 30 days, 744 for 31.
     requests_per_month : 0 or more
@@ -58,18 +58,17 @@ def estimate(
     app    run time, 120 ms each at 1536 MB    540,000    400,000  GB-s           $2.33
     total                                                                         $2.73
     """
-    require_month("estimate", free_tier, price_book, hours_per_month)
     require("estimate", "requests_per_month", requests_per_month)
     given = _given(uses)
-    book = list_prices(region) if price_book is None else price_book
-    used = [each for node, parts in given.items() for part in parts for each in used_by(node, part, hours_per_month)]
-    lines = tuple(charged(used, book, free_tier=free_tier))
+    book, free, hours = priced_month("estimate", region, free_tier, price_book, hours_per_month)
+    used = [each for node, parts in given.items() for part in parts for each in used_by(node, part, hours)]
+    lines = tuple(charged(used, book, free_tier=free))
     return Bill(
         chain=name,
         region=book.region,
         requests_per_month=float(requests_per_month),
-        hours_per_month=float(hours_per_month),
-        free_tier=free_tier,
+        hours_per_month=hours,
+        free_tier=free,
         nodes=tuple(given),
         lines=lines,
         notes=tuple(doubtful(lines)),

@@ -42,7 +42,7 @@ def matching(
     here = [line for line in lines if node in (None, line.node)]
     if meter is None:
         return tuple(here)
-    word = meter.casefold() if isinstance(meter, str) else repr(meter)
+    word = meter.casefold() if isinstance(meter, str) else ""
     found = [line for line in here if word == line.unit.casefold()]
     found = found or [
         line for line in here if word and any(word in text.casefold() for text in (line.what, line.price))

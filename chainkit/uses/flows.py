@@ -16,7 +16,19 @@ from pydantic import ValidationInfo, field_validator
 
 from chainkit.errors import ConfigError
 from chainkit.units import GB_MB
-from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, all_month, each, rounded_up, units, use
+from chainkit.use import (
+    KB_PER_GB,
+    Amount,
+    Hours,
+    Quantity,
+    Use,
+    all_month,
+    each,
+    refuse_elsewhere,
+    rounded_up,
+    units,
+    use,
+)
 
 EXPRESS_MS, EXPRESS_MB, EXPRESS_BASE_MB = 100, 64, 50
 HTTP_KB, WEBSOCKET_KB = 512, 32
@@ -62,13 +74,15 @@ class StepFunctionsUse(Use):
     @classmethod
     def _of_standard(cls, count: float, info: ValidationInfo) -> float:
         """Refuse transitions of an Express machine, which pays for none."""
-        return _only(count, info, "workflow", ("standard",))
+        refuse_elsewhere(count, info, "workflow", "standard")
+        return count
 
-    @field_validator("duration_ms", "definition_kb", "payload_kb", "branches")
+    @field_validator("duration_ms", "memory_mb", "definition_kb", "payload_kb", "branches")
     @classmethod
-    def _of_express(cls, value: float, info: ValidationInfo) -> float:
+    def _of_express(cls, value: float | None, info: ValidationInfo) -> float | None:
         """Refuse durations of a Standard machine, which pays for none."""
-        return _only(value, info, "workflow", ("express",))
+        refuse_elsewhere(value, info, "workflow", "express")
+        return value
 
     def _counted(self, month: float) -> Iterator[Quantity]:
         if self.workflow == "standard":
@@ -136,13 +150,15 @@ class ApiGatewayUse(Use):
     @classmethod
     def _of_calls(cls, count: float, info: ValidationInfo) -> float:
         """Refuse calls of a WebSocket API, which has messages."""
-        return _only(count, info, "api", ("http", "rest"))
+        refuse_elsewhere(count, info, "api", "http", "rest")
+        return count
 
     @field_validator("messages", "connection_minutes")
     @classmethod
     def _of_sockets(cls, count: float, info: ValidationInfo) -> float:
         """Refuse messages of an API that has calls."""
-        return _only(count, info, "api", ("websocket",))
+        refuse_elsewhere(count, info, "api", "websocket")
+        return count
 
     @field_validator("cache_gb")
     @classmethod
@@ -151,7 +167,8 @@ class ApiGatewayUse(Use):
         if size and size not in CACHES_GB:
             sizes = ", ".join(f"{each:g}" for each in CACHES_GB)
             raise ConfigError(f"{size:g} is no size of a cache; allowed: {sizes} GB", fix="choose one of them")
-        return _only(size, info, "api", ("rest",))
+        refuse_elsewhere(size, info, "api", "rest")
+        return size
 
     def _counted(self, month: float) -> Iterator[Quantity]:
         one = units(max(self.request_kb, self.response_kb), HTTP_KB) if self.api == "http" else 1
@@ -165,12 +182,3 @@ class ApiGatewayUse(Use):
         hours = all_month(month, self.cache_hours) if self.cache_gb else 0
         key = f"rest-api-cache-{self.cache_gb:g}gb-hours"
         yield Quantity(key, hours, f"cache of {self.cache_gb:g} GB", is_hourly=True)
-
-
-def _only(value: float, info: ValidationInfo, field: str, kinds: tuple[str, ...]) -> float:
-    """Refuse a figure that a kind does not have: it would be left out in silence."""
-    kind = info.data.get(field)
-    if value and kind is not None and kind not in kinds:
-        allowed = " or ".join(kinds)
-        raise ConfigError(f"{value:g} is counted for {field}={allowed} only", fix=f"leave it out, or change {field}")
-    return value

@@ -13,9 +13,9 @@ Checked  2026-11-23
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from chainkit.use import KB_PER_GB, Amount, Quantity, Use, each, units, use
+from chainkit.use import KB_PER_GB, Amount, Quantity, Use, each, refuse_elsewhere, units, use
 
 UNIT_KB, DISCOVERY_KB = 64, 8
 Batch = Field(default=1, ge=1, le=10, json_schema_extra={"source": "at most 10 messages per action"})
@@ -107,6 +107,20 @@ class SnsUse(Use):
     """Of a FIFO topic: messages put into the archive."""
     archive_gb: Amount = 0.0
     """Kept in the archive all month, GB."""
+
+    @field_validator("to_lambda", "to_sqs", "to_http", "to_email", "to_push", "to_firehose")
+    @classmethod
+    def _of_standard(cls, count: float, info: ValidationInfo) -> float:
+        """Refuse deliveries by protocol of a FIFO topic, which counts by subscription."""
+        refuse_elsewhere(count, info, "topic", "standard")
+        return count
+
+    @field_validator("subscriptions", "archived_messages", "archive_gb")
+    @classmethod
+    def _of_fifo(cls, value: float, info: ValidationInfo) -> float:
+        """Refuse what a standard topic does not count."""
+        refuse_elsewhere(value, info, "topic", "fifo")
+        return value
 
     def _counted(self, month: float) -> Iterator[Quantity]:
         if self.topic == "fifo":

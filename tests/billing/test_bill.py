@@ -278,6 +278,29 @@ def test_cold_starts_batches_and_polls_depend_on_the_rate():
     ]
 
 
+def test_a_longer_month_has_more_of_the_hours_and_as_many_of_the_requests_that_are_named():
+    usage = usage_of(SHOP, {"jobs": {"sends": 1000, "empty_receives": 1000}}, requests=1000, hours=73)
+    send, poll = bill(SHOP, usage, requests_per_month=5e6, hours_per_month=744).lines
+
+    assert (send.quantity, poll.quantity) == pytest.approx((5e6, 1000 * 744 / 73))
+    assert bill(SHOP, usage, hours_per_month=744).requests_per_month == pytest.approx(1000 * 744 / 73)
+    assert bill(SHOP, usage, requests_per_month=5e6, hours_per_month=744).title.endswith("a month of 744 hours")
+
+
+def test_a_bill_draws_itself():
+    drawn = bill(SHOP, usage_of(SHOP, COUNTS, requests=1e6)).plot()
+
+    assert drawn.axes[0].get_title() == ck.plot(bill(SHOP, usage_of(SHOP, COUNTS, requests=1e6))).axes[0].get_title()
+
+
+def test_where_a_run_was_counted_is_part_of_a_lines_story():
+    usage = usage_of(SHOP, {"pay": {"run_ms": 2e6}}, requests=1e3, hours=73)
+    told = bill(SHOP, usage, free_tier=["lambda-requests"]).explain("pay", "GB-s")
+
+    assert "quantity  10,000 GB-s, counted 1,000 over 1,000 requests, times 10" in told
+    assert "depends on the rate" in told  # polled: it runs once for a batch
+
+
 def test_zero_usage_costs_zero():
     actual = bill(SHOP, usage_of(SHOP, {}, requests=0))
 
