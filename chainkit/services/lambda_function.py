@@ -132,7 +132,9 @@ class LambdaFunction(Service):
     """Environment variables besides those that links give."""
     log_retention_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], BeforeValidator(_days)] = 14
     """How long its log group keeps events, days."""
-    log_bytes: int | None = Field(default=None, ge=0, le=1_073_741_824, json_schema_extra={"source": "your own figures"})
+    log_bytes: int | None = Field(
+        default=None, ge=0, le=1_073_741_824, json_schema_extra={"source": "your own figures"}
+    )
     """Bytes of log that an invocation writes, START, END and REPORT included; None: not stated, and not priced."""
     ephemeral_storage_mb: int = Field(
         default=512, ge=512, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"}
@@ -211,11 +213,12 @@ class LambdaFunction(Service):
         """Return requests, duration, INIT, storage and logs; [5], [10]."""
         gb_s = f"lambda-gb-s-{'arm64' if self.architecture == 'arm64' else 'x86'}"
         gb_s_per_ms = self.memory_mb / GB_MB / 1000
+        start = "restores of cold starts, whole (assumed)," if self.snap_start else "INIT of cold starts"
         return (
             Meter(price="lambda-requests", counter="invocations", why="invocations, retries included"),
             Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
             Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
-            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
+            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"{start} at {self.memory_mb} MB"),
             *readiness.meters(self._provisioned(), self.memory_mb, "arm64" if "arm64" in gb_s else "x86"),
             *(readiness.snapshot_meters(self.memory_mb) if self.snap_start and not self._is_java() else ()),
             *self._storage_meters(),
