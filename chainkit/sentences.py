@@ -51,11 +51,16 @@ def sentence(
     sqs instead of sns costs 7.26 USD a month more at 10 million requests, and takes as long at response p50; it costs\
  more at every volume from 1,000 to 10^12 a month.
     """
+    for name in (of, to):
+        if name not in comparison.runs:
+            known = ", ".join(comparison.runs)
+            raise ConfigError(f"sentence: {name!r} is unknown{nearest(name, comparison.runs)}", fix=f"known: {known}")
     time = time or chosen_time(comparison, of, to)
     if time not in TIMES:
         raise ConfigError(f"sentence: time={time!r} is unknown{nearest(time, TIMES)}", fix=f"known: {', '.join(TIMES)}")
-    curve = curve or cost_at_scale({name: run for name, run in comparison.runs.items() if name in (of, to)},
-                                   free_tier=any(each.free_tier for each in comparison.bills.values()))  # fmt: skip
+    if curve is None:
+        pair = Comparison({name: comparison.runs[name] for name in (of, to)}, comparison.bills)
+        curve = cost_at_scale(pair)
     points = curve.break_even(of, to)
     volume = comparison.bills[of].requests_per_month if requests_per_month is None else requests_per_month
     gap = curve.difference(of, to, volume)
