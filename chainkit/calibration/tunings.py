@@ -137,8 +137,8 @@ class PowerTuning:
         found = ["means are trimmed: as Power Tuning is set by default, a fifth at either end is left out"]
         if self.curve is not None and self.curve.worst_fraction > MISFIT:
             found.append(
-                f"the curve is up to {self.curve.worst_fraction:.0%} off: the work gains from several threads, or not"
-                " all of it follows CPU or waiting; size by what was measured"
+                f"the curve is up to {self.curve.worst_fraction:.0%} off: the work may gain from several"
+                " threads, or from the network that grows with memory; size by what was measured"
             )
         return tuple(found)
 
@@ -169,15 +169,14 @@ class PowerTuning:
         """
         chosen = self.recommended(strategy, balanced_weight)
         stats = [
-            {"value": each.memory_mb, "averagePrice": each.usd, "averageDuration": each.duration_s * 1000}
-            for each in self.sizes
+            {"value": each.memory_mb, "averagePrice": each.usd, "averageDuration": _ms(each)} for each in self.sizes
         ]
         machine = {
             "executionCost": _or_zero(self.execution_usd),
             "lambdaCost": _or_zero(self.lambda_usd),
             "visualization": address(self.sizes),
         }
-        best_of = {"power": chosen.memory_mb, "cost": chosen.usd, "duration": chosen.duration_s * 1000}
+        best_of = {"power": chosen.memory_mb, "cost": chosen.usd, "duration": _ms(chosen)}
         return {**best_of, "stateMachine": machine, "stats": stats}
 
     def _curve(self) -> MemoryCurve:
@@ -455,6 +454,11 @@ def _in_order(sizes: list[TunedSize]) -> tuple[TunedSize, ...]:
         if one.memory_mb == other.memory_mb:
             raise _refused(f"{one.memory_mb} MB is there twice")
     return tuple(ordered)
+
+
+def _ms(size: TunedSize) -> float:
+    """Return the duration in Power Tuning's unit, without what the change of units adds."""
+    return float(f"{size.duration_s * 1000:.15g}")
 
 
 def _or_zero(value: float) -> float:
