@@ -151,9 +151,13 @@ def _of_call(link: Link) -> dict[str, Any]:
     return {
         "delivery": AT_MOST if retry is None else AT_LEAST,
         "ordering": IN_ORDER,
-        "retried_by": "nobody" if retry is None else f"the caller: {retry.max_attempts} tries, {' or '.join(retry.errors)}",
+        "retried_by": "nobody"
+        if retry is None
+        else f"the caller: {retry.max_attempts} tries, {' or '.join(retry.errors)}",
         "after_last_try": "told to the caller",
-        "duplicates": "none" if retry is None else "a try that did its work, and whose answer came too late or not at all",
+        "duplicates": "none"
+        if retry is None
+        else "a try that did its work, and whose answer came too late or not at all",
         "source": SYNC,
     }
 

@@ -187,7 +187,10 @@ def percentile(one: Times | None, other: Times | None, fraction: float, confiden
     shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
     spread = _spread([(slopes[0] * a - slopes[1] * b).reshape(-1, k) for k, (a, b) in shares.items()])
     covariance = _covariance(*shares[spread.per_replication]) * spread.widening
-    room = [math.sqrt(fraction * (1 - fraction) / _odds(own.mean(), each)) for own, each in zip(shares[cuts[-1]], pair, strict=True)]
+    room = [
+        math.sqrt(fraction * (1 - fraction) / _odds(own.mean(), each))
+        for own, each in zip(shares[cuts[-1]], pair, strict=True)
+    ]
     covariance *= np.outer(room, room)
     t = student_t(spread.degrees, confidence)
     if any(_is_too_few(each, fraction, t, covariance[i, i]) for i, each in enumerate(pair)):
@@ -291,7 +294,9 @@ def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
     is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    spread = _Spread(sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else "")
+    spread = _Spread(
+        sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else ""
+    )
     return spread, correlation
 
 
@@ -304,7 +309,9 @@ def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
 # --- counts ---
 
 
-def events(value: float, each: Sequence[float], unit: float = 1.0, confidence: float = 0.95, *, is_own: bool = False) -> Row:
+def events(
+    value: float, each: Sequence[float], unit: float = 1.0, confidence: float = 0.95, *, is_own: bool = False
+) -> Row:
     """Return a count of events, or by how much one is above another: low, value, high, note.
 
     Parameters
