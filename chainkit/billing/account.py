@@ -16,6 +16,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, Tier
 from chainkit.errors import ConfigError, PriceMissingError, nearest
 from chainkit.units import usd
+from chainkit.use import Quantity
 
 LOW_CONFIDENCE = "CD"
 _CENT = Decimal("0.01")
@@ -171,6 +172,19 @@ def _price(book: Prices, used: Used) -> Price:
         return book.price(used.price)
     except PriceMissingError as error:
         raise PriceMissingError(f"bill: {used.node!r}: {used.what}: {error.problem}", fix=error.fix) from None
+
+
+def used_for(node: str, counted: Quantity, quantity: float, how: str = "") -> Used:
+    """Return what a use counts as a node's share of the account; `quantity` is the month's."""
+    return Used(
+        node=node,
+        what=counted.what,
+        price=counted.price,
+        quantity=quantity,
+        counted=how,
+        usd_per_unit=counted.usd_per_unit,
+        unit=counted.unit,
+    )
 
 
 def settled(who: str, free_tier: object, book: Prices) -> bool | tuple[str, ...]:

@@ -87,7 +87,7 @@ class CloudWatchUse(Use):
             ("logs-insights-gb", self.insights_gb, "logs scanned by Insights"),
         ):
             yield Quantity(key, gb, what)
-        yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed", is_hourly=True)
+        yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed")
         yield Quantity("logs-live-tail-minutes", self.live_tail_minutes, "Live Tail")
         hours = all_month(month, self.hours)
         part = "" if self.hours is None else f" for {hours:g} h"
