@@ -66,6 +66,8 @@ compare, Comparison,   comparison.py
 beside
 cost_at_scale,         scaling.py
 CostCurve
+pareto, Front          fronts.py
+sentence               sentences.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -148,6 +150,8 @@ _HOMES = {
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
     "scaling": ("cost_at_scale", "CostCurve"),
+    "fronts": ("pareto", "Front"),
+    "sentences": ("sentence",),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),

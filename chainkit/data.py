@@ -66,7 +66,7 @@ def _parsed(*parts: str) -> Any:
 def prices(region: str) -> dict[str, Any]:
     """Return the list prices of one region. Shared by all callers: read it, do not change it.
 
-    Prices of the user's own file (`own_prices`) take the place of those that come with chainkit.
+    Prices of the user's own (`own_prices`) take the place of those that come with chainkit.
 
     Parameters
     ----------
@@ -163,13 +163,20 @@ def _price_folders() -> list[Path]:
 @lru_cache(maxsize=128)
 def _merged(region: str, files: tuple[tuple[Path, int], ...]) -> dict[str, Any]:
     """Return the table of one region; the times only tell one state of the files from another."""
-    tables = [_price_table(file, region) for file, _ in files]
+    tables = [price_table(file, region) for file, _ in files]
     entries = {key: entry for table in tables for key, entry in table["prices"].items()}
     # What comes from the older of two files was compared with its sources then.
     return {**tables[0], "checked": min(table["checked"] for table in tables), "prices": entries}
 
 
-def _price_table(file: Path, region: str) -> dict[str, Any]:
+def price_table(file: Path, region: str) -> dict[str, Any]:
+    """Return one price file, as `prices` does.
+
+    Raises
+    ------
+    ConfigError
+        If it is no price file of this region.
+    """
     fix = "write it after the pattern of those that come with chainkit, or delete it"
     try:
         table = json.loads(file.read_text(encoding="utf-8"))

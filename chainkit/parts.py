@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from chainkit import patterns
 from chainkit.declared import changed, declared
 from chainkit.distributions import Constant, Duration
-from chainkit.errors import ConfigError, nearest
+from chainkit.errors import nearest
 from chainkit.records import Piece
 from chainkit.service import NAME
 
@@ -132,7 +132,10 @@ def complaints(parts: Mapping[str, Part], names: Mapping[str, Any]) -> Iterator[
                 f"parts before it: {', '.join(before) or 'none'}",
             )
         elif part.caller not in way:
-            yield f"parts: {name!r} does not follow its caller {part.caller!r}", "put it right behind its caller's parts"
+            yield (
+                f"parts: {name!r} does not follow its caller {part.caller!r}",
+                "put it right behind its caller's parts",
+            )
         else:
             del way[way.index(part.caller) + 1 :]
         way.append(name)
@@ -151,4 +154,3 @@ def _case_complaints(parts: Mapping[str, Part]) -> Iterator[Complaint]:
     for (_, case), found in shares.items():
         if (total := sum(found.values())) > 1 + 1e-9:
             yield f"parts: the probabilities of case {case!r} add to {total:g}", "let them add to at most 1"
-

@@ -87,6 +87,26 @@ class Piece:
     """Whether its failure leaves out what hangs on it, and no more; else it fails the invocation."""
 
 
+def within(pieces: Sequence[Piece], piece: Piece, function: str) -> tuple[str, float]:
+    """Return the draw that decides whether a request needs a piece, and from where on: for `probability` from there.
+
+    >>> from chainkit.distributions import Constant
+    >>> one, two = (Piece(name=name, work=Constant(0.1), case="way", probability=0.25) for name in ("one", "two"))
+    >>> within((one, two), two, "all")
+    ('all.way.case', 0.25)
+    """
+    caller = piece.caller or function
+    if piece.case is None:
+        return f"{piece.chance or f'{caller}>{piece.name}'}.chance", 0.0
+    shares: dict[str, float] = {}
+    for other in pieces:
+        if other is piece or (piece.chance is not None and other.chance == piece.chance):
+            break
+        if (other.caller, other.case) == (piece.caller, piece.case):
+            shares[other.chance or f" {other.name}"] = other.probability
+    return f"{caller}.{piece.case}.case", sum(shares.values())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pool:
     """Environments that run one invocation at a time, cold when none is idle."""

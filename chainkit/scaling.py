@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from chainkit.billing.bill import Bill, bill
 from chainkit.billing.prices import Prices
-from chainkit.billing.prices import price_book as list_prices
-from chainkit.billing.tariffs import FEW, MANY, Pair, Tariff, tariff
+from chainkit.billing.tariffs import FEW, MANY, Tariff, tariff
 from chainkit.chain import Chain
 from chainkit.comparison import FAILED, LOST, Comparison
 from chainkit.crossings import BreakEvens, Gap, Money, break_evens
@@ -43,6 +42,22 @@ MOVED = 0.001
 """Change of a line, as a share of the bill, that is told."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """How months are billed, besides their volume."""
+
+    free_tier: bool
+    price_book: Prices | None
+    hours_per_month: float
+
+    def bill(self, chain: Chain, usage: Usage, volume: float) -> Bill:
+        """Return the bill of a month."""
+        return bill(
+            chain, usage, requests_per_month=volume, free_tier=self.free_tier, price_book=self.price_book,
+            hours_per_month=self.hours_per_month,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class CostCurve:
     """What designs cost at any volume: what `cost_at_scale` gives back."""
@@ -51,8 +66,7 @@ class CostCurve:
     requests_per_month: tuple[float, ...]
     """Volumes of the table and of the picture; every other one can be asked for."""
     tariffs: Mapping[str, Tariff] = field(repr=False)
-    free_tier: bool
-    price_book: Prices | None
+    terms: "Terms"
     again: Mapping[float, Mapping[str, Run]] = field(default_factory=dict, repr=False)
     """Runs at the rate of a volume, if that was asked for."""
 
@@ -192,8 +206,7 @@ class CostCurve:
 
     def _billed(self, source: Source, volume: float) -> Bill:
         """Return a bill of one source."""
-        chain, usage = _used(source)
-        return bill(chain, usage, requests_per_month=volume, free_tier=self.free_tier, price_book=self.price_book)
+        return self.terms.bill(*_used(source), volume)
 
     def _require(self, name: str) -> None:
         """Raise unless there is a design of that name."""
@@ -236,6 +249,7 @@ def cost_at_scale(
     *,
     free_tier: bool | None = None,
     price_book: Prices | None = None,
+    hours_per_month: float | None = None,
     simulate_at: Sequence[float] = (),
 ) -> CostCurve:
     """Return what designs cost at any volume, tiers and free parts included.
@@ -246,6 +260,7 @@ def cost_at_scale(
     requests_per_month : 0 or more each; volumes of the table and of the picture
     free_tier : whether the account's free part of each month is taken off; None: as the comparison was priced
     price_book : prices to use instead of the list prices of each design's region
+    hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew
         By default every request uses what it used at the rate of its own run. That is right within a few percent while
         batches and cold starts are much the same: for the order chain at 10 million a month it is 0.05 % from 100,000
@@ -270,19 +285,25 @@ def cost_at_scale(
     """
     sources = _sources(runs)
     volumes, anchors = _volumes(requests_per_month), sorted(set(_volumes(simulate_at)) if simulate_at else ())
+    billed = next(iter(runs.bills.values())) if isinstance(runs, Comparison) else None
     if free_tier is None:
-        free_tier = isinstance(runs, Comparison) and any(each.free_tier for each in runs.bills.values())
-    again = {volume: {name: _at_rate(name, each, volume) for name, each in sources.items()} for volume in anchors}
+        free_tier = billed is not None and billed.free_tier
+    if hours_per_month is None:
+        hours_per_month = HOURS_PER_MONTH if billed is None else billed.hours_per_month
+    terms = Terms(free_tier, price_book, hours_per_month)
+    again = {
+        volume: {name: _at_rate(name, each, volume / hours_per_month / 3600) for name, each in sources.items()}
+        for volume in anchors
+    }
     tariffs = {}
     for name, source in sources.items():
         try:
             counted: list[Source] = [again[volume][name] for volume in anchors] if again else [source]
-            pairs = [[_pair(part, free_tier, price_book) for part in _samples(each)] for each in counted]
-            book = price_book or list_prices(_used(source)[0].region)
-            tariffs[name] = tariff(pairs, anchors or [1.0], book)
+            pairs = [[(terms.bill(*part, FEW), terms.bill(*part, MANY)) for part in _samples(each)] for each in counted]
+            tariffs[name] = tariff(pairs, anchors or [1.0])
         except ChainkitError as error:
             raise type(error)(f"cost at scale: {name!r}: {error.problem}", fix=error.fix) from None
-    return CostCurve(sources, volumes, tariffs, free_tier, price_book, again)
+    return CostCurve(sources, volumes, tariffs, terms, again)
 
 
 # --- what is given ---
@@ -329,27 +350,19 @@ def _samples(source: Source) -> Iterator[tuple[Chain, Usage]]:
             yield source.chain, replace(source, tallies=(tally,), requests=own, replications=1, asked=(own, 1)).usage
 
 
-def _pair(part: tuple[Chain, Usage], free_tier: bool, price_book: Prices | None) -> Pair:
-    """Return the two bills that say how a bill depends on the volume."""
-    few, many = (
-        bill(*part, requests_per_month=volume, free_tier=free_tier, price_book=price_book) for volume in (FEW, MANY)
-    )
-    return few, many
-
-
-def _at_rate(name: str, source: Source, volume: float) -> Run:
-    """Return a run of the same design at the rate of a volume."""
+def _at_rate(name: str, source: Source, rate_per_s: float) -> Run:
+    """Return a run of the same design at another rate."""
     if not isinstance(source, Run):
         raise ConfigError(
             f"cost at scale: {name!r} is usage that was typed in, which cannot be simulated at another rate",
             fix="leave simulate_at out, or give a run of ck.simulate",
         )
-    if not volume:
+    if not rate_per_s:
         raise ConfigError("cost at scale: simulate_at=0 is no traffic", fix="give volumes above 0")
     lowering = {key: source.options["lowering"][key] for key in ("at", "latency", "account_concurrency")}
     kept = {key: source.options[key] for key in ("warmup_fraction", "drain_s")}
     return simulate(
-        source.chain, source.load.with_rate(volume / (HOURS_PER_MONTH * 3600)), requests=source.requests,
+        source.chain, source.load.with_rate(rate_per_s), requests=source.requests,
         seed=source.seed, replications=source.replications, **lowering, **kept,
     )  # fmt: skip
 

@@ -121,7 +121,7 @@ def test_a_file_of_ones_own_that_is_no_json_is_named(own, tmp_path):
 def test_a_folder_that_is_named_and_not_there_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("CHAINKIT_PRICES", str(tmp_path / "none"))
 
-    with pytest.raises(ConfigError, match="CHAINKIT_PRICES=.* is no folder"):
+    with pytest.raises(ConfigError, match=r"CHAINKIT_PRICES=.* is no folder"):
         data.own_prices()
 
 

@@ -81,9 +81,9 @@ def test_the_table_has_the_volumes_asked_for_and_the_knots_between(comparison):
 def test_the_free_tier_is_that_of_the_comparison_unless_said_otherwise(comparison):
     with_free = ck.compare(ck.variants(pair(), ["sqs"]), LOAD, requests=500, seed=1, free_tier=True)
 
-    assert ck.cost_at_scale(with_free).free_tier
-    assert not ck.cost_at_scale(comparison).free_tier
-    assert not ck.cost_at_scale(with_free, free_tier=False).free_tier
+    assert ck.cost_at_scale(with_free).terms.free_tier
+    assert not ck.cost_at_scale(comparison).terms.free_tier
+    assert not ck.cost_at_scale(with_free, free_tier=False).terms.free_tier
 
 
 def test_other_volumes_and_the_text(curve):

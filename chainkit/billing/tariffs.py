@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainkit.billing.bill import Bill
-from chainkit.billing.prices import Price, Prices
+from chainkit.billing.prices import Price
 from chainkit.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -74,29 +74,25 @@ class Tariff:
     def _free(self, quantities: FloatArray) -> FloatArray:
         """Return what the free tier takes off: a pool's part is shared in proportion to the quantities."""
         free = np.zeros_like(quantities)
-        if not self.free_tier:
-            return free
         for places in self._pools:
             own = quantities[:, places]
             pool = own.sum(axis=1, keepdims=True)
             share = np.divide(own, pool, out=np.zeros_like(own), where=pool > 0)
-            free[:, places] = np.minimum(self.prices[places[0]].free_per_month * share, own)
+            parts = np.array([self.prices[k].free_per_month for k in places])
+            free[:, places] = np.minimum(parts[:, None] * share, own)
         return free
 
     @cached_property
     def _pools(self) -> list[list[int]]:
-        """Places of the prices that share a free part."""
+        """Places of the prices that share a free part; none without free tier."""
         pools: dict[str, list[int]] = {}
-        for k, price in enumerate(self.prices):
-            if price.free_per_month:
-                pools.setdefault(price.free_pool or price.key, []).append(k)
-        return [*pools.values()]
+        for k, price in enumerate(self.prices if self.free_tier else ()):
+            pools.setdefault(price.free_pool or price.key, []).append(k)
+        return [places for places in pools.values() if any(self.prices[k].free_per_month for k in places)]
 
     @cached_property
     def _is_mixed(self) -> bool:
         """Whether shares of a free part change with the volume: one price by the hour, another by request."""
-        if not self.free_tier:
-            return False
         return any(
             len(places) > 1 and np.ptp(self.per_month[0, 0, places] * self.per_request[0, 0, places].sum()
             - self.per_request[0, 0, places] * self.per_month[0, 0, places].sum()) > 0
@@ -137,43 +133,43 @@ def _tier_ends(end: float, free: float, own: tuple[float, float], pool: tuple[fl
     return [float(root.real) for root in roots if abs(root.imag) < 1e-9 * abs(root.real) and c * root.real + d >= free]
 
 
-def tariff(pairs: Sequence[Sequence[Pair]], anchors: Sequence[float], book: Prices) -> Tariff:
+def tariff(pairs: Sequence[Sequence[Pair]], anchors: Sequence[float]) -> Tariff:
     """Return the tariff of one design from its bills.
 
     Parameters
     ----------
     pairs : for each anchor, for the whole run and then each replication, two bills of the same usage
     anchors : requests a month, ascending
-    book : whose prices the bills have
 
     Examples
     --------
     >>> import chainkit as ck
-    >>> from chainkit.billing.prices import price_book
     >>> chain = ck.Chain("shop")
     >>> jobs = chain.add(ck.SqsQueue("jobs"))
     >>> usage = ck.usage_of(chain, {"jobs": {"sends": 1e6}}, requests=1e6)
     >>> pair = tuple(ck.bill(chain, usage, requests_per_month=month, free_tier=True) for month in (FEW, MANY))
-    >>> found = tariff([[pair]], [1e6], price_book("us-east-1"))
+    >>> found = tariff([[pair]], [1e6])
     >>> found.usd(np.array([5e5, 3e6])).round(6).tolist(), found.knots()[0]
     ([[0.0, 0.8]], 1000000.0)
     """
     bills = [bill for samples in pairs for pair in samples for bill in pair]
     if len({bill.free_tier for bill in bills}) != 1:
         raise ConfigError("cost at scale: some bills have the free tier and others not", fix="bill all of them alike")
-    keys = list(dict.fromkeys(line.price for bill in bills for line in bill.lines))
-    per_request = np.zeros((len(pairs), len(pairs[0]), len(keys)))
+    found = tuple(dict.fromkeys(line.list_price for bill in bills for line in bill.lines))
+    per_request = np.zeros((len(pairs), len(pairs[0]), len(found)))
     per_month = np.zeros_like(per_request)
     for n, samples in enumerate(pairs):
         for s, (few, many) in enumerate(samples):
-            low, high = _quantities(few, keys), _quantities(many, keys)
+            low, high = _quantities(few, found), _quantities(many, found)
             per_request[n, s] = (high - low) / (MANY - FEW)
             rest = low - per_request[n, s] * FEW
             per_month[n, s] = np.where(np.abs(rest) > ROUNDING * low, rest, 0.0)
-    found = tuple(book.price(key) for key in keys)
     return Tariff(found, np.asarray(anchors, dtype=float), per_request, per_month, bills[0].free_tier)
 
 
-def _quantities(bill: Bill, keys: Sequence[str]) -> FloatArray:
+def _quantities(bill: Bill, prices: Sequence[Price]) -> FloatArray:
     """Return the quantity of a bill per price."""
-    return np.array([math.fsum(line.quantity for line in bill.lines if line.price == key) for key in keys])
+    sums = dict.fromkeys(prices, 0.0)
+    for line in bill.lines:
+        sums[line.list_price] += line.quantity
+    return np.array([*sums.values()])

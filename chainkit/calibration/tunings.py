@@ -36,6 +36,8 @@ STRATEGIES = ("cost", "speed", "balanced")
 SITE = "https://lambda-power-tuning.show/"
 LARGEST_MB = 32_767
 """What its 16-bit sizes can say; functions on Managed Instances go beyond Lambda's 10,240 MB."""
+MISFIT = 0.1
+"""Distance of a mean from the curve, relative, from which it is said."""
 _WRAPPERS = ("results", "output", "analysis", "analyzer")
 """Keys under which a result is handed on: its README, DescribeExecution, the state's data."""
 _ALLOWED = "the output of its state machine with `stats` or a visualization, or the address of its picture"
@@ -112,7 +114,8 @@ class PowerTuning:
 
         Returns
         -------
-        ``duration``, ``measured_memory_mb`` and ``cpu_fraction``, by the fitted curve.
+        ``duration``, whose mean is the one measured at that size (of a size that was not, the curve's),
+        ``measured_memory_mb``, and ``cpu_fraction`` by the curve.
 
         Raises
         ------
@@ -120,12 +123,24 @@ class PowerTuning:
             If there are too few sizes for a curve.
         """
         at_mb = memory_mb if memory_mb is not None else self.power_mb or self.sizes[-1].memory_mb
-        mean_s = self._curve().duration_s(at_mb)
+        measured = {size.memory_mb: size.duration_s for size in self.sizes}
+        mean_s = measured.get(at_mb, self._curve().duration_s(at_mb))
         if like is None:
             like = fitted("duration", [mean_s], warm_prior([mean_s])).law
         law = like.scaled(mean_s / like.mean_s)
         cpu_fraction = round(self._curve().cpu_fraction(at_mb), 6)
         return {"duration": law, "measured_memory_mb": at_mb, "cpu_fraction": cpu_fraction}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know before believing the curve."""
+        found = ["means are trimmed: as Power Tuning is set by default, a fifth at either end is left out"]
+        if self.curve is not None and self.curve.worst_fraction > MISFIT:
+            found.append(
+                f"the curve is up to {self.curve.worst_fraction:.0%} off: the work may gain from several"
+                " threads, or from the network that grows with memory; size by what was measured"
+            )
+        return tuple(found)
 
     def recommended(self, strategy: Strategy = "cost", balanced_weight: float = 0.5) -> TunedSize:
         """Return the size that a strategy chooses, by Power Tuning's own rules; [1].
@@ -154,15 +169,14 @@ class PowerTuning:
         """
         chosen = self.recommended(strategy, balanced_weight)
         stats = [
-            {"value": each.memory_mb, "averagePrice": each.usd, "averageDuration": each.duration_s * 1000}
-            for each in self.sizes
+            {"value": each.memory_mb, "averagePrice": each.usd, "averageDuration": _ms(each)} for each in self.sizes
         ]
         machine = {
             "executionCost": _or_zero(self.execution_usd),
             "lambdaCost": _or_zero(self.lambda_usd),
             "visualization": address(self.sizes),
         }
-        best_of = {"power": chosen.memory_mb, "cost": chosen.usd, "duration": chosen.duration_s * 1000}
+        best_of = {"power": chosen.memory_mb, "cost": chosen.usd, "duration": _ms(chosen)}
         return {**best_of, "stateMachine": machine, "stats": stats}
 
     def _curve(self) -> MemoryCurve:
@@ -184,7 +198,8 @@ class PowerTuning:
         at_mb = self.power_mb or self.sizes[-1].memory_mb
         low, value, high = self.cpu_fraction(at_mb)
         sure = f" ({low:.0%} to {high:.0%})" if low == low else ""
-        return "\n".join([*rows, str(self.curve), f"{value:.0%}{sure} of the duration at {at_mb} MB is CPU work"])
+        share = f"{value:.0%}{sure} of the duration at {at_mb} MB is CPU work"
+        return "\n".join([*rows, str(self.curve), share, *(f"note: {note}" for note in self.notes)])
 
     def __repr__(self) -> str:
         return f"PowerTuning({', '.join(f'{size.memory_mb} MB: {seconds(size.duration_s)}' for size in self.sizes)})"
@@ -439,6 +454,11 @@ def _in_order(sizes: list[TunedSize]) -> tuple[TunedSize, ...]:
         if one.memory_mb == other.memory_mb:
             raise _refused(f"{one.memory_mb} MB is there twice")
     return tuple(ordered)
+
+
+def _ms(size: TunedSize) -> float:
+    """Return the duration in Power Tuning's unit, without what the change of units adds."""
+    return float(f"{size.duration_s * 1000:.15g}")
 
 
 def _or_zero(value: float) -> float:

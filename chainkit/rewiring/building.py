@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from chainkit.chain import Chain
-from chainkit.rewiring.flow import Connection
+from chainkit.rewiring.flow import Connection, Draft
 from chainkit.service import Service
 from chainkit.services import EventBus, SnsTopic, SqsQueue, StateMachine
 from chainkit.wiring import Destination, Redrive, Task
@@ -21,6 +21,22 @@ MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUTS = 6
 RETRY = {"IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}
 """Of the call in a nested execution; [2]."""
+
+
+def draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
+    """Return the chain with every connection of this kind that can be, or why there is none."""
+    reasons = {one.way: one.refusal(kind) for one in found}
+    kept = tuple(f"{way}: {why}" for way, why in reasons.items() if why)
+    moved = [one for one in found if not one.refusal(kind)]
+    if not moved and not any(one.kind == kind for one in found):
+        return "; ".join(kept)
+    twin = chain.copy(f"{chain.name}-{kind}")
+    builder = Builder(twin)
+    builder.take_out(moved)
+    for one in moved:
+        builder.put_in(one, kind)
+    builder.restore_order(list(chain.links))
+    return Draft(twin, tuple(f"{one.way}: was {one.kind}" for one in moved), kept, tuple(builder.added))
 
 
 class Builder:
@@ -81,7 +97,7 @@ class Builder:
     def put_in(self, one: Connection, kind: str) -> None:
         """Add what the connection becomes."""
         before = set(self.chain.links)
-        getattr(self, f"_{kind.replace('-', '_')}")(one, self._options(one))
+        getattr(self, f"_{kind.replace('-', '_')}")(one, options_of(one))
         for key, link in self.chain.links.items():
             if key not in before and link.target == one.target:
                 self.instead[key] = one.links[-1]
@@ -94,42 +110,27 @@ class Builder:
         last = len(old)
         self.chain.order_links(lambda key: place.get(self.instead.get(key, key), last))
 
-    def _options(self, one: Connection) -> dict[str, Any]:
-        """Return the caller's settings that stay; the draw that decides its chance, too."""
-        names = ("step", "after_fraction", "probability", "case", "count", "message_bytes")
-        chance = one.link.chance or (one.links[0] if one.link.probability < 1 else None)
-        return {name: getattr(one.link, name) for name in names} | {"needs_answer": one.needs_answer, "chance": chance}
-
-    def _filtered(self, one: Connection, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the options of a link on which the caller's own code decides what a filter decided before."""
-        if one.filter_policy:
-            return options | {"filter_policy": dict(one.filter_policy)}
-        if one.match_fraction is None:
-            return options
-        shared = options["chance"] or f"{one.links[-1]}"
-        return options | {"probability": options["probability"] * one.match_fraction, "chance": shared}
-
     def _delivered(self, one: Connection) -> dict[str, Any]:
         """Return the options of a delivery."""
         return {} if one.match_fraction is None else {"match_fraction": one.match_fraction}
 
     def _sync(self, one: Connection, options: dict[str, Any]) -> None:
-        self.chain.connect(one.source, one.target, **self._filtered(one, options))
+        self.chain.connect(one.source, one.target, **filtered(one, options))
 
     def _async(self, one: Connection, options: dict[str, Any]) -> None:
-        self.chain.connect(one.source, one.target, link="async", **self._filtered(one, options))
-        self._on_failure(one.target)
+        self.chain.connect(one.source, one.target, link="async", **filtered(one, options))
+        self.on_failure(one.target)
 
     def _sqs(self, one: Connection, options: dict[str, Any]) -> None:
         queue = self._queue(one)
-        self.chain.connect(one.source, queue, **self._filtered(one, options))
+        self.chain.connect(one.source, queue, **filtered(one, options))
         self._polled(one, queue)
 
     def _queue(self, one: Connection) -> Service:
         """Add the queue before a function."""
         function = self.chain.service(one.target)
         visibility_s = VISIBILITY_TIMEOUTS * int(getattr(function, "timeout_s", 5))
-        return self._add(SqsQueue(self._free(f"{one.target}-queue"), visibility_timeout_s=visibility_s))
+        return self.add(SqsQueue(self._free(f"{one.target}-queue"), visibility_timeout_s=visibility_s))
 
     def _polled(self, one: Connection, queue: Service) -> None:
         """Connect a queue with its function and its dead-letter queue."""
@@ -140,7 +141,7 @@ class Builder:
         topic = self._shared(one, SnsTopic, "topic", options)
         policy: dict[str, Any] = {"filter_policy": dict(one.filter_policy)} if one.filter_policy else {}
         self.chain.connect(topic, one.target, **policy, **self._delivered(one))
-        self._on_failure(one.target)
+        self.on_failure(one.target)
 
     def _sns_sqs(self, one: Connection, options: dict[str, Any]) -> None:
         topic, queue = self._shared(one, SnsTopic, "topic", options), self._queue(one)
@@ -152,7 +153,7 @@ class Builder:
         bus = self._shared(one, EventBus, "bus", options)
         pattern = {"detail": dict(one.filter_policy)} if one.filter_policy else None
         self.chain.connect(bus, one.target, event_pattern=pattern, **self._delivered(one))
-        self._on_failure(one.target)
+        self.on_failure(one.target)
 
     def _standard(self, one: Connection, options: dict[str, Any]) -> None:
         self._machine(one, options, "STANDARD")
@@ -164,7 +165,7 @@ class Builder:
         """Add a Standard machine that starts an Express one, which calls the function and tries again."""
         again = [{"ErrorEquals": ["States.ALL"], **RETRY}]
         call = {"Type": "Task", "Resource": f"${{{one.target}}}", "Retry": again, "End": True}
-        child = self._add(self._made(f"{one.target}-call", {"Call": call}, "EXPRESS"))
+        child = self.add(self._made(f"{one.target}-call", {"Call": call}, "EXPRESS"))
         start = _task("aws-sdk:sfn:startSyncExecution", {"StateMachineArn": f"${{{child.name}}}", "Input.$": "$"})
         succeeded = {"Variable": "$.started.Status", "StringEquals": "SUCCEEDED", "Next": "Done"}
         states = {
@@ -197,9 +198,9 @@ class Builder:
         self, one: Connection, options: dict[str, Any], states: dict[str, Any], workflow: Any, **figures: Any
     ) -> None:
         """Add a machine, and the caller's link to it."""
-        machine = self._add(self._made(f"{one.target}-flow", states, workflow, **figures))
+        machine = self.add(self._made(f"{one.target}-flow", states, workflow, **figures))
         word = "sync" if one.needs_answer else "async"
-        self.chain.connect(one.source, machine, link=word, **self._filtered(one, options))
+        self.chain.connect(one.source, machine, link=word, **filtered(one, options))
 
     def _made(self, name: str, states: dict[str, Any], workflow: Any, **figures: Any) -> StateMachine:
         """Return a machine that starts with its first state."""
@@ -211,11 +212,11 @@ class Builder:
         is_plain = options["probability"] >= 1 and options["case"] is None
         key: tuple[Any, ...] = (word, one.source, *map(repr, options.values())) if is_plain else (word, one.links[0])
         if key not in self.made:
-            self.made[key] = self._add(cls(self._free(f"{one.source}-{word}")))
+            self.made[key] = self.add(cls(self._free(f"{one.source}-{word}")))
             self.chain.connect(one.source, self.made[key], **options)
         return self.made[key]
 
-    def _on_failure(self, function: str) -> None:
+    def on_failure(self, function: str) -> None:
         """Give a function's events a dead-letter queue, once."""
         if not any(v.word == "on_failure" for _, v in self.chain.outgoing(function)):
             self.chain.connect(function, self._dead(function), link="on_failure")
@@ -224,7 +225,7 @@ class Builder:
         """Return a function's dead-letter queue, made when first needed."""
         key = ("dead", function)
         if key not in self.made:
-            self.made[key] = self._add(SqsQueue(self._free(f"{function}-dead")))
+            self.made[key] = self.add(SqsQueue(self._free(f"{function}-dead")))
         return self.made[key]
 
     def _free(self, name: str) -> str:
@@ -235,7 +236,7 @@ class Builder:
             free = f"{name}{k}"
         return free
 
-    def _add(self, service: Service) -> Service:
+    def add(self, service: Service) -> Service:
         """Add a service and note its settings."""
         plain = service.to_plain()
         words = [f"{key}={value}" for key, value in plain.items() if key not in ("type", "definition")]
@@ -246,3 +247,20 @@ class Builder:
 def _task(action: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return a task that makes an API call."""
     return {"Type": "Task", "Resource": f"arn:aws:states:::{action}", "Parameters": parameters}
+
+
+def options_of(one: Connection) -> dict[str, Any]:
+    """Return the caller's settings that stay; the draw that decides its chance, too."""
+    names = ("step", "after_fraction", "probability", "case", "count", "message_bytes")
+    chance = one.link.chance or (one.links[0] if one.link.probability < 1 else None)
+    return {name: getattr(one.link, name) for name in names} | {"needs_answer": one.needs_answer, "chance": chance}
+
+
+def filtered(one: Connection, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a link on which the caller's own code decides what a filter decided before."""
+    if one.filter_policy:
+        return options | {"filter_policy": dict(one.filter_policy)}
+    if one.match_fraction is None:
+        return options
+    shared = options["chance"] or f"{one.links[-1]}"
+    return options | {"probability": options["probability"] * one.match_fraction, "chance": shared}

@@ -55,6 +55,17 @@ class Connection:
         return ""
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A chain wired in another way, and what was done to it."""
+
+    chain: Chain
+    rewired: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def connections(chain: Chain) -> list[Connection]:
     """Return the connections of a chain, in the order of the callers' links."""
     found: list[Connection] = []
@@ -80,7 +91,9 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
     callers = [v for _, v in chain.incoming(name) if not isinstance(v, Redrive)]
     ways = [(key, v) for key, v in chain.outgoing(name) if isinstance(v, EventSourceMapping | Delivery | Task)]
     if isinstance(service, StateMachine):
-        ways = [(key, v) for key, v in ways if is_code(chain, v.target) or isinstance(chain.service(v.target), StateMachine)]
+        ways = [
+            (key, v) for key, v in ways if is_code(chain, v.target) or isinstance(chain.service(v.target), StateMachine)
+        ]
         if len(ways) != 1 or name in so_far.between:
             return
     elif not isinstance(service.behaviour(), Buffer | FanOut):
@@ -88,7 +101,7 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
     if len(callers) != 1:
         return
     for key, link in ways:
-        policy, is_readable = _both(so_far.filter_policy, getattr(link, "filter_policy", None))
+        policy, is_readable = merged(so_far.filter_policy, getattr(link, "filter_policy", None))
         fraction = getattr(link, "match_fraction", None)
         yield from _ways(
             chain,
@@ -114,7 +127,7 @@ def _kind_through(so_far: Connection, service: Service) -> str:
     return "nested" if kind == "standard-express" else kind
 
 
-def _both(
+def merged(
     first: Mapping[str, list[Any]] | None, second: Mapping[str, list[Any]] | None
 ) -> tuple[Mapping[str, list[Any]] | None, bool]:
     """Return the filter that lets pass what both do, and whether there is one."""
@@ -127,3 +140,25 @@ def _both(
         if plain:
             both[field] = [rule for rule in first[field] if rule in second[field]]
     return both, is_readable and all(both.values())
+
+
+def cuts(chain: Chain, name: str) -> list[tuple[float, list[str]]]:
+    """Return the steps of a function's calls in order: (share of its own work after which one begins, its links)."""
+    steps: dict[int, list[tuple[str, Caller]]] = {}
+    for key, link in chain.outgoing(name):
+        if isinstance(link, Caller):
+            steps.setdefault(link.step, []).append((key, link))
+    found = []
+    for i, step in enumerate(sorted(steps), start=1):
+        stated = [link.after_fraction for _, link in steps[step] if link.after_fraction is not None]
+        found.append((stated[0] if stated else i / (len(steps) + 1), [key for key, _ in steps[step]]))
+    return sorted(found, key=lambda cut: cut[0])
+
+
+def hold_steps(chain: Chain, name: str) -> int:
+    """Number a function's steps densely and state when each begins, so that others can be added; return how many."""
+    found = cuts(chain, name)
+    for step, (fraction, keys) in enumerate(found, start=1):
+        for key in keys:
+            chain.set(key, step=step, after_fraction=fraction)
+    return len(found)

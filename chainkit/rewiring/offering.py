@@ -6,14 +6,13 @@ stay. Fusing makes one function of those that hand each other work, splitting on
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chainkit.chain import Chain, as_chain
-from chainkit.errors import ConfigError, nearest
-from chainkit.rewiring import inventory
-from chainkit.rewiring.building import Builder
-from chainkit.rewiring.flow import Connection, connections
+from chainkit.errors import ConfigError, RefusedError, nearest
+from chainkit.rewiring import building, fusing, inventory, splitting
+from chainkit.rewiring.flow import Connection, Draft, connections
 from chainkit.rewiring.kinds import KINDS
 
 
@@ -71,10 +70,6 @@ class Variants(Mapping[str, Variant]):
         return "\n".join([*(str(variant) for variant in self._found.values()), *refused])
 
 
-class RefusedError(ConfigError, KeyError):
-    """A kind that this flow cannot have."""
-
-
 def variants(chain: Chain, kinds: Sequence[str]) -> Variants:
     """Return the same flow wired in other ways.
 
@@ -117,41 +112,36 @@ def variants(chain: Chain, kinds: Sequence[str]) -> Variants:
             raise ConfigError(f"variants: {kind!r} is unknown{nearest(kind, KINDS)}", fix=f"known: {', '.join(KINDS)}")
     chain.require_valid()
     found = connections(chain)
-    if not found and not has_parts(chain):
+    if not found and not splitting.with_parts(chain):
         raise ConfigError(
             f"chain {chain.name!r} has no function that hands work to another function: there is nothing to rewire",
             fix="connect two functions, directly or through a queue, topic or bus",
         )
-    made = {kind: MAKERS.get(kind, _by_link)(chain, kind, found) for kind in dict.fromkeys(kinds)}
-    refused = {kind: why for kind, why in made.items() if isinstance(why, str)}
-    return Variants([each for each in made.values() if isinstance(each, Variant)], refused)
+    drafts = {kind: _draft(chain, kind, found) for kind in dict.fromkeys(kinds)}
+    refused = {kind: draft for kind, draft in drafts.items() if isinstance(draft, str)}
+    return Variants(
+        [_variant(chain, kind, draft) for kind, draft in drafts.items() if not isinstance(draft, str)], refused
+    )
 
 
-def _by_link(chain: Chain, kind: str, found: Sequence[Connection]) -> Variant | str:
-    """Return the chain with every connection of this kind that can be, or why there is none."""
-    reasons = {one.way: one.refusal(kind) for one in found}
-    kept = tuple(f"{way}: {why}" for way, why in reasons.items() if why)
-    moved = [one for one in found if not one.refusal(kind)]
-    if not moved and not any(one.kind == kind for one in found):
-        return "; ".join(kept) or "no function hands work to another"
-    twin = chain.copy(f"{chain.name}-{kind}")
-    builder = Builder(twin)
-    builder.take_out(moved)
-    for one in moved:
-        builder.put_in(one, kind)
-    builder.restore_order(list(chain.links))
-    rewired = tuple(f"{one.way}: was {one.kind}" for one in moved)
-    return _variant(chain, kind, twin, rewired, kept, tuple(builder.added))
+def _draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
+    """Return the chain wired in this way, or why it cannot be."""
+    if kind == "split":
+        return splitting.draft(chain)
+    if not found:
+        return "no function hands work to another"
+    return fusing.draft(chain, found) if kind == "fused" else building.draft(chain, kind, found)
 
 
-def _variant(
-    before: Chain, kind: str, after: Chain, rewired: tuple[str, ...], kept: tuple[str, ...], added: tuple[str, ...],
-    notes: tuple[str, ...] = (),
-) -> Variant:  # fmt: skip
+def _variant(before: Chain, kind: str, draft: Draft) -> Variant:
     """Return a variant with what is counted of it."""
-    summary = inventory.difference(before, after)
-    return Variant(kind, after, rewired, kept, added, notes, summary, inventory.parts(after))
-
-
-MAKERS = {}
-def has_parts(chain): return False
+    return Variant(
+        kind=kind,
+        chain=draft.chain,
+        rewired=draft.rewired,
+        kept=draft.kept,
+        added=draft.added,
+        notes=draft.notes,
+        summary=inventory.difference(before, draft.chain),
+        parts=inventory.parts(draft.chain),
+    )

@@ -54,7 +54,9 @@ class HttpApi(Service):
         price, out = "http-api-requests", "transfer-internet-out-gb"
         return (
             Meter(price=price, counter="requests", why="requests, 512 KB each"),
-            Meter(price=price, counter="extra_requests", why="512 KB steps of requests over 512 KB"),
+            Meter(
+                price=price, counter="extra_requests", why="512 KB steps over the first, of request or answer (assumed)"
+            ),
             Meter(price=out, counter="bytes_out", factor=1 / GB, why="answers, as data out to the internet"),
         )
 

@@ -217,11 +217,12 @@ class LambdaFunction(Service):
         """Return requests, duration, INIT, storage and logs; [5], [10]."""
         gb_s = f"lambda-gb-s-{'arm64' if self.architecture == 'arm64' else 'x86'}"
         gb_s_per_ms = self.memory_mb / GB_MB / 1000
+        start = "restores of cold starts, whole (assumed)," if self.snap_start else "INIT of cold starts"
         return (
             Meter(price="lambda-requests", counter="invocations", why="invocations, retries included"),
             Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
             Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
-            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
+            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"{start} at {self.memory_mb} MB"),
             *readiness.meters(self._provisioned(), self.memory_mb, "arm64" if "arm64" in gb_s else "x86"),
             *(readiness.snapshot_meters(self.memory_mb) if self.snap_start and not self._is_java() else ()),
             *self._storage_meters(),

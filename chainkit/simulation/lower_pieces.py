@@ -1,6 +1,6 @@
 """Lowering: the pieces of work that an invocation does after its own."""
 
-from chainkit.records import Piece, Pool
+from chainkit.records import Piece, Pool, within
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.lower_calls import Calls
@@ -24,25 +24,12 @@ class Pieces(Calls):
         """Write one piece; return the label after it and all that hangs on it."""
         a, label = self.a, f"{leave}:{piece.name}"
         self._filter(f"{piece.caller or name}>{piece.name}", piece, f"{label}.skip")
-        self._piece_by_chance(name, pool, piece, label)
+        self._within(*within(pool.pieces, piece, name), piece.probability, label)
         work = a.law(f"{piece.name}.duration", piece.work)
         first = work if piece.first_work is None else a.law(f"{piece.name}.first", piece.first_work)
         a.emit(k.WORK, first, work, leave, self._speed(name), g=1.0)
         self._piece_fails(piece, label, failed)
         return f"{label}.skip"
-
-    def _piece_by_chance(self, name: str, pool: Pool, piece: Piece, label: str) -> None:
-        """Write the chance that a request needs a piece."""
-        caller = piece.caller or name
-        shares = {
-            other.chance or f"{caller}>{other.name}": other.probability
-            for other in pool.pieces
-            if piece.case is not None and (other.caller, other.case) == (piece.caller, piece.case)
-        }
-        own = piece.chance or f"{caller}>{piece.name}"
-        before = sum(list(shares.values())[: list(shares).index(own)]) if shares else 0.0
-        site = f"{own}.chance" if piece.case is None else f"{caller}.{piece.case}.case"
-        self._within(site, before, piece.probability, label)
 
     def _piece_fails(self, piece: Piece, label: str, failed: str) -> None:
         """Write the chances that an attempt fails at the end of a piece, and what that does."""

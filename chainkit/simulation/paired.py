@@ -60,7 +60,7 @@ NOBODY = (math.nan, math.nan, math.nan, "nobody waits for an answer")
 WHICH = {"response": 0, "completion": 1}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Times:
     """One kind of time of a run after its warm-ups, request by request."""
 
@@ -79,27 +79,50 @@ class Times:
         n = self.values.size
         return float(self.ordered[min(max(math.ceil(n * share - 1e-9) - 1, 0), n - 1)])
 
+    @cached_property
+    def slowest_s(self) -> float:
+        """The slowest that came to an end, seconds; 0 if none did."""
+        done = int(np.searchsorted(self.ordered, np.inf))
+        return float(self.ordered[done - 1]) if done else 0.0
+
     @property
     def least_length(self) -> int:
         """How many requests the shortest replication has."""
         return int(np.diff(self.edges).min())
 
-    def starts(self, per_replication: int) -> IntArray:
-        """Return where batches begin, if each replication is cut into so many of (almost) equal length."""
-        low, high = self.edges[:-1, None], self.edges[1:, None]
-        return (low + (high - low) * np.arange(per_replication) // per_replication).ravel()
+    @cached_property
+    def nothing(self) -> "Times":
+        """As many requests that take no time: a difference to them is the figure itself."""
+        return Times(np.zeros_like(self.values), self.edges)
+
+    @cached_property
+    def _known(self) -> dict[tuple[float | None, int], FloatArray]:
+        """What has been asked of batches: each run is held against several others."""
+        return {}
 
     def means(self, per_replication: int) -> FloatArray:
-        """Return the mean of what was done in each batch; NaN where nothing was."""
-        at, is_done = self.starts(per_replication), np.isfinite(self.values)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.add.reduceat(np.where(is_done, self.values, 0.0), at) / np.add.reduceat(is_done.astype(float), at)
+        """Return the mean of what was done in each batch, each replication cut into so many; NaN where nothing was."""
+        key = (None, per_replication)
+        if key not in self._known:
+            is_done = np.isfinite(self.values)
+            done = self._sums(is_done.astype(float), per_replication)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._known[key] = self._sums(np.where(is_done, self.values, 0.0), per_replication) / done
+        return self._known[key]
 
     def shares(self, until_s: float, per_replication: int) -> FloatArray:
         """Return the share of each batch that was done by then."""
-        at = self.starts(per_replication)
-        sizes = np.diff(np.append(at, self.values.size))
-        return np.add.reduceat((self.values <= until_s).astype(float), at) / sizes
+        key = (until_s, per_replication)
+        if key not in self._known:
+            sizes = self._sums(np.ones_like(self.values), per_replication)
+            self._known[key] = self._sums((self.values <= until_s).astype(float), per_replication) / sizes
+        return self._known[key]
+
+    def _sums(self, of: FloatArray, per_replication: int) -> FloatArray:
+        """Return the sum over each batch; those of a replication are of (almost) equal length."""
+        low, high = self.edges[:-1, None], self.edges[1:, None]
+        starts = (low + (high - low) * np.arange(per_replication) // per_replication).ravel()
+        return np.asarray(np.add.reduceat(of, starts))
 
 
 def times(run: "Run", what: str) -> Times | None:
@@ -160,28 +183,35 @@ def percentile(one: Times | None, other: Times | None, fraction: float, confiden
     cuts = _cuts(*pair) if one.edges.size == other.edges.size else []
     if not cuts:
         return (math.nan, value, math.nan, TOO_FEW)
-    slopes = _slopes(pair, here, fraction)
+    slopes = _slopes(pair, fraction)
     shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
     spread = _spread([(slopes[0] * a - slopes[1] * b).reshape(-1, k) for k, (a, b) in shares.items()])
+    covariance = _covariance(*shares[spread.per_replication]) * spread.widening
+    room = [
+        math.sqrt(fraction * (1 - fraction) / _odds(own.mean(), each))
+        for own, each in zip(shares[cuts[-1]], pair, strict=True)
+    ]
+    covariance *= np.outer(room, room)
     t = student_t(spread.degrees, confidence)
-    a, b = shares[spread.per_replication]
-    covariance = np.cov(a, b) / a.size * spread.widening
-    odds = [fraction * (1 - fraction) / _odds(each.shares(at, 1).mean(), each) for each, at in zip(pair, here, strict=True)]
-    covariance *= np.sqrt(np.outer(odds, odds))
     if any(_is_too_few(each, fraction, t, covariance[i, i]) for i, each in enumerate(pair)):
         return (math.nan, value, math.nan, TOO_FEW)
-    way = covariance @ np.array([slopes[0], -slopes[1]])
-    cost = float(np.array([slopes[0], -slopes[1]]) @ way)
+    gradient = np.array([slopes[0], -slopes[1]])
+    way = covariance @ gradient
+    cost = float(gradient @ way)
     step = way * (t / math.sqrt(cost)) if cost > 0 else np.zeros(2)
     ends = [_less(*(each.reach(fraction + sign * h) for each, h in zip(pair, step, strict=True))) for sign in (-1, 1)]
     return (*_rounded(value, min(value, *ends), max(value, *ends), here[0]), spread.note)
 
 
-def _slopes(pair: Sequence[Times], here: Sequence[float], fraction: float) -> list[float]:
+def _covariance(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the covariance of the means of two samples, (2, 2)."""
+    off = np.array([one - one.mean(), other - other.mean()])
+    return np.asarray(off @ off.T / (one.size * (one.size - 1)))
+
+
+def _slopes(pair: Sequence[Times], fraction: float) -> list[float]:
     """Return how many seconds each percentile moves per share, over the width of its own interval."""
-    done = [each.ordered[np.isfinite(each.ordered)] for each in pair]
-    never = 2 * max((float(own[-1]) for own in done if own.size), default=0.0)
-    found = []
+    never, found = 2 * max(each.slowest_s for each in pair), []
     for each in pair:
         h = NORMAL * math.sqrt(fraction * (1 - fraction) / each.values.size)
         low, high = (min(each.reach(fraction + sign * h), never) for sign in (-1, 1))
@@ -264,7 +294,9 @@ def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
     is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    spread = _Spread(sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else "")
+    spread = _Spread(
+        sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else ""
+    )
     return spread, correlation
 
 
@@ -277,30 +309,38 @@ def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
 # --- counts ---
 
 
-def events(one: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> Row:
-    """Return by how much a count of `one` is above that of `other`: low, value, high, note; counts of whole runs.
+def events(
+    value: float, each: Sequence[float], unit: float = 1.0, confidence: float = 0.95, *, is_own: bool = False
+) -> Row:
+    """Return a count of events, or by how much one is above another: low, value, high, note.
 
     Parameters
     ----------
-    one, other : (replications,) what each replication counted
+    value : of the whole run, or the difference of two
+    each : (replications,) what it would be if all of the run had been like each of them
+    unit : what one event is worth: 1 of a count, 1 / n of a share of n
+    is_own : whether it is a count itself, which is never below 0
 
     Examples
     --------
-    >>> low, value, high, note = events([0.0] * 10, [0.0] * 10)
+    >>> low, value, high, note = events(0.0, [0.0] * 10)
     >>> round(low, 2), value, round(high, 2), note
     (-3.69, 0.0, 3.69, 'few events: exact limits')
+    >>> [round(end, 2) for end in events(0.0, [0.0] * 10, is_own=True)[:3]]
+    [0.0, 0.0, 3.69]
     """
-    each = np.asarray(one, dtype=float) - np.asarray(other, dtype=float)
-    more, less = float(each[each > 0].sum()), float(-each[each < 0].sum())
-    value, n = more - less, each.size
-    low, _, high = about(value, each * n, confidence)
+    low, _, high = about(value, each, confidence)
+    own = np.asarray(each, dtype=float) / (unit * len(each))
+    more, less = float(own[own > 0].sum()), float(-own[own < 0].sum())
     if more + less >= FEW:
-        return (low, value, high, TOO_FEW if n < 2 else "")
-    of_more, of_less = poisson_limits(more, confidence), poisson_limits(less, confidence)
-    down = math.hypot(more - of_more[0], of_less[1] - less)
-    up = math.hypot(of_more[1] - more, less - of_less[0])
+        return (max(low, 0.0) if is_own else low, value, high, TOO_FEW if own.size < 2 else "")
+    of_more = poisson_limits(more, confidence)
+    of_less = (0.0, 0.0) if is_own else poisson_limits(less, confidence)
+    down, up = (
+        math.hypot(more - of_more[0], of_less[1] - less) * unit, math.hypot(of_more[1] - more, less - of_less[0]) * unit
+    )  # fmt: skip
     ends = [value - down, value + up, *(end for end in (low, high) if not math.isnan(end))]
-    return (min(ends), value, max(ends), EXACT)
+    return (max(min(ends), 0.0) if is_own else min(ends), value, max(ends), EXACT)
 
 
 def poisson_limits(count: float, confidence: float = 0.95) -> tuple[float, float]:

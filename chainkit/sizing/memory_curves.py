@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainkit.billing.prices import Prices, price_book
+from chainkit.billing.prices import Prices
 from chainkit.calibration.tunings import PowerTuning, Strategy, TunedSize, best
 from chainkit.chain import Chain, as_chain
 from chainkit.declared import settings

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from chainkit.billing.bill import Bill, bill
 from chainkit.billing.prices import price_book
 from chainkit.chain import Chain, as_chain
-from chainkit.comparison import Comparison, compare
+from chainkit.comparison import TIMES, Comparison, compare
 from chainkit.errors import ConfigError
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
@@ -175,8 +176,7 @@ def right_size(
     figure = figure_of("right_size", figure, nobody_waits=run.program.nobody_waits)
     space, notes = space_of(chain, run, figure, choices, least_memory_mb or {}, arm64_ratio)
     priced: dict[str, Any] = {"requests_per_month": requests_per_month, "free_tier": free_tier}
-    now = compare({"before": chain}, load, **drawn, **priced)
-    priced["requests_per_month"] = now.bills["before"].requests_per_month
+    priced["requests_per_month"] = bill(chain, run, **priced).requests_per_month
     desks = _desks(space, figure, {"load": load, "threads": threads, **drawn, **priced})
     for desk in desks:
         desk([space.start])
@@ -243,12 +243,11 @@ class _Judge:
             if best == self.space.start:
                 return best
             both = self.compare({"before": self.space.chain, "after": self._chain(best)})
-            worse = [both.difference(what, "after", "before") for what in ("lost", "failed")]
-            if not any(low > 0 for low, *_ in worse):
+            if not _loses_more(both, "after", "before"):
                 return best
             desk.banned.add(best)
             best = desk.best(self.goal)
-        return best
+        return self.space.start
 
     def moves(self, best: Design, desk: Desk) -> tuple[Design, tuple[Move, ...], Comparison]:
         """Return the design without moves that make no difference, its moves, and the comparison of both."""
@@ -282,7 +281,7 @@ class _Judge:
             if str(i) not in found.runs or design in desk.banned:
                 continue
             there = _judged(found, str(i), self.figure)
-            if self.goal.is_met(here) and not self.goal.is_met(replace_bad(there, here)):
+            if _loses_more(found, str(i), "after") or (self.goal.is_met(here) and not self.goal.is_met(there)):
                 continue
             least = self.goal.least if self.goal.is_met(here) else self.goal.limited
             if not self._difference(found, str(i), least)[2] < 0:
@@ -322,13 +321,13 @@ class _Judge:
         return f"{'cheaper' if self.goal.least == 'usd' else 'faster'}, and the limit of {limit} holds"
 
 
-def replace_bad(judged: Judged, like: Judged) -> Judged:
-    """Return what a design gives, losing as much as another: `harmless` has looked at that already."""
-    return judged._replace(bad_fraction=like.bad_fraction)
+def _loses_more(found: Comparison, name: str, than: str) -> bool:
+    """Tell whether a design surely loses or fails more requests than another."""
+    return any(found.difference(what, name, than)[0] > 0 for what in ("lost", "failed"))
 
 
 def _judged(found: Comparison, name: str, figure: str) -> Judged:
-    """Return time and money of a design of a comparison."""
+    """Return time and money of a design of a comparison; what it loses is looked at apart."""
     time_s = float(found.runs[name].summary().loc[figure, "value"])
     return Judged(found.bills[name].total_usd, math.inf if time_s != time_s else time_s, 0.0)
 
@@ -362,9 +361,19 @@ def _sizing(
         designs=_designs(space, screen, figure, goal),
         combinations=len(space),
         is_exhaustive=is_exhaustive,
-        binding="" if is_feasible else _binding(comparison.runs["after"], figure, goal),
-        notes=notes,
+        binding="" if is_feasible else _binding(both["after"], bills["after"], figure, goal),
+        notes=(*notes, *_side_effects(comparison, figure)),
     )
+
+
+def _side_effects(found: Comparison, figure: str) -> list[str]:
+    """Return the times without a limit that are clearly longer than before."""
+    longer = []
+    for other in TIMES:
+        low, value, high, _ = found.difference(other, "after", "before")
+        if other != figure and low > 0 and math.isfinite(value):
+            longer.append(f"{other} {_change_s((low, value, high))}")
+    return [f"longer than before, and without a limit: {', '.join(longer)}"] if longer else []
 
 
 def _designs(space: Space, desk: Desk, figure: str, goal: Goal) -> "pd.DataFrame":
@@ -384,14 +393,15 @@ def _designs(space: Space, desk: Desk, figure: str, goal: Goal) -> "pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def _binding(run: Run, figure: str, goal: Goal) -> str:
-    """Return what most of the time is, or what most of the money is."""
+def _binding(run: Run, priced: Bill, figure: str, goal: Goal) -> str:
+    """Return what most of the time, or of the money, still is."""
     if goal.limited == "usd":
-        return "Nothing that may be chosen is cheaper."
+        lines = sorted(priced.lines, key=lambda line: -line.usd)[:3]
+        return f"What is left: {', '.join(f'{line.node}: {line.what} {usd(line.usd)}' for line in lines)}."
     of: Any = figure.partition("_")[0]
-    rows = run.blame(of).head(3)
-    parts = [f"{row.node}: {row.reason} {row.share:.0%}" for row in rows.itertuples()]
-    return f"What is left of the mean: {', '.join(parts)}."
+    rows = run.blame(of).sort_values("tail_s", ascending=False).head(3)
+    parts = [f"{row.node}: {row.reason} {seconds(row.tail_s)}" for row in rows.itertuples()]
+    return f"What is left of the slowest 1 %: {', '.join(parts)}."
 
 
 def _bounds(found: Comparison, name: str, figure: str) -> tuple[float, float]:

@@ -2,14 +2,15 @@
 
 A design is judged by a simulation, every one with the same arrivals and draws, so that designs differ by what they are
 and not by chance. Percentiles of a chain do not add up over its services, so no formula gives them; but near a design
-they nearly do. So with many combinations the difference that each single value makes is simulated, and
-`scipy.optimize.milp` picks, with one value for each choice, the least sum within the limit: a knapsack with multiple
-choice. What it proposes is simulated, and where it is better it is the next point to start from. At the end no single
-change is better, and none of the model's proposals. That is no proof of the optimum; tests compare it with all
-combinations of small spaces.
+they nearly do. So with many combinations the difference that each single value makes is simulated. With these sums, one
+value for each choice, the best within a limit is a knapsack with multiple choice, and its whole front of money against
+time comes by adding choice after choice and dropping what is dominated. What lies near the limit is simulated, and
+where it is better it is the next point to start from. At the end no single change is better, and nothing of the front.
+That is no proof of the optimum; tests compare it with all combinations of small spaces.
 
-scipy's global optimisers (differential evolution, dual annealing) want thousands of values of a function, and know
-nothing of the structure that makes a hundred enough.
+Why no library: scipy.optimize.milp solves the knapsack for one limit at a time, and its HiGHS writes to the notebook
+even when told to be silent; the front needs no solver. scipy's global optimisers (differential evolution, dual
+annealing) want thousands of values of a function, and know nothing of the structure that makes a hundred enough.
 """
 
 import math
@@ -29,7 +30,9 @@ ROUNDS = 12
 NEAR = (0.85, 0.92, 0.96, 1.0, 1.04, 1.08, 1.15)
 """Parts of the limit for which the model is asked: it is wrong by some percent, to either side."""
 PROPOSALS = 4
-"""Designs that the model proposes for each of them, best first."""
+"""Designs of the model's front that are tried below each of them."""
+WIDEST = 4_096
+"""Sums that are kept of the front."""
 CONFIRMED = 6
 """Designs of each of them that are run with all requests."""
 
@@ -145,12 +148,13 @@ def _guided(space: Space, desk: Desk, goal: Goal) -> None:
 
 
 def _proposals(space: Space, found: Mapping[Design, Judged], centre: Design, goal: Goal) -> list[Design]:
-    """Return the designs that are best if the differences of single values add up."""
-    steps = _Steps.around(space, found, centre, goal)
-    designs: list[Design] = []
+    """Return the designs that are best if the differences of single values add up: those near the limit."""
+    limited, designs = _Steps.around(space, found, centre, goal).front()
+    picked: set[int] = set()
     for near in NEAR:
-        designs += steps.best(near * goal.limit, PROPOSALS)
-    return designs
+        last = int(np.searchsorted(limited, near * goal.limit, side="right"))  # of those within it, the best is last
+        picked |= {*range(max(0, last - PROPOSALS), max(1, last))}
+    return [tuple(map(int, designs[k])) for k in sorted(picked)]
 
 
 @dataclass(frozen=True)
@@ -182,46 +186,35 @@ class _Steps:
         choice, value, least, limited = (np.array(column) for column in zip(*rows, strict=True))
         return cls(choice, value, least, limited, getattr(here, goal.limited))
 
-    def best(self, limit: float, count: int) -> list[Design]:
-        """Return the designs with the least sum within a limit, best first; the lowest one if none is within."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
-
-        choices = int(self.choice.max()) + 1
-        each_once = LinearConstraint(np.equal.outer(np.arange(choices), self.choice).astype(float), 1, 1)
-        rules, designs = [each_once, LinearConstraint(self.limited[None, :], -np.inf, limit - self.base)], []
-        # A tie goes to what is lower in the limited figure, too.
-        cost = self.least + 1e-6 * self.limited * _scale(self.least) / _scale(self.limited)
-        for _ in range(count):
-            solved = milp(cost, integrality=np.ones(cost.size), bounds=Bounds(0, 1), constraints=rules)
-            if solved.x is None:
-                break
-            taken = solved.x > 0.5
-            designs.append(self._design(taken))
-            rules.append(LinearConstraint(taken[None, :].astype(float), -np.inf, choices - 1))  # not this one again
-        return designs or [self._lowest()]
-
-    def _design(self, taken: Any) -> Design:
-        return tuple(int(self.value[k]) for k in sorted(np.flatnonzero(taken), key=lambda k: int(self.choice[k])))
-
-    def _lowest(self) -> Design:
-        """Return the design that is lowest in what is limited."""
-        order = np.lexsort((self.limited, self.choice))
-        first = np.unique(self.choice[order], return_index=True)[1]
-        return tuple(int(self.value[k]) for k in order[first])
+    def front(self) -> tuple[Any, Any]:
+        """Return the sums that no other beats in both figures: what is limited, ascending, and their designs."""
+        least, limited, designs = np.zeros(1), np.zeros(1), np.zeros((1, 0), dtype=int)
+        for i in range(int(self.choice.max()) + 1):
+            own = np.flatnonzero(self.choice == i)
+            least = np.add.outer(least, self.least[own]).ravel()
+            limited = np.add.outer(limited, self.limited[own]).ravel()
+            before = np.repeat(designs, own.size, axis=0)
+            designs = np.column_stack([before, np.tile(self.value[own], len(designs))])
+            kept = _undominated(least, limited)
+            least, limited, designs = least[kept], limited[kept], designs[kept]
+        return self.base + limited, designs
 
 
-def _scale(values: Any) -> float:
-    """Return the largest size of some differences; 1 where there are none."""
-    return float(np.abs(values).max()) or 1.0
+def _undominated(least: Any, limited: Any) -> Any:
+    """Return the places of sums that no other beats in both, by what is limited; thinned evenly where they are many."""
+    order = np.lexsort((least, limited))
+    lowest = np.minimum.accumulate(least[order])
+    kept = order[np.concatenate([[True], lowest[1:] < lowest[:-1]])]
+    return kept if kept.size <= WIDEST else kept[np.linspace(0, kept.size - 1, WIDEST).round().astype(int)]
 
 
-def judge_by_sweep(figure: str, dollars: float, options: Mapping[str, Any]) -> Callable[[list[Chain]], list[Judged]]:
+def judge_by_sweep(figure: str, millions: float, options: Mapping[str, Any]) -> Callable[[list[Chain]], list[Judged]]:
     """Return a judge that runs designs in a sweep, all on the same draws.
 
     Parameters
     ----------
     figure : which time is judged
-    dollars : millions of requests of a month
+    millions : of requests of a month
     options : for `sweep`: the load, requests, seed ...
     """
     from chainkit.sweeps import sweep
@@ -235,7 +228,9 @@ def judge_by_sweep(figure: str, dollars: float, options: Mapping[str, Any]) -> C
         except SimulationError:
             # One that cannot be run, such as a backlog without end, is no reason to give up the others.
             return [HOPELESS] if len(chains) == 1 else [each for chain in chains for each in judge([chain])]
-        usd = table["usd_per_million"] * dollars
+        if table.attrs["interrupted"]:
+            raise KeyboardInterrupt
+        usd = table["usd_per_million"] * millions
         bad = table["lost_fraction"] + table["failed_fraction"]
         rows = zip(usd, table[figure].fillna(math.inf), bad, strict=True)
         return [Judged(*map(float, row)) for row in rows]

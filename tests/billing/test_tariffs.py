@@ -29,7 +29,7 @@ METERS = [
 
 def of(usage, *, free_tier):
     pair = tuple(ck.bill(CHAIN, usage, requests_per_month=month, free_tier=free_tier) for month in (FEW, MANY))
-    return tariff([[pair]], [1.0], BOOK)
+    return tariff([[pair]], [1.0])
 
 
 def usages():
@@ -113,7 +113,7 @@ def test_bills_with_and_without_free_tier_do_not_mix():
     few, many = ck.bill(CHAIN, usage), ck.bill(CHAIN, usage, free_tier=True)
 
     with pytest.raises(ck.ConfigError, match="free tier"):
-        tariff([[(few, many)]], [1.0], BOOK)
+        tariff([[(few, many)]], [1.0])
 
 
 def test_a_price_of_the_user_s_own_counts():
@@ -121,5 +121,5 @@ def test_a_price_of_the_user_s_own_counts():
     book = BOOK.with_price("lambda-requests", 1.0)
     pair = tuple(ck.bill(CHAIN, usage, requests_per_month=month, price_book=book) for month in (FEW, MANY))
 
-    assert tariff([[pair]], [1.0], book).usd(np.array([7.0]))[0, 0] == pytest.approx(7.0)
+    assert tariff([[pair]], [1.0]).usd(np.array([7.0]))[0, 0] == pytest.approx(7.0)
     assert replace(pair[0]).total_usd == pytest.approx(1e6)

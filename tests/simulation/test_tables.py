@@ -241,7 +241,8 @@ def test_what_fails_is_received_again_and_deleted_once_it_succeeds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "pollers"), [({}, 5), ({"maximum_concurrency": 2}, 5), ({"minimum_pollers": 3, "maximum_pollers": 9}, 3)]
+    ("options", "pollers"),
+    [({}, 5), ({"maximum_concurrency": 2}, 5), ({"minimum_pollers": 3, "maximum_pollers": 9}, 3)],
 )
 def test_pollers_that_find_nothing_ask_every_twenty_seconds(options: dict[str, int], pollers: int) -> None:
     used = counts(polled(**options), ck.Steady(rate_per_s=1 / 36), requests=100)  # an hour
@@ -265,7 +266,9 @@ def test_each_64_kb_published_is_one_and_deliveries_are_free(kind: Any, size: in
         chain.add(f(name))
         chain.connect("news", name)
     run = ck.simulate(chain, AT_ONCE, requests=100, seed=1, replications=1)
-    lines = {line.price: line.quantity for line in ck.bill(chain, run, requests_per_month=100).lines if line.node == "news"}
+    lines = {
+        line.price: line.quantity for line in ck.bill(chain, run, requests_per_month=100).lines if line.node == "news"
+    }
 
     assert lines == {"sns-publishes" if kind is ck.SnsTopic else "events-custom": 100 * units}
 
