@@ -164,6 +164,11 @@ def doubtful(lines: Sequence[BillLine]) -> Iterator[str]:
             yield f"price {key} has confidence {price.confidence}: {CONFIDENCE[price.confidence]}"
 
 
+def is_freed(price: Price, free_tier: FreeTier) -> bool:
+    """Tell whether the free part of a price is taken off."""
+    return free_tier if isinstance(free_tier, bool) else price.key in free_tier or price.free_pool in free_tier
+
+
 def _price(book: Prices, used: Used) -> Price:
     """Return the price of what was used, or say what was used that has none."""
     if used.usd_per_unit is not None:
@@ -215,7 +220,7 @@ def _free_parts(priced: Mapping[Key, Price], totals: Mapping[Key, float], free_t
     pool_of = {key: price.free_pool or key[0] for key, price in priced.items()}
     free = dict.fromkeys(priced, 0.0)
     for key, price in priced.items():
-        if not (free_tier if isinstance(free_tier, bool) else {key[0], pool_of[key]} & {*free_tier}):
+        if not is_freed(price, free_tier):
             continue
         pool = math.fsum(totals[other] for other in priced if pool_of[other] == pool_of[key])
         free[key] = min(price.free_per_month * (totals[key] / pool), totals[key])
