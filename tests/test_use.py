@@ -68,8 +68,9 @@ RICH = [
     ck.S3Use(puts=1, gets=2, storage_gb=3, notifications=4),
     ck.CloudWatchUse(
         lambda_logs_gb=1, lambda_logs_kb=2, vended_logs_gb=20, logs_gb=3, logs_kb=4, infrequent_logs_gb=5,
-        delivered_logs_gb=6, archived_gb=7, insights_gb=8, live_tail_minutes=9, metrics=10, alarms=11, high_resolution_alarms=12,
-        composite_alarms=13, anomaly_alarms=14, anomaly_high_resolution_alarms=15, dashboards=16, hours=100,
+        delivered_logs_gb=6, archived_gb=7, insights_gb=8, live_tail_minutes=9, metrics=10, alarms=11,
+        high_resolution_alarms=12, composite_alarms=13, anomaly_alarms=14, anomaly_high_resolution_alarms=15,
+        dashboards=16, hours=100,
         api_requests=17, synthetics_runs=18,
     ),
     ck.XrayUse(

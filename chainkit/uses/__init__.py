@@ -23,6 +23,6 @@ from chainkit.uses.watching import CloudWatchUse, XrayUse
 
 __all__ = [
     "ApiGatewayUse", "CloudWatchUse", "DynamodbUse", "EventBridgeUse", "KinesisUse", "KmsUse", "LambdaEdgeUse",
-    "LambdaInstancesUse", "LambdaMicrovmUse", "LambdaUse", "ParameterStoreUse", "PricedUse", "S3Use", "SecretsManagerUse",
-    "SnsUse", "SqsUse", "StepFunctionsUse", "TransferUse", "VpcUse", "XrayUse",
+    "LambdaInstancesUse", "LambdaMicrovmUse", "LambdaUse", "ParameterStoreUse", "PricedUse", "S3Use",
+    "SecretsManagerUse", "SnsUse", "SqsUse", "StepFunctionsUse", "TransferUse", "VpcUse", "XrayUse",
 ]  # fmt: skip
