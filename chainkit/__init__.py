@@ -52,6 +52,7 @@ SecretsManagerUse,     uses/secrets.py
 ParameterStoreUse,
 KmsUse
 VpcUse, TransferUse    uses/networks.py
+PricedUse              uses/priced.py
 transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
@@ -139,6 +140,7 @@ _HOMES = {
     "uses.watching": ("CloudWatchUse", "XrayUse"),
     "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
     "uses.networks": ("VpcUse", "TransferUse"),
+    "uses.priced": ("PricedUse",),
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from chainkit.billing.account import FreeTier
 from chainkit.billing.bill import Bill, bill
 from chainkit.billing.prices import Prices
 from chainkit.billing.tariffs import FEW, MANY, Tariff, tariff
@@ -46,7 +47,7 @@ MOVED = 0.001
 class Terms:
     """How months are billed, besides their volume."""
 
-    free_tier: bool
+    free_tier: FreeTier
     price_book: Prices | None
     hours_per_month: float
 
@@ -247,7 +248,7 @@ def cost_at_scale(
     runs: Comparison | Mapping[str, Source] | Run,
     requests_per_month: Sequence[float] = (1e5, 1e6, 1e7, 1e8, 1e9),
     *,
-    free_tier: bool | None = None,
+    free_tier: FreeTier | None = None,
     price_book: Prices | None = None,
     hours_per_month: float | None = None,
     simulate_at: Sequence[float] = (),
@@ -287,7 +288,7 @@ def cost_at_scale(
     volumes, anchors = _volumes(requests_per_month), sorted(set(_volumes(simulate_at)) if simulate_at else ())
     billed = next(iter(runs.bills.values())) if isinstance(runs, Comparison) else None
     if free_tier is None:
-        free_tier = billed is not None and billed.free_tier
+        free_tier = False if billed is None else billed.free_tier
     if hours_per_month is None:
         hours_per_month = HOURS_PER_MONTH if billed is None else billed.hours_per_month
     terms = Terms(free_tier, price_book, hours_per_month)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled
+from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled, used_for
 from chainkit.billing.prices import Prices
 from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.statement import matching, story, table
@@ -50,7 +50,7 @@ class Bill:
     hours_per_month: float = HOURS_PER_MONTH
     free_tier: FreeTier
     nodes: tuple[str, ...]
-    """What can cost something: services of the chain, in its order."""
+    """What can cost something: services of the chain, then its costs, in their order."""
     lines: tuple[BillLine, ...]
     notes: tuple[str, ...]
     """What to know before believing the figures."""
@@ -241,7 +241,7 @@ def bill(
         requests_per_month=month.requests,
         hours_per_month=month.hours,
         free_tier=free,
-        nodes=tuple(chain.services),
+        nodes=(*chain.services, *chain.costs),
         lines=lines,
         notes=tuple(_notes(chain, month, book, lines)),
     )
@@ -335,7 +335,7 @@ def _month(chain: Chain, usage: Usage, requests_per_month: float | None, hours: 
 
 
 def _used(chain: Chain, month: _Month) -> Iterator[Used]:
-    """Yield what each meter of a chain counted in the month."""
+    """Yield what each meter of a chain counted in the month, and each of its costs."""
     polled = {link.target for link in chain.links.values() if link.kind == "poll"}
     for line in month.usage.lines:
         if quantity := month.quantity(line):
@@ -347,6 +347,11 @@ def _used(chain: Chain, month: _Month) -> Iterator[Used]:
                 counted=month.counted(line),
                 depends_on_rate=_depends_on_rate(line, polled),
             )
+    for name, cost in chain.costs.items():
+        for each, quantity in cost.quantities(month.requests, month.hours):
+            if quantity:
+                counted = f"{count(each.quantity)} for each of {count(month.requests)} requests"
+                yield used_for(name, each, quantity, counted if cost.per == "request" else "")
 
 
 def _depends_on_rate(line: UsageLine, polled: set[str]) -> bool:

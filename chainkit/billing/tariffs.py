@@ -7,12 +7,13 @@ the *knots*. `Tariff.usd` is `bill(...).total_usd` at each volume, a few hundred
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from chainkit.billing.account import is_freed
 from chainkit.billing.bill import Bill
 from chainkit.billing.prices import Price
 from chainkit.errors import ConfigError
@@ -164,7 +165,9 @@ def tariff(pairs: Sequence[Sequence[Pair]], anchors: Sequence[float]) -> Tariff:
             per_request[n, s] = (high - low) / (MANY - FEW)
             rest = low - per_request[n, s] * FEW
             per_month[n, s] = np.where(np.abs(rest) > ROUNDING * low, rest, 0.0)
-    return Tariff(found, np.asarray(anchors, dtype=float), per_request, per_month, bills[0].free_tier)
+    freed = bills[0].free_tier
+    found = tuple(each if is_freed(each, freed) else replace(each, free_per_month=0.0) for each in found)
+    return Tariff(found, np.asarray(anchors, dtype=float), per_request, per_month, bool(freed))
 
 
 def _quantities(bill: Bill, prices: Sequence[Price]) -> FloatArray:
