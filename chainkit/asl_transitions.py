@@ -95,7 +95,7 @@ class Transitions:
         Raises
         ------
         SimulationError
-            If it reaches over more than 2,000,000 counts; mean and variance are exact all the same.
+            If it reaches over more than 1,000,000 counts; mean and variance are exact all the same.
         """
         import pandas as pd
 
@@ -119,7 +119,7 @@ class Transitions:
         ConfigError
             If `p` is outside.
         SimulationError
-            If the distribution reaches over more than 2,000,000 counts.
+            If the distribution reaches over more than 1,000,000 counts.
 
         Examples
         --------

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from chainkit import asl
-from chainkit.asl_counts import Law, powers
+from chainkit.asl_counts import Law, power, powers
 from chainkit.asl_walks import EndlessError, walk
 from chainkit.errors import SimulationError
 
@@ -43,7 +43,7 @@ class End(NamedTuple):
     error: str | None = None
 
     def __str__(self) -> str:
-        return self.state if self.error is None else f"{self.state} ({self.error})"
+        return self.state if not self.error else f"{self.state} ({self.error})"
 
 
 @dataclass(frozen=True)
@@ -240,37 +240,48 @@ class Visits(Generic[L]):
         item = self._inside(scope)
         if scope.ProcessorConfig.get("ExecutionType") == "EXPRESS":  # billed by run time, not by transition
             item = Attempt({error: law.uncounted() for error, law in item.laws.items()}, {})
-        never = self.kind.fixed(0.0, 0)
-        success = item.laws.get(None, never)
-        failures = {error: law for error, law in item.laws.items() if error is not None and law.p > 0}
-        if failures and state.is_distributed:
-            failures = {TOO_MANY: self.kind.mixed(list(failures.values()))}
-        runs, laws = float(items), dict[str | None, L]()
-        tolerated = _tolerated(name, state, items) if failures else 0
+        failing = [law for error, law in item.laws.items() if error is not None and law.p > 0]
+        if not failing:
+            return Attempt({None: power(item.laws[None], items)}, {each: items * n for each, n in item.entries.items()})
+        if state.is_distributed:
+            success = {None: item.laws[None]} if None in item.laws else {}
+            item = Attempt({**success, TOO_MANY: self.kind.mixed(failing)}, item.entries)
+        tolerated = _tolerated(name, state, items)
         if tolerated:
-            laws = self._tolerant(success, failures[TOO_MANY], items, tolerated)
+            laws, runs = self._tolerant(item.laws, items, tolerated), float(items)
         else:
-            in_turn = state.MaxConcurrency == 1
-            all_of = self.kind.fixed(1.0, 0) if in_turn else self.kind.mixed(list(item.laws.values()))
-            all_well, _, first = powers(success, all_of, items)
-            laws = {error: law.then(first) for error, law in failures.items()}
-            if in_turn:
-                runs = powers(self.kind.fixed(success.p, 0), self.kind.fixed(1.0, 0), items)[2].p
-            elif laws and items > 1:
-                laws = self._cut(name, state, laws, min(law.least for law in failures.values()))
-            laws = {None: all_well, **laws}
-        return Attempt(laws, {each: runs * mean for each, mean in item.entries.items()})
+            laws, runs = self._strict(name, state, item.laws, items)
+        return Attempt(laws, {each: runs * n for each, n in item.entries.items()})
 
-    def _tolerant(self, success: L, failure: L, items: int, tolerated: int) -> dict[str | None, L]:
-        """Return a distributed Map some of whose items may fail: it succeeds with up to `tolerated` failures."""
+    def _strict(
+        self, name: str, state: asl.State, item: Mapping[str | None, L], items: int
+    ) -> tuple[dict[str | None, L], float]:
+        """Return how a Map ends that fails with its first item that does, and how many items begin on average."""
+        success = item.get(None, self.kind.fixed(0.0, 0))
+        is_in_turn = state.MaxConcurrency == 1
+        others = self.kind.fixed(1.0, 0) if is_in_turn else self.kind.mixed(list(item.values()))
+        whole, _, around = powers(success, others, items)
+        failures: dict[str | None, L] = {
+            error: law.then(around) for error, law in item.items() if error is not None and law.p > 0
+        }
+        if is_in_turn:
+            return {None: whole, **failures}, around.p
+        if items > 1:
+            least = min(law.least for error, law in item.items() if error is not None and law.p > 0)
+            failures = self._cut(name, state, failures, least)
+        return {None: whole, **failures}, float(items)
+
+    def _tolerant(self, item: Mapping[str | None, L], items: int, tolerated: int) -> dict[str | None, L]:
+        """Return how a distributed Map ends that succeeds with up to `tolerated` failures."""
+        success, failure = item.get(None, self.kind.fixed(0.0, 0)), item[TOO_MANY]
         well, badly = success.scaled(1 / success.p) if success.p > 0 else success, failure.scaled(1 / failure.p)
         found: dict[bool, list[L]] = {True: [self.kind.fixed(0.0, 0)], False: [self.kind.fixed(0.0, 0)]}
         far = 20 * math.sqrt(items * failure.p * success.p) + 60
         for failed in range(max(0, int(items * failure.p - far)), min(items, int(items * failure.p + far)) + 1):
             p = _binomial(items, failed, failure.p)
             if p > _NEVER:
-                good, bad = powers(well, well, items - failed)[0], powers(badly, badly, failed)[0]
-                found[failed <= tolerated].append(good.then(bad).scaled(p))
+                law = power(well, items - failed).then(power(badly, failed))
+                found[failed <= tolerated].append(law.scaled(p))
         laws: dict[str | None, L] = {None: self.kind.mixed(found[True]), TOO_MANY: self.kind.mixed(found[False])}
         if laws[TOO_MANY].p > 0:
             self.is_cut = True
