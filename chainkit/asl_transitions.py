@@ -201,6 +201,7 @@ def transitions(
         machine's own `choices` where nothing is given. Of a Task, Parallel or Map, with which probability one attempt
         fails: a number (as States.TaskFailed, which only States.ALL and States.TaskFailed name), or error name ->
         probability. A Parallel or Map fails so after all that is inside has succeeded. 0 where nothing is given.
+        Attempts are independent of each other: a request that fails every time is no figure of one attempt.
     items : Map -> how many items it has; those of the machine's own `items` where nothing is given
 
     Raises

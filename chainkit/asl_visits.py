@@ -9,7 +9,8 @@ Sources  [1] aws.amazon.com/step-functions/pricing (2026): "including retries"
              (stackoom.com/en/question/4YUKS, 2020, and measured by the simulator)
          [3] AWS agent toolkit, error-handling.md (2026); docs.aws.amazon.com step-functions/latest/dg
              concepts-error-handling (2026): what States.ALL and States.TaskFailed match
-         [4] Amazon States Language, states-language.net/spec.html (2026): a failed branch stops the others
+         [4] Amazon States Language, states-language.net/spec.html (2026): a failed branch stops the others. Assumed,
+             as LocalStack's interpreter has it: a Parallel or inline Map fails with the error of what failed inside
 """
 
 import math
@@ -85,7 +86,7 @@ class Visits(Generic[L]):
 
     # --- a scope ---
 
-    def run(self, scope: asl.Scope, who: str = "") -> tuple[dict[End, L], dict[str, float]]:
+    def run(self, scope: asl.Scope) -> tuple[dict[End, L], dict[str, float]]:
         """Return the law of each end, and the transitions into each state on average.
 
         Raises
@@ -156,8 +157,19 @@ class Visits(Generic[L]):
                 f"state {name!r}: its retriers are used up in more than {_MOST_COUNTERS:,} ways",
                 fix="give a smaller MaxAttempts, or a failure probability below 1",
             )
+        limits = {k: most[k] for k in counted}
+        laws, visits = walk(self._retries(attempt, by_error, limits), (0,) * len(limits), self.kind)
+        tries = math.fsum(visits.values())
+        ends = {error: law for error, law in laws.items() if error is None or isinstance(error, str)}
+        return Attempt(ends, {each: tries * mean for each, mean in attempt.entries.items()})
+
+    def _retries(
+        self, attempt: Attempt[L], by_error: Mapping[str | None, int | None], limits: Mapping[int, int]
+    ) -> dict[Hashable, list[tuple[Hashable, L]]]:
+        """Return the ways of a visit: nodes are how often each limited retrier has been used, ends are errors."""
         edges: dict[Hashable, list[tuple[Hashable, L]]] = {}
-        left = [(0,) * len(counted)]
+        places = {k: place for place, k in enumerate(limits)}
+        left = [(0,) * len(limits)]
         while left:
             used = left.pop()
             if used in edges:
@@ -165,19 +177,13 @@ class Visits(Generic[L]):
             edges[used] = []
             for error, law in attempt.laws.items():
                 k = by_error[error]
-                after: Hashable = error if k is None else used
-                if k in counted:
-                    place = counted.index(k)
-                    after = error
-                    if used[place] < most[k]:
-                        again = (*used[:place], used[place] + 1, *used[place + 1 :])
-                        left.append(again)
-                        after = again
+                after: Hashable = error if k is None else used  # an endless retrier leads back here
+                if k in places:
+                    again = tuple(n + (place == places[k]) for place, n in enumerate(used))
+                    after = again if used[places[k]] < limits[k] else error
+                    left += [again] if after == again else []
                 edges[used].append((after, law))
-        laws, visits = walk(edges, (0,) * len(counted), self.kind)
-        tries = math.fsum(visits.values())
-        ends = {error: law for error, law in laws.items() if error is None or isinstance(error, str)}
-        return Attempt(ends, {each: tries * mean for each, mean in attempt.entries.items()})
+        return edges
 
     # --- one attempt ---
 
@@ -244,8 +250,8 @@ class Visits(Generic[L]):
         if not failing:
             return Attempt({None: power(item.laws[None], items)}, {each: items * n for each, n in item.entries.items()})
         if state.is_distributed:
-            success = {None: item.laws[None]} if None in item.laws else {}
-            item = Attempt({**success, TOO_MANY: self.kind.mixed(failing)}, item.entries)
+            success = item.laws.get(None, self.kind.fixed(0.0, 0))
+            item = Attempt({None: success, TOO_MANY: self.kind.mixed(failing)}, item.entries)
         tolerated = _tolerated(name, state, items)
         if tolerated:
             laws, runs = self._tolerant(item.laws, items, tolerated), float(items)
