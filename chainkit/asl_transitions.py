@@ -95,7 +95,7 @@ class Transitions:
         Raises
         ------
         SimulationError
-            If it reaches over more than 2,000,000 counts; mean and variance are exact all the same.
+            If it reaches over more than 1,000,000 counts; mean and variance are exact all the same.
         """
         import pandas as pd
 
@@ -119,7 +119,7 @@ class Transitions:
         ConfigError
             If `p` is outside.
         SimulationError
-            If the distribution reaches over more than 2,000,000 counts.
+            If the distribution reaches over more than 1,000,000 counts.
 
         Examples
         --------
@@ -201,6 +201,7 @@ def transitions(
         machine's own `choices` where nothing is given. Of a Task, Parallel or Map, with which probability one attempt
         fails: a number (as States.TaskFailed, which only States.ALL and States.TaskFailed name), or error name ->
         probability. A Parallel or Map fails so after all that is inside has succeeded. 0 where nothing is given.
+        Attempts are independent of each other: a request that fails every time is no figure of one attempt.
     items : Map -> how many items it has; those of the machine's own `items` where nothing is given
 
     Raises
