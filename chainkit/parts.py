@@ -23,7 +23,7 @@ Complaint = tuple[str, str]
 
 @declared
 class Part:
-    """A piece of work of a function; it fails its invocation at its end.
+    """A piece of work of a function; at its end it may fail its caller, and so the invocation.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Part:
     case: str | None = None
     """Parts of one caller that share a case exclude each other; their probabilities add to at most 1."""
     on_error: Literal["fail", "continue"] = "fail"
-    """Whether its failure fails the invocation, or only what hangs on it is left out."""
+    """Whether its failure, or that of what hangs on it, fails what called it; else all of it is left off there."""
     needs_answer: bool = True
     """Whether its caller uses its answer: as a function of its own it is called synchronously, else by an event."""
     memory_mb: int | None = Field(default=None, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
