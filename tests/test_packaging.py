@@ -321,8 +321,8 @@ def test_a_part_whose_failure_is_taken_leaves_out_what_hangs_on_it(stand_in):
 
 
 def test_a_failure_ends_at_the_nearest_part_above_that_may_fail(stand_in):
-    below = piece("c", caller="b", error_rate=1.0)
-    module = stand_in(pool(pieces=(piece("b", goes_on=True), below, piece("d", caller="b", work=Constant(8.0)), piece("e"))))
+    below = [piece("c", caller="b", error_rate=1.0), piece("d", caller="b", work=Constant(8.0))]
+    module = stand_in(pool(pieces=(piece("b", goes_on=True), *below, piece("e"))))
 
     module.main({"order": 1}, None)
 

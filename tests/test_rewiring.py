@@ -515,7 +515,7 @@ def test_a_caller_s_filter_and_a_subscription_s_on_one_field_both_count(kind):
     assert attempts(twin, "b", requests=40) == attempts(chain, "b", requests=40)
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns", "sns-sqs", "eventbridge"])  # a machine's links stand last
+@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns", "sns-sqs", "eventbridge"])  # a machine's stand last
 def test_a_function_that_two_others_feed_costs_the_same_whichever_link_was_made_anew(kind):
     chain = functions("a", "b", "c", duration=ck.LogNormal(p50_s=0.1, p99_s=0.8))
     chain.connect("a", "c", step=1, needs_answer=False)
@@ -727,9 +727,7 @@ def test_a_kind_that_nothing_can_become_is_no_variant_and_has_its_reason():
     flows = ck.variants(chain, ["sync", "sqs", "express"])
 
     assert list(flows) == ["sync", "express"]
-    assert flows.refused == {
-        "sqs": "a to b: stays sync; sqs refused, its caller needs the answer (needs_answer)"
-    }
+    assert flows.refused == {"sqs": "a to b: stays sync; sqs refused, its caller needs the answer (needs_answer)"}
     assert "sqs: refused: a to b: stays sync" in str(flows)
 
 
@@ -759,8 +757,7 @@ def test_the_summary_counts_what_the_two_chains_differ_in(kind):
     chain = orders()
     flow = variant(chain, kind)
     added, removed = (
-        len({*a.links, *a.services} - {*b.links, *b.services})
-        for a, b in ((flow.chain, chain), (chain, flow.chain))
+        len({*a.links, *a.services} - {*b.links, *b.services}) for a, b in ((flow.chain, chain), (chain, flow.chain))
     )
     said = {part.split()[-1]: part for part in flow.summary.split("; ")}
     counts = {word: sum(map(int, re.findall(r"\d+", part))) for word, part in said.items()}

@@ -91,7 +91,9 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
     callers = [v for _, v in chain.incoming(name) if not isinstance(v, Redrive)]
     ways = [(key, v) for key, v in chain.outgoing(name) if isinstance(v, EventSourceMapping | Delivery | Task)]
     if isinstance(service, StateMachine):
-        ways = [(key, v) for key, v in ways if is_code(chain, v.target) or isinstance(chain.service(v.target), StateMachine)]
+        ways = [
+            (key, v) for key, v in ways if is_code(chain, v.target) or isinstance(chain.service(v.target), StateMachine)
+        ]
         if len(ways) != 1 or name in so_far.between:
             return
     elif not isinstance(service.behaviour(), Buffer | FanOut):
@@ -154,7 +156,7 @@ def cuts(chain: Chain, name: str) -> list[tuple[float, list[str]]]:
 
 
 def hold_steps(chain: Chain, name: str) -> int:
-    """Number a function's steps densely and state when each begins, so that others can be added; return how many."""
+    """State when each step of a function begins, and number them from 1; return how many there are."""
     found = cuts(chain, name)
     for step, (fraction, keys) in enumerate(found, start=1):
         for key in keys:

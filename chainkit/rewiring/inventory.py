@@ -17,7 +17,9 @@ def parts(chain: Chain) -> Counter[str]:
     --------
     >>> import chainkit as ck
     >>> chain = ck.Chain("jobs")
-    >>> jobs, dead, pay = [chain.add(each) for each in (ck.SqsQueue("jobs"), ck.SqsQueue("dead"), ck.LambdaFunction("pay"))]
+    >>> jobs, dead, pay = [
+    ...     chain.add(each) for each in (ck.SqsQueue("jobs"), ck.SqsQueue("dead"), ck.LambdaFunction("pay"))
+    ... ]
     >>> _ = chain.connect(jobs, pay), chain.connect(jobs, dead, link="redrive")
     >>> counted(parts(chain))
     '2 links, 1 SQS queue, 1 dead-letter queue, 1 Lambda function'
@@ -50,7 +52,9 @@ def difference(before: Chain, after: Chain) -> str:
     others = [key for key in both if before.links[key].word != after.links[key].word]
     named = before.services.keys() & after.services.keys()
     changed = Counter({LINK: len(others)})
-    changed += Counter(_word(after, after.service(name)) for name in named if before.service(name) != after.service(name))
+    changed += Counter(
+        _word(after, after.service(name)) for name in named if before.service(name) != after.service(name)
+    )
     counts = {"added": more(before, after), "removed": more(after, before), "changed": changed}
     return "; ".join(f"{counted(found)} {word}" for word, found in counts.items() if found) or "nothing changed"
 

@@ -1,7 +1,7 @@
 """Splitting: the parts of a function become functions of their own, called in turn after the work that leads to them.
 
-A part whose answer is needed is called synchronously, another by an event with a dead-letter queue. What began after all
-parts still does.
+A part whose answer is needed is called synchronously, another by an event with a dead-letter queue. What began after
+all parts still does.
 """
 
 from dataclasses import replace
@@ -38,7 +38,9 @@ def draft(chain: Chain) -> Draft | str:
     rewired = tuple(f"{one.name}: {', '.join(one.parts)} became functions" for one in whole)
     with_code = [one.name for one in whole if one.code is not None]
     notes = [PER_INVOCATION]
-    notes += [f"the code of {', '.join(with_code)} does all of its parts: stand-ins take its place"] if with_code else []
+    notes += (
+        [f"the code of {', '.join(with_code)} does all of its parts: stand-ins take its place"] if with_code else []
+    )
     return Draft(twin, rewired, added=tuple(builder.added), notes=tuple(notes))
 
 

@@ -9,8 +9,8 @@ from chainkit.law import Law
 from chainkit.records import Buffer, Flow, Pool, Retrier, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.lower_pieces import Pieces
 from chainkit.simulation.lower_links import ALWAYS, CAUGHT, ITEM, NOT_OK, TOKEN, all_steps, waits
+from chainkit.simulation.lower_pieces import Pieces
 from chainkit.wiring import Task
 
 EVENTS = {"parallel": 4, "map": 4}

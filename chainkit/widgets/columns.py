@@ -5,7 +5,6 @@ to that of every other column lies on one side of 0.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from chainkit.comparison import COUNTS, MONEY, Comparison
 from chainkit.pictures import svg
 from chainkit.rewiring import Variant
 from chainkit.rewiring.inventory import counted, more
-from chainkit.service import Service
 from chainkit.simulation.intervals import TOO_FEW
 from chainkit.units import seconds, usd
 from chainkit.widgets.tradeoff import Figure, tradeoff

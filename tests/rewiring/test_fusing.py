@@ -1,6 +1,7 @@
 """Functions fused into one: the same work for the same requests, and a reason wherever that could not be."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def refusal(chain: ck.Chain) -> str:
 def line(*names: str, **settings: Any) -> ck.Chain:
     """Return functions that call each other in a row."""
     chain = functions(*names, **settings)
-    for source, target in zip(names, names[1:], strict=False):
+    for source, target in pairwise(names):
         chain.connect(source, target)
     return chain
 
@@ -260,7 +261,8 @@ def trees(draw: st.DrawFn) -> ck.Chain:
         policy = draw(st.sampled_from([None, None, {"status": ["charged"]}]))
         more = {"filter_policy": policy, "on_error": draw(st.sampled_from(["fail", "fail", "continue"]))}
         chain.connect(f"f{draw(st.integers(0, i - 1))}", f"f{i}", step=i, after_fraction=1.0, **chance, **more)
-        chain.set(f"f{i}", error_rate=draw(st.sampled_from([0.0, 0.2])), poison_fraction=draw(st.sampled_from([0, 0.2])))
+        rates = {name: draw(st.sampled_from([0.0, 0.2])) for name in ("error_rate", "poison_fraction")}
+        chain.set(f"f{i}", **rates)
     return chain
 
 
