@@ -1,4 +1,4 @@
-"""Several chains under the same traffic and the same draws: figures, differences, who wins, what is promised and lost."""
+"""Several chains under the same traffic and draws: figures, differences, verdicts, promises, faults."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,21 @@ from chainkit.billing.bill import Bill, bill
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.faults import Fault, as_faults, changed
-from chainkit.measures import ALL, COLD, COUNTS, FAILED, FIGURES, LOST, MEANS, MONEY, PARTS, TIMES, Measure
-from chainkit.measures import measures, parts
+from chainkit.measures import (
+    ALL,
+    COLD,
+    COUNTS,
+    FAILED,
+    FIGURES,
+    LOST,
+    MEANS,
+    MONEY,
+    PARTS,
+    TIMES,
+    Measure,
+    measures,
+    parts,
+)
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
 from chainkit.simulation import intervals, paired
@@ -101,9 +114,7 @@ class Comparison:
         index = pd.MultiIndex.from_tuples([*rows], names=["variant", "figure"])
         return pd.DataFrame([*rows.values()], index=index, columns=["low", "value", "high", "note"])
 
-    def difference(
-        self, figure: str, of: str, to: str, confidence: float = 0.95
-    ) -> tuple[float, float, float, str]:
+    def difference(self, figure: str, of: str, to: str, confidence: float = 0.95) -> tuple[float, float, float, str]:
         """Return by how much one figure of a chain is above that of another: low, value, high, note.
 
         Parameters
@@ -256,7 +267,10 @@ class Comparison:
         >>> flows, faults = ck.variants(chain, ["sync", "sqs"]), {"b is down": {"b.error_rate": 1.0}}
         >>> result = ck.compare(flows, ck.Poisson(rate_per_s=4), requests=500, seed=1, faults=faults)
         >>> table = result.under("b is down")
-        >>> table.loc["sync", "fault"][["lost", "failed"]].tolist(), table.loc["sqs", "fault"][["lost", "failed"]].tolist()
+        >>> (
+        ...     table.loc["sync", "fault"][["lost", "failed"]].tolist(),
+        ...     table.loc["sqs", "fault"][["lost", "failed"]].tolist(),
+        ... )
         ([0.0, 500.0], [500.0, 0.0])
         """
         import pandas as pd
@@ -271,7 +285,8 @@ class Comparison:
         then, rows = self.faults[fault], {}
         for name in self.runs:
             both = Comparison(
-                {"calm": self.runs[name], "fault": then.runs[name]}, {"calm": self.bills[name], "fault": then.bills[name]}
+                {"calm": self.runs[name], "fault": then.runs[name]},
+                {"calm": self.bills[name], "fault": then.bills[name]},
             )
             for key in UNDER:
                 calm, now = (both.interval(key, each)[1] for each in ("calm", "fault"))

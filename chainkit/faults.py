@@ -36,13 +36,17 @@ def as_faults(faults: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(faults, Mapping):
         raise ConfigError(f"compare: faults={faults!r} is no mapping of names to settings", fix=FIX)
     for name, change in faults.items():
-        is_dotted = isinstance(change, Mapping) and change and all(isinstance(key, str) and "." in key for key in change)
+        is_dotted = (
+            isinstance(change, Mapping) and change and all(isinstance(key, str) and "." in key for key in change)
+        )
         if not isinstance(name, str) or not is_dotted:
             raise ConfigError(f"compare: faults[{name!r}]={change!r} holds no settings", fix=FIX)
     return {name: dict(change) for name, change in faults.items()}
 
 
-def changed(fault: str, change: Mapping[str, Any], chains: Mapping[str, Chain]) -> tuple[dict[str, Chain], dict[str, str]]:
+def changed(
+    fault: str, change: Mapping[str, Any], chains: Mapping[str, Chain]
+) -> tuple[dict[str, Chain], dict[str, str]]:
     """Return copies of the chains with the settings of a fault, and what each chain does not have.
 
     Raises

@@ -83,7 +83,9 @@ def _names(comparison: "Comparison", of: Sequence[str] | None) -> list[str]:
     for name in names:
         comparison.interval("services", name)  # raises where there is no such chain
     if len(names) < 2:
-        raise ConfigError(f"verdict: of={of!r} leaves nothing to choose from", fix=f"name two or more of: {', '.join(known)}")
+        raise ConfigError(
+            f"verdict: of={of!r} leaves nothing to choose from", fix=f"name two or more of: {', '.join(known)}"
+        )
     return names
 
 
@@ -103,7 +105,7 @@ def _needed(undecided: Sequence[tuple[float, float, float, str]], requests: int)
     if most > NEVER_DECIDED:
         return None
     digits = 1 - math.floor(math.log10(most))
-    return math.ceil(round(most * 10.0**digits, 6)) * 10 ** -digits if digits < 0 else math.ceil(most)
+    return math.ceil(round(most * 10.0**digits, 6)) * 10**-digits if digits < 0 else math.ceil(most)
 
 
 # --- words ---

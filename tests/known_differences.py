@@ -196,13 +196,14 @@ def held(known: Known, repetitions: int, requests: int = REQUESTS) -> dict[str, 
 
 def main(repetitions: int, names: list[str]) -> None:
     """Print the table."""
-    print("| pair | figure | held | half-width | of the textbook's |\n| --- | --- | --- | --- | --- |")
+    sys.stdout.write("| pair | figure | held | half-width | of the textbook's |\n| --- | --- | --- | --- | --- |\n")
     for name in names or KNOWN:
         known = KNOWN[name]()
         for figure, (share, half, count) in held(known, repetitions).items():
             ratio = f"{half / known.textbook[figure]:.2f}" if figure in known.textbook else ""
             few = "" if count == repetitions else f" (of {count})"
-            print(f"| {name} | {figure} | {share:.1%}{few} | {half:.3g} | {ratio} |", flush=True)
+            sys.stdout.write(f"| {name} | {figure} | {share:.1%}{few} | {half:.3g} | {ratio} |\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ One that both runs have in the same requests falls out.
 resemble each other, or longer ones spread more than independence allows, longer ones are taken, in the end whole
 replications, which are independent. What is left of the correlation of neighbours widens the spread.
 
-A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), those of a
-difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359). Nothing
-seen in n requests means up to 3.7.
+A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), and those
+of a difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359).
+Nothing seen in n requests means up to 3.7.
 """
 
 import math
@@ -105,7 +105,7 @@ class Times:
         return {}
 
     def means(self, per_replication: int) -> FloatArray:
-        """Return the mean of what was done in each batch, each replication cut into so many; NaN where nothing was."""
+        """Return the mean of what was done, (replications, batches of each); NaN where nothing was."""
         key = (None, per_replication)
         if key not in self._known:
             is_done = np.isfinite(self.values)
@@ -115,7 +115,7 @@ class Times:
         return self._known[key]
 
     def shares(self, until_s: float, per_replication: int) -> FloatArray:
-        """Return the share of each batch that was done by then."""
+        """Return the share that was done by then, (replications, batches of each)."""
         key = (until_s, per_replication)
         if key not in self._known:
             sizes = self._sums(np.ones_like(self.values), per_replication)
@@ -126,7 +126,7 @@ class Times:
         """Return the sum over each batch; those of a replication are of (almost) equal length."""
         low, high = self.edges[:-1, None], self.edges[1:, None]
         starts = (low + (high - low) * np.arange(per_replication) // per_replication).ravel()
-        return np.asarray(np.add.reduceat(of, starts))
+        return np.asarray(np.add.reduceat(of, starts).reshape(-1, per_replication))
 
 
 def times(run: "Run", what: str) -> Times | None:
@@ -158,10 +158,10 @@ def mean(one: Times | None, other: Times | None, confidence: float = 0.95) -> Ro
     value = float(whole.mean()) if np.isfinite(whole).all() else math.nan
     if one.edges.size != other.edges.size or math.isnan(value):
         return (math.nan, value, math.nan, TOO_FEW)
-    levels = [(k, d) for k in _cuts(one, other) if np.isfinite(d := one.means(k) - other.means(k)).all()]
+    levels = [d for k in _cuts(one, other) if np.isfinite(d := one.means(k) - other.means(k)).all()]
     if not levels:
         return (math.nan, value, math.nan, TOO_FEW)
-    spread = _spread([d.reshape(-1, k) for k, d in levels])
+    spread = _spread(levels)
     half = student_t(spread.degrees, confidence) * math.sqrt(spread.variance)
     return (*_rounded(value, value - half, value + half, float(one.means(1).mean())), spread.note)
 
@@ -227,20 +227,22 @@ class _Shares:
         here = [each.reach(fraction) for each in pair]
         gradient = _gradient(pair, fraction)
         shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
-        spread = _spread([(gradient[0] * a + gradient[1] * b).reshape(-1, k) for k, (a, b) in shares.items()])
+        spread = _spread([gradient[0] * a + gradient[1] * b for a, b in shares.values()])
         covariance = _covariance(*shares[spread.per_replication]) * spread.widening
-        alone = _covariance(*((each.values <= at).astype(float) for each, at in zip(pair, here, strict=True)))
+        alone = _covariance(*((each.values <= at).astype(float)[None] for each, at in zip(pair, here, strict=True)))
         of_one = float(gradient @ alone @ gradient)
         likeness = float(gradient @ covariance @ gradient) / of_one if of_one > 0 else 0.0
         done = [own.mean() for own in shares[cuts[-1]]]
-        room = [math.sqrt(fraction * (1 - fraction) / _odds(share, each)) for share, each in zip(done, pair, strict=True)]
+        room = [
+            math.sqrt(fraction * (1 - fraction) / _odds(share, each)) for share, each in zip(done, pair, strict=True)
+        ]
         return cls(gradient, covariance * np.outer(room, room), spread, likeness)
 
 
 def _covariance(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Return the covariance of the means of two samples, (2, 2)."""
-    off = np.array([one - one.mean(), other - other.mean()])
-    return np.asarray(off @ off.T / (one.size * (one.size - 1)))
+    """Return the covariance of the means of two samples of batches, (2, 2)."""
+    off = np.array([_off(one).ravel(), _off(other).ravel()])
+    return np.asarray(off @ off.T / (one.size * _degrees(one)))
 
 
 def _gradient(pair: Sequence[Times], fraction: float) -> FloatArray:
@@ -322,14 +324,28 @@ def _spread(levels: Sequence[FloatArray]) -> _Spread:
 
 def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
     """Return the spread by batches of one length, and the correlation of neighbours, 0 if it is negative."""
-    off = sample - sample.mean()
-    squares, n = float((off**2).sum()), sample.size
+    off = _off(sample)
+    squares, degrees = float((off**2).sum()), _degrees(sample)
     correlation = float((off[:, 1:] * off[:, :-1]).sum()) / squares if squares > 0 else 0.0
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
     is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    spread = _Spread(sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else "")
-    return spread, correlation
+    variance = widening * squares / (degrees * sample.size)
+    return _Spread(sample.shape[1], variance, degrees, widening, CORRELATED if is_lone else ""), correlation
+
+
+def _off(sample: FloatArray) -> FloatArray:
+    """Return how far batches are off what they should be: in several replications the mean of those at their place.
+
+    What all replications have in common, a load that grows or a first hour that is quick, is no chance.
+    """
+    return np.asarray(sample - sample.mean(axis=0 if len(sample) > 1 else None))
+
+
+def _degrees(sample: FloatArray) -> int:
+    """Return how many of the batches are free."""
+    replications, batches = sample.shape
+    return (replications - 1) * batches if replications > 1 else batches - 1
 
 
 def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
@@ -341,7 +357,9 @@ def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
 # --- counts ---
 
 
-def events(value: float, each: Sequence[float], unit: float = 1.0, confidence: float = 0.95, *, is_own: bool = False) -> Row:
+def events(
+    value: float, each: Sequence[float], unit: float = 1.0, confidence: float = 0.95, *, is_own: bool = False
+) -> Row:
     """Return a count of events, or by how much one is above another: low, value, high, note.
 
     Parameters

@@ -109,7 +109,9 @@ def reckon(
     count = min(requests, max(fitting, FEWEST))
     started_s = time.perf_counter()
     try:
-        run = simulate(chain, load, requests=count, seed=seed, at=at, keep="requests")  # for comparisons: it costs nothing
+        run = simulate(
+            chain, load, requests=count, seed=seed, at=at, keep="requests"
+        )  # for comparisons: it costs nothing
         priced = bill(chain, run)
     except ChainkitError as error:
         return replace(known, errors=(error,))
