@@ -43,6 +43,7 @@ check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
+Verdict                verdicts.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -106,6 +107,7 @@ _HOMES = {
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
+    "verdicts": ("Verdict",),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "breaking": ("breaking_point", "BreakingPoint"),
