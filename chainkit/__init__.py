@@ -10,6 +10,7 @@ example                examples.py
 Operation, replay      operations.py
 brings                 bringing.py
 LambdaFunction         services/lambda_function.py
+Part                   parts.py
 HttpApi                services/http_api.py
 SqsQueue               services/sqs_queue.py
 SnsTopic               services/sns_topic.py
@@ -33,20 +34,51 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+price_book             billing/prices.py
+estimate               billing/estimate.py
+LambdaUse,             uses/functions.py
+LambdaEdgeUse,
+LambdaInstancesUse,
+LambdaMicrovmUse
+SqsUse, SnsUse,        uses/messages.py
+EventBridgeUse
+StepFunctionsUse,      uses/flows.py
+ApiGatewayUse
+DynamodbUse,           uses/stores.py
+KinesisUse, S3Use
+CloudWatchUse,         uses/watching.py
+XrayUse
+SecretsManagerUse,     uses/secrets.py
+ParameterStoreUse,
+KmsUse
+VpcUse, TransferUse    uses/networks.py
+transitions,           asl_transitions.py
+Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, Stack          deployment/stack.py
-variants               rewiring.py
+variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
 Verdict                verdicts.py
+cost_at_scale,         scaling.py
+CostCurve
+pareto, Front          fronts.py
+sentence               sentences.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
+memory_curve,          sizing/memory_curves.py
+FunctionCurve
+power_tuning_input,    sizing/power_tuning.py
+write_power_tuning
+read_power_tuning,     calibration/tunings.py
+PowerTuning
+right_size, Sizing     sizing/right_sizing.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
@@ -83,6 +115,7 @@ _HOMES = {
     "operations": ("Operation", "replay"),
     "bringing": ("brings",),
     "services.lambda_function": ("LambdaFunction",),
+    "parts": ("Part",),
     "services.http_api": ("HttpApi",),
     "services.sqs_queue": ("SqsQueue",),
     "services.sns_topic": ("SnsTopic",),
@@ -98,18 +131,35 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "billing.prices": ("price_book",),
+    "billing.estimate": ("estimate",),
+    "uses.functions": ("LambdaUse", "LambdaEdgeUse", "LambdaInstancesUse", "LambdaMicrovmUse"),
+    "uses.messages": ("SqsUse", "SnsUse", "EventBridgeUse"),
+    "uses.flows": ("StepFunctionsUse", "ApiGatewayUse"),
+    "uses.stores": ("DynamodbUse", "KinesisUse", "S3Use"),
+    "uses.watching": ("CloudWatchUse", "XrayUse"),
+    "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
+    "uses.networks": ("VpcUse", "TransferUse"),
+    "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "Stack"),
-    "rewiring": ("variants",),
+    "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
     "verdicts": ("Verdict",),
+    "scaling": ("cost_at_scale", "CostCurve"),
+    "fronts": ("pareto", "Front"),
+    "sentences": ("sentence",),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
+    "sizing.memory_curves": ("memory_curve", "FunctionCurve"),
+    "sizing.power_tuning": ("power_tuning_input", "write_power_tuning"),
+    "calibration.tunings": ("read_power_tuning", "PowerTuning"),
+    "sizing.right_sizing": ("right_size", "Sizing"),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
     "exporting": ("export",),

@@ -34,6 +34,12 @@ class ConfigError(ChainkitError, ValueError):
     """A setting that AWS, or the simulator, would refuse."""
 
 
+class RefusedError(ConfigError, KeyError):
+    """A way of wiring that a flow cannot have, looked up among those that it can."""
+
+    __str__ = Exception.__str__  # KeyError's own would show the text as Python writes it
+
+
 class WiringError(ChainkitError, ValueError):
     """Two services that cannot be connected, or a graph that cannot run."""
 

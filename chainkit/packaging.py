@@ -17,7 +17,7 @@ import numpy as np
 
 from chainkit.errors import ConfigError
 from chainkit.law import Law
-from chainkit.records import Pool
+from chainkit.records import Piece, Pool, within
 
 _BOTH_TAILS = np.concatenate([np.arange(1, 64) / 64, 2.0 ** -np.arange(7.0, 21.0), 1 - 2.0 ** -np.arange(7.0, 21.0)])
 """Probabilities of a stand-in's table: 64 equal steps, and the tails in octaves to one in a million."""
@@ -108,6 +108,7 @@ def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), 
         "error_name": pool.error_name,
         "reports": reports,
         "calls": list(calls),
+        "parts": [_part(pool, piece) for piece in pool.pieces],
     }
     source = Path(__file__).with_name("standin.py").read_text(encoding="utf-8")  # newlines become "\n" everywhere
     files = {
@@ -116,6 +117,14 @@ def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), 
         module: f"from chainkit_standin import handle as {named[2]}\n",
     }
     return _zipped((inside, text.encode()) for inside, text in sorted(files.items()))
+
+
+def _part(pool: Pool, piece: Piece) -> dict[str, Any]:
+    """Return a piece of work as standin.py does it."""
+    names = ("name", "caller", "error_name", "goes_on", "filter_policy", "error_rate", "poison_fraction", "probability")
+    draw, low = within(pool.pieces, piece, "")
+    laws = {"work": _table(piece.work), "first_work": _table(piece.first_work)}
+    return {**{name: getattr(piece, name) for name in names}, **laws, "draw": draw, "from": low}
 
 
 def _is_code(file: Path, home: Path) -> bool:

@@ -65,6 +65,49 @@ class Pings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Work that an invocation does after its own: drawn where a pool of that name would draw, failing at its end."""
+
+    name: str
+    work: Law
+    first_work: Law | None = None
+    """Replaces `work` for the first unit of the run that follows an init."""
+    caller: str = ""
+    """The piece before it that leads to it: where that one is not done, nor is this; "": the pool's own work."""
+    error_rate: float = 0.0
+    error_name: str = "Exception"
+    poison_fraction: float = 0.0
+    probability: float = 1.0
+    chance: str | None = None
+    """Name of the draw that decides whether a request needs it; None: that of a link from its caller."""
+    filter_policy: Mapping[str, list[Any]] | None = None
+    case: str | None = None
+    """Pieces of one caller that share a case exclude each other."""
+    goes_on: bool = False
+    """Whether its failure leaves out what hangs on it, and no more; else it fails the invocation."""
+
+
+def within(pieces: Sequence[Piece], piece: Piece, function: str) -> tuple[str, float]:
+    """Return the draw that decides whether a request needs a piece, and from where on: for `probability` from there.
+
+    >>> from chainkit.distributions import Constant
+    >>> one, two = (Piece(name=name, work=Constant(0.1), case="way", probability=0.25) for name in ("one", "two"))
+    >>> within((one, two), two, "all")
+    ('all.way.case', 0.25)
+    """
+    caller = piece.caller or function
+    if piece.case is None:
+        return f"{piece.chance or f'{caller}>{piece.name}'}.chance", 0.0
+    shares: dict[str, float] = {}
+    for other in pieces:
+        if other is piece or (piece.chance is not None and other.chance == piece.chance):
+            break
+        if (other.caller, other.case) == (piece.caller, piece.case):
+            shares[other.chance or f" {other.name}"] = other.probability
+    return f"{caller}.{piece.case}.case", sum(shares.values())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pool:
     """Environments that run one invocation at a time, cold when none is idle."""
 
@@ -102,6 +145,8 @@ class Pool:
     """How often an asynchronous event is tried again after an error."""
     event_age_s: float = 21_600.0
     """How long an asynchronous event lives."""
+    pieces: tuple[Piece, ...] = ()
+    """Further work of the same invocation, one after another; one that hangs on another follows it and its like."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,9 @@ packaging.py zips this file with `design.json`: laws as tables of quantiles, cha
 of their steps. A call has `variable` (environment variable that holds the target's address), `do` ("sync", "async",
 "send", "publish", "put_events"), `step`, and where they differ from these: `after` (share of the work before its step),
 `probability` 1, `case` none, `count` 1, `bytes` 0 (the message is padded to that), `on_error` "fail",
-`client_timeout_s` none, `retry` {max_attempts 1, interval_s, backoff_rate, max_delay_s, jitter}.
+`client_timeout_s` none, `retry` {max_attempts 1, interval_s, backoff_rate, max_delay_s, jitter}. `parts` are done after
+the own work if their `draw` lies within `probability` from `from`, and their `caller` was done; of a filter only plain
+values are looked at.
 
 The unit that came in (a request's body, a message, an event's detail) goes on to whatever is called, and back.
 """
@@ -82,22 +84,60 @@ def _parsed(text: Any) -> Any:
 
 
 def _work(unit: Any, header: str) -> Any:
-    """Take the designed time for one unit, cut by the calls; fail at its end at the designed rate."""
+    """Take the designed time for one unit, cut by the calls; fail at its end at the designed rate; do the parts."""
     global _runs
     _runs += 1
-    plan = design()
-    work_s = _drawn_s(plan["first_work"] if _runs == 1 and plan["first_work"] else plan["work"])
-    done = 0.0
+    plan, is_first, done, is_over = design(), _runs == 1, 0.0, False
+    work_s = _own_s(plan, is_first=is_first)
     steps = [list(calls) for _, calls in groupby(_chosen(plan["calls"]), key=lambda call: call["step"])]
-    for calls in steps:
-        share = max(done, calls[0]["after"])
+    for calls in [*steps, []]:
+        share = max(done, calls[0]["after"] if calls else 1.0)
         time.sleep((share - done) * work_s)
         done = share
-        _together(calls, unit)
-    time.sleep((1 - done) * work_s)
-    if _is_poison(header) or random.random() < plan["error_rate"]:
-        raise type(plan["error_name"], (Exception,), {})("failed as designed")
+        if share >= 1 and not is_over:
+            is_over = True
+            _fail_or_not(plan, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""), header)
+            _parts(plan.get("parts", []), unit, header, is_first=is_first)
+        if calls:
+            _together(calls, unit)
     return unit
+
+
+def _own_s(plan: dict[str, Any], *, is_first: bool) -> float:
+    """Return a draw of the work of a function or part."""
+    return _drawn_s(plan["first_work"] if is_first and plan["first_work"] else plan["work"])
+
+
+def _fail_or_not(plan: dict[str, Any], who: str, header: str) -> None:
+    """Fail at the designed rate, and always for poison."""
+    if _is_poison(plan, who, header) or random.random() < plan["error_rate"]:
+        raise type(plan["error_name"], (Exception,), {})("failed as designed")
+
+
+def _parts(parts: list[dict[str, Any]], unit: Any, header: str, *, is_first: bool) -> None:
+    """Do the parts that this unit needs, one after another."""
+    done, drawn = {""}, dict[str, float]()
+    for part in parts:
+        u = drawn.setdefault(part["draw"], random.random()) - part["from"]
+        if part["caller"] not in done or not 0 <= u < part["probability"] or not _is_wanted(part, unit):
+            continue
+        time.sleep(_own_s(part, is_first=is_first))
+        try:
+            _fail_or_not(part, part["name"], header)
+        except Exception:
+            if not part["goes_on"]:
+                raise
+        else:
+            done.add(part["name"])
+
+
+def _is_wanted(part: dict[str, Any], unit: Any) -> bool:
+    """Tell whether a unit's values pass a part's filter, as far as it lists plain values."""
+    for field, rules in (part["filter_policy"] or {}).items():
+        is_plain = not any(isinstance(rule, dict | list) for rule in rules)
+        if is_plain and isinstance(unit, dict) and field in unit and unit[field] not in rules:
+            return False
+    return True
 
 
 def _drawn_s(table: list[list[float]] | None) -> float:
@@ -110,11 +150,11 @@ def _drawn_s(table: list[list[float]] | None) -> float:
     return times_s[k - 1] + (u - p[k - 1]) / (p[k] - p[k - 1]) * (times_s[k] - times_s[k - 1])
 
 
-def _is_poison(header: str) -> bool:
+def _is_poison(plan: dict[str, Any], name: str, header: str) -> bool:
     """Tell whether this request fails here on every attempt: the same answer for the same trace, whoever asks."""
     root = re.search(r"Root=([^;\s]+)", header)
-    who = f"{os.environ.get('AWS_LAMBDA_FUNCTION_NAME')} {root[1] if root else random.random()}"
-    return zlib.crc32(who.encode()) / 2**32 < float(design()["poison_fraction"])
+    who = f"{name} {root[1] if root else random.random()}"
+    return zlib.crc32(who.encode()) / 2**32 < float(plan["poison_fraction"])
 
 
 def _chosen(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 from chainkit import packaging
 from chainkit.distributions import Constant, Exponential, Mixture
 from chainkit.errors import ConfigError
-from chainkit.records import Pool
+from chainkit.records import Piece, Pool
 
 
 def pool(**settings):
@@ -280,3 +280,65 @@ def test_the_unit_is_found_inside_what_aws_wraps_around_it(stand_in, event):
     module.main(event, None)
 
     assert module.made == [("send", "jobs", '{"order": 1}')]
+
+
+# --- parts ---
+
+
+def piece(name, **settings):
+    return Piece(**{"name": name, "work": Constant(1.0), **settings})
+
+
+def test_parts_follow_the_own_work_before_the_steps_that_begin_after_all_of_it(stand_in):
+    calls = [call("send", step=1, after=0.5), call("publish", step=2, after=1.0)]
+    module = stand_in(pool(work=Constant(4.0), pieces=(piece("b"), piece("c", work=Constant(3.0), caller="b"))), calls)
+
+    module.main({"order": 1}, None)
+
+    assert [slept_s for slept_s in module.slept_s if slept_s] == [2.0, 2.0, 1.0, 3.0]
+    assert [do for do, _, _ in module.made] == ["send", "publish"]
+
+
+def test_a_part_that_fails_ends_the_attempt_with_its_name_and_nothing_leaves_after_it(stand_in):
+    failing = piece("b", error_rate=1.0, error_name="CardDeclined")
+    module = stand_in(pool(pieces=(failing, piece("c"))), [call(after=1.0)])
+
+    with pytest.raises(Exception, match="as designed") as caught:
+        module.main({"order": 1}, None)
+
+    assert type(caught.value).__name__ == "CardDeclined"
+    assert module.made == []
+    assert sum(module.slept_s) == 1.0
+
+
+def test_a_part_whose_failure_is_taken_leaves_out_what_hangs_on_it(stand_in):
+    failing = piece("b", error_rate=1.0, goes_on=True)
+    module = stand_in(pool(pieces=(failing, piece("c", caller="b", work=Constant(8.0)), piece("d"))))
+
+    module.main({"order": 1}, None)
+
+    assert sum(module.slept_s) == 2.0
+
+
+def test_of_parts_that_share_a_case_at_most_one_is_done(stand_in):
+    shares = {"b": 0.25, "c": 0.5}
+    pieces = tuple(piece(name, work=Constant(10.0 * p), case="way", probability=p) for name, p in shares.items())
+    module = stand_in(pool(pieces=pieces))
+
+    done = []
+    for _ in range(2000):
+        module.slept_s.clear()
+        module.main({}, None)
+        done.append(sum(module.slept_s))
+
+    assert {*done} == {0.0, 2.5, 5.0}
+    assert [done.count(s) / 2000 for s in (2.5, 5.0)] == pytest.approx([0.25, 0.5], abs=0.04)
+
+
+@pytest.mark.parametrize(("unit", "took_s"), [({"status": "charged"}, 1.0), ({"status": "declined"}, 0.0), ({}, 1.0)])
+def test_a_part_s_filter_looks_at_plain_values_of_the_unit(stand_in, unit, took_s):
+    module = stand_in(pool(pieces=(piece("b", filter_policy={"status": ["charged"]}),)))
+
+    module.main(unit, None)
+
+    assert sum(module.slept_s) == took_s

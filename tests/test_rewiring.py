@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 import chainkit as ck
 from chainkit import data
 from chainkit.records import Flow, Pool
-from chainkit.rewiring import ANSWERING, KINDS, Variant, connections
+from chainkit.rewiring import ANSWERING, BY_LINK, Variant, connections
 from chainkit.wiring import Caller
 
-HANDING = [kind for kind in KINDS if kind != "sync"]
+HANDING = [kind for kind in BY_LINK if kind != "sync"]
 STATUS = {"status": {"charged": 0.9, "declined": 0.1}}
 OPTIONS = ("step", "after_fraction", "probability", "case", "count", "message_bytes")
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", BY_LINK)
 
 
 def orders() -> ck.Chain:
@@ -658,7 +658,7 @@ def flows(draw: st.DrawFn, *, is_certain: bool = False) -> ck.Chain:
 
 
 @settings(max_examples=40)
-@given(chain=flows(), kind=st.sampled_from(KINDS))
+@given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_functions_and_their_work_are_preserved(chain, kind):
     twin = variant(chain, kind).chain
 
@@ -667,7 +667,7 @@ def test_functions_and_their_work_are_preserved(chain, kind):
 
 
 @settings(max_examples=40)
-@given(chain=flows(), kind=st.sampled_from(KINDS))
+@given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_every_variant_can_be_built_and_entered_where_the_original_was(chain, kind):
     twin = variant(chain, kind).chain
 
@@ -677,7 +677,7 @@ def test_every_variant_can_be_built_and_entered_where_the_original_was(chain, ki
 
 
 @settings(max_examples=40)
-@given(chain=flows(), kind=st.sampled_from(KINDS))
+@given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_every_connection_is_rewired_or_kept_with_a_reason(chain, kind):
     flow = variant(chain, kind)
 
@@ -693,7 +693,7 @@ def test_a_variant_of_its_own_kind_is_the_same_chain(chain, kind):
 
 
 @settings(max_examples=30)
-@given(chain=flows(is_certain=True), kind=st.sampled_from(KINDS))
+@given(chain=flows(is_certain=True), kind=st.sampled_from(BY_LINK))
 def test_a_request_costs_each_function_the_same_work_in_every_variant(chain, kind):
     twin = variant(chain, kind).chain
     before, after = alone_in_time(chain, 3), alone_in_time(twin, 3)

@@ -29,7 +29,6 @@ from chainkit.simulation.assembler import POOL_WORDS, IntArray, Program
 from chainkit.simulation.lower_calls import Ends
 from chainkit.simulation.lower_links import (
     ALWAYS,
-    HTTP_BYTES,
     NEVER,
     NOT_OK,
     OWN,
@@ -162,7 +161,7 @@ class _Lowering(States):
         a.label("entry")
         match behaviour:
             case Relay():
-                a.emit(k.METER, a.counter("requests"), -(-max(1, self._bytes_into(entry)) // HTTP_BYTES))
+                a.emit(k.METER, a.counter("requests"), 1)
                 self._delay(f"{entry}.start", self._law(behaviour.overhead, behaviour.overhead_hop))
                 a.emit(k.PATIENCE, g=float(behaviour.timeout_s))
                 watched = self._calls_s(entry, (entry,)) > behaviour.timeout_s
@@ -173,7 +172,7 @@ class _Lowering(States):
             case Flow() if behaviour.answers:
                 a.emit(k.CALL, f"{entry}.run", -1, -1, -1)
             case _:
-                self._meter_arrival(entry)
+                self._meter_arrival(entry, self._bytes_into(entry))
                 self._next_request()
                 a.emit(k.JUMP, ALWAYS, 0, self._start(entry))
                 return
@@ -195,7 +194,7 @@ class _Lowering(States):
             failed=f"{name}.failed",
             watched=self._is_watched(name, pool, 1),
             work=(work, first),
-            over=lambda: self._fail(name, pool, code, f"{name}.leave"),
+            over=lambda: self._own_work_over(name, pool, f"{name}.leave", f"{name}.leave"),
         )
         a.label(f"{name}.run")
         cuts = self._cuts(name)
@@ -238,14 +237,16 @@ class _Lowering(States):
         a.emit(k.METER, a.counter("pings", name), -1)
         a.emit(k.FREE)
 
-    def _fail(self, name: str, pool: Pool, code: int, target: str) -> None:
-        """Write the chances that an attempt fails at the end of its own work."""
+    def _own_work_over(self, name: str, pool: Pool, leave: str, failed: str) -> None:
+        """Write the chances that an attempt fails at the end of its own work, and the pieces after it."""
+        code = self.codes.get(pool.error_name, m.ERROR)
         if pool.error_rate > 0:
-            self.a.emit(k.FAIL, code, self.a.chance(f"{name}.error", pool.error_rate), target)
+            self.a.emit(k.FAIL, code, self.a.chance(f"{name}.error", pool.error_rate), failed)
         if pool.poison_fraction > 0:
-            self.a.emit(k.FAIL, code, self.a.chance(f"{name}.poison", pool.poison_fraction), target, 1)
+            self.a.emit(k.FAIL, code, self.a.chance(f"{name}.poison", pool.poison_fraction), failed, 1)
         if self.has_effects:
             self.a.emit(k.EFFECT, self.pool_of[name])
+        self._pieces(name, pool, leave, failed)
 
     def _gets_events(self, name: str) -> bool:
         """Tell whether events for this node start a flow of their own."""
@@ -369,19 +370,19 @@ class _Lowering(States):
         a.emit(k.OVERRUN, self.queue_of[queue], f"{queue}.batch.overrun", g=float(longest_s))
         self._turn_away(name, pool, refused)
         a.emit(k.RESET, 1)  # only the service's own errors are drawn anew for each try
-        if cuts:
+        if cuts or pool.pieces:
             a.emit(k.ENTER, self.pool_of[name], 0, leave, 0, f"{queue}.batch.throttled", 0, 0.0)
             a.label(f"{queue}.batch.unit")
             a.emit(k.UNIT, self.pool_of[name], 0, leave)
-            if cuts[0][0] > 0:
-                a.emit(k.WORK, first, work, leave, self._speed(name), g=float(cuts[0][0]))
+            if (fraction := cuts[0][0] if cuts else 1.0) > 0:
+                a.emit(k.WORK, first, work, leave, self._speed(name), g=float(fraction))
             watched = self._is_watched(name, pool, link.batch_size)
             ends = Ends(
                 leave=leave,
                 failed=f"{queue}.batch.failed",
                 watched=watched,
                 work=(work, first),
-                over=lambda: self._fail(name, pool, code, f"{queue}.batch.spoiled"),
+                over=lambda: self._own_work_over(name, pool, leave, f"{queue}.batch.spoiled"),
             )
             self._steps(name, ends)
             a.emit(k.JUMP, ALWAYS, 0, f"{queue}.batch.unit")
@@ -461,7 +462,7 @@ class _Lowering(States):
         if queue is None:
             a.emit(k.END_FLOW, k.DROPPED)
             return
-        self._meter_arrival(queue)
+        self._meter_arrival(queue, self._bytes_of(key))
         if self._mapping(queue) is not None:
             a.emit(k.SPAWN, f"{queue}.message", -1, 0, OWN, -1)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)

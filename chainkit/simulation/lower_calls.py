@@ -57,9 +57,10 @@ class Calls(Links):
         for key, link in links:
             if link.kind != "sync":
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
+                self._meter_route(link)
                 for item in range(link.count):
                     self._take(link.target, ends.failed)
-                    self._spawn(key, link.target, item, link.message_bytes)
+                    self._spawn(key, link.target, item)
                 self._after(with_end)
         is_relay = isinstance(self.behaviours[name], Relay)
         one_case = len({v.case for _, v in waits}) == 1 and all(v.case for _, v in waits)
@@ -67,7 +68,9 @@ class Calls(Links):
         if len(waits) == 1 or is_relay or excludes or not waits:
             for key, link in waits:
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
+                self._meter_route(link)
                 self._call(key, link, ends)
+                self._meter_answer(link)
                 self._after(with_end)
             return
         for n, (key, link) in enumerate(waits):
@@ -90,22 +93,23 @@ class Calls(Links):
 
     def _by_chance(self, name: str, key: str, link: Caller, label: str) -> str | None:
         """Write the part of that test which is drawn."""
-        a = self.a
         if self._is_exclusive(name, link):
             is_relay = isinstance(self.behaviours[name], Relay)
             group = [(other, v) for other, v in self._out(name, Caller) if is_relay or v.case == link.case]
             shares = {v.chance or other: v.probability for other, v in group}
             before = sum(list(shares.values())[: list(shares).index(link.chance or key)])
             site = f"{name}.{link.case or 'routes'}.case"
-            if before == 0 and link.probability >= 1:
-                return None
-            if before > 0:
-                a.emit(k.CHANCE, 0, a.chance(site, before), f"{label}.skip")
-            a.emit(k.CHANCE, 0, a.chance(site, min(1.0, before + link.probability)), f"{label}.do")
-        elif link.probability >= 1:
+            return self._within(site, before, link.probability, label)
+        return self._within(f"{link.chance or key}.chance", 0.0, link.probability, label)
+
+    def _within(self, site: str, before: float, p: float, label: str) -> str | None:
+        """Write that what follows is skipped unless a uniform draw lies within so much after `before`."""
+        a = self.a
+        if before == 0 and p >= 1:
             return None
-        else:
-            a.emit(k.CHANCE, 0, a.chance(f"{link.chance or key}.chance", link.probability), f"{label}.do")
+        if before > 0:
+            a.emit(k.CHANCE, 0, a.chance(site, before), f"{label}.skip")
+        a.emit(k.CHANCE, 0, a.chance(site, min(1.0, before + p)), f"{label}.do")
         a.emit(k.JUMP, ALWAYS, 0, f"{label}.skip")
         a.label(f"{label}.do")
         return f"{label}.skip"
@@ -126,10 +130,11 @@ class Calls(Links):
             return True
         for field in policy:
             if field not in known:
+                fraction_too = ", or the link a match_fraction" if hasattr(link, "match_fraction") else ""
                 raise SimulationError(
                     f"link {key!r}: its filter looks at {field!r}, which the traffic does not state"
                     f"{nearest(field, self.attributes)}",
-                    fix=f"give the load attributes={{{field!r}: {{value: share}}}}, or the link a match_fraction",
+                    fix=f"give the load attributes={{{field!r}: {{value: share}}}}{fraction_too}",
                 )
         for field, rules in known.items():
             shares = {value: p for value, p in self.attributes[field].items() if p > 0}
@@ -150,12 +155,10 @@ class Calls(Links):
         if isinstance(behaviour, FanOut) and behaviour.quota:
             self.a.emit(k.TAKE, self._limiter(f"{behaviour.quota}.put"), 0, refused)
 
-    def _spawn(
-        self, key: str, target: str, item: int, size: int | None = None, *, way: int = OWN, limiter: int = -1
-    ) -> None:
+    def _spawn(self, key: str, target: str, item: int, *, way: int = OWN, limiter: int = -1) -> None:
         """Write that one message leaves by a link, and that sometimes it does so twice."""
         a, start = self.a, self._delivery(key, target)
-        place = self._place(key) + ITEM * item
+        place, size = self._place(key) + ITEM * item, self._bytes_of(key)
         self._meter_arrival(target, size)
         a.emit(k.SPAWN, start, self._hop(key), place, way, limiter)
         a.mark(key)

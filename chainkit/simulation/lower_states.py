@@ -9,8 +9,8 @@ from chainkit.law import Law
 from chainkit.records import Buffer, Flow, Pool, Retrier, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
-from chainkit.simulation.lower_calls import Calls
 from chainkit.simulation.lower_links import ALWAYS, CAUGHT, ITEM, NOT_OK, TOKEN, all_steps, waits
+from chainkit.simulation.lower_pieces import Pieces
 from chainkit.wiring import Task
 
 EVENTS = {"parallel": 4, "map": 4}
@@ -41,7 +41,7 @@ def _most_events(steps: Sequence[Step]) -> float:
     return total
 
 
-class States(Calls):
+class States(Pieces):
     """Writes flows."""
 
     def _flow(self, name: str, flow: Flow) -> None:
@@ -255,7 +255,7 @@ class States(Calls):
         a, is_call = self.a, isinstance(self.behaviours[link.target], Pool | Flow) and waits(link)
         if step.wait_for == "token":
             self._take(link.target, f"{at}.made")
-            self._spawn(key, link.target, 0, link.message_bytes, way=TOKEN)
+            self._spawn(key, link.target, 0, way=TOKEN)
             a.emit(k.AWAIT, leave)
         elif is_call and step.wait_for == "end":
             flow = self.behaviours[link.target]
@@ -270,7 +270,7 @@ class States(Calls):
             a.mark(key)
         else:
             self._take(link.target, f"{at}.made")
-            self._spawn(key, link.target, 0, link.message_bytes)
+            self._spawn(key, link.target, 0)
         a.label(f"{at}.made")
 
     def _timed(self, at: str, key: str, link: Task, step: Step) -> None:

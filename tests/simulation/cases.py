@@ -7,6 +7,7 @@ cases_callers        retries, jitter, circuit breakers, client timeouts
 cases_deliveries     duplicates, retries of deliveries, quotas of EventBridge, sizes
 cases_queues         provisioned pollers, refused batches, visibility that is too short
 cases_machines       Step Functions: quotas, timeouts, maps, callbacks, nested executions, limits
+cases_pieces         functions that have parts
 cases_together       several rules at once
 ==================== =====================================================================================
 """
@@ -17,6 +18,7 @@ from tests.simulation import (
     cases_first,
     cases_lambda,
     cases_machines,
+    cases_pieces,
     cases_queues,
     cases_together,
 )
@@ -24,5 +26,5 @@ from tests.simulation.case import CASES, Case, case
 
 __all__ = [
     "CASES", "Case", "case", "cases_callers", "cases_deliveries", "cases_first", "cases_lambda", "cases_machines",
-    "cases_queues", "cases_together",
+    "cases_pieces", "cases_queues", "cases_together",
 ]  # fmt: skip

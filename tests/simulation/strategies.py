@@ -76,9 +76,40 @@ def _settings() -> dict[str, st.SearchStrategy[Any]]:
 
 
 @st.composite
+def parts(draw: Any, function: str) -> dict[str, ck.Part]:
+    """One to four parts, each handed its work by the function or by a part that it can follow."""
+    found: dict[str, ck.Part] = {}
+    way = [""]
+    for i in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(way) - 1))
+        del way[place + 1 :]
+        settings = draw(
+            some(
+                {
+                    "first_duration": laws(),
+                    "error_rate": SOME,
+                    "poison_fraction": SOME,
+                    "probability": st.sampled_from([0.0, 0.3, 0.7]),
+                    "chance": st.just("coin"),
+                    "filter_policy": st.just({"kind": ["digital"]}),
+                    "case": st.just("way"),
+                    "on_error": st.just("continue"),
+                    "error_name": st.just("Trouble"),
+                },
+                4,
+            )
+        )
+        settings |= {"probability": 0.25} if "case" in settings else {}
+        found[f"{function}p{i}"] = ck.Part(duration=draw(laws()), caller=way[place], **settings)
+        way.append(f"{function}p{i}")
+    return found
+
+
+@st.composite
 def functions(draw: Any, name: str) -> Service:
-    """A function with a few of these settings."""
+    """A function with a few of these settings, and sometimes parts."""
     settings = draw(some(_settings(), 6))
+    settings |= {"parts": draw(parts(name))} if draw(st.integers(0, 3)) == 0 else {}
     if {"provisioned_concurrency", "provisioned_scaling"} & set(settings):
         settings.pop("snap_start", None)
         settings |= {"reserved_concurrency": 3} if "reserved_concurrency" in settings else {}

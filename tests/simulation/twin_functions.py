@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from chainkit.records import Piece
 from chainkit.wiring import Caller, EventSourceMapping, PutEvents
 from tests.simulation.twin_environments import Environment
 from tests.simulation.twin_parts import OK, RUN_LIMIT, TIMEOUT, Answer, Rank, Story, Visit, attributes, passes_all
@@ -66,7 +67,8 @@ class Functions:
         is_reporting = mapping is not None and mapping.report_batch_item_failures
         work = Work(environment, mapping is not None, is_reporting, first, init_s + overhead_s, deadline_s)
         self.effects.start(name, first)
-        run = self._run_calling if self.steps_of(name) else self._run_alone
+        is_alone = not self.steps_of(name) and not pool.pieces
+        run = self._run_alone if is_alone else self._run_calling
         answer, failed = yield from run(name, units, work)
         return answer, failed if answer.is_ok else units
 
@@ -121,6 +123,9 @@ class Functions:
                 if self._fails(name, visit):
                     return self._error(name)
                 self.effects.end(name, visit, self.clock.now)
+                answer = yield from self._pieces(name, visit, work, is_first=is_first)
+                if not answer.is_ok:
+                    return answer
             answer = yield from self._step(name, keys, visit, work)
             if not answer.is_ok:
                 return answer
@@ -130,6 +135,38 @@ class Functions:
             if not answer.is_ok:
                 return answer
         return OK
+
+    def _pieces(self, name: str, visit: Visit, work: Work, *, is_first: bool) -> Story:
+        """Do the pieces after the own work, each if what leads to it was done and the request needs it."""
+        pool: Any = self.does[name]
+        done, factor = {""}, work.environment.factor
+        for piece in pool.pieces:
+            if piece.caller not in done or not self._needs(name, piece, visit):
+                continue
+            is_cold = is_first and work.environment.is_cold and piece.first_work is not None
+            site, law = ("first", piece.first_work) if is_cold else ("duration", piece.work)
+            work_s = self.dice.time_s(f"{piece.name}.{site}", law, visit)
+            is_in_time = yield from self._work_until(name, visit, self.clock.now + work_s * factor, work.deadline_s)
+            if not is_in_time:
+                return TIMEOUT
+            is_poison = self.dice.hits(f"{piece.name}.poison", piece.poison_fraction, Visit(visit.request))
+            if not is_poison and not self.dice.hits(f"{piece.name}.error", piece.error_rate, visit):
+                done.add(piece.name)
+            elif not piece.goes_on:
+                return Answer("error", piece.error_name)
+        return OK
+
+    def _needs(self, name: str, piece: Piece, visit: Visit) -> bool:
+        """Tell whether a request needs a piece: by its attributes, and by a chance."""
+        if not passes_all(piece.filter_policy or {}, attributes(self.dice, self.load.attributes, visit.request)):
+            return False
+        caller, pool = piece.caller or name, self.does[name]
+        if piece.case is None:
+            return self.dice.hits(f"{piece.chance or f'{caller}>{piece.name}'}.chance", piece.probability, visit)
+        group = [other for other in pool.pieces if (other.caller, other.case) == (piece.caller, piece.case)]
+        case = {other.chance or other.name: other.probability for other in group}
+        i = self.dice.way(f"{caller}.{piece.case}.case", [*case.values()], visit)
+        return i is not None and [*case][i] == (piece.chance or piece.name)
 
     def _work_s(self, name: str, visit: Visit, environment: Environment, *, is_first: bool) -> float:
         """Return the own work of a unit, before the environment's factor."""
