@@ -14,7 +14,7 @@ COLUMNS = [
     "response_mean_s", "response_p50_s", "response_p95_s", "response_p99_s",
     "completion_mean_s", "completion_p50_s", "completion_p95_s", "completion_p99_s",
     "usd_per_million", "usd_per_month", "lost", "failed", "cold_fraction", "cold_per_request",
-    "services", "links", "parts",
+    "services", "links", "to_operate",
 ]  # fmt: skip
 LOAD = ck.Poisson(rate_per_s=4)
 HANDING = ["async", "sqs", "sns", "eventbridge", "standard", "express"]
@@ -267,7 +267,7 @@ def test_what_there_is_to_operate_is_known_without_an_interval():
 
     assert result.difference("services", "sqs", "sync") == (2, 2, 2, "")  # a queue, and one for dead letters
     assert result.difference("links", "sqs", "sync") == (2, 2, 2, "")
-    assert result.difference("parts", "sqs", "sync") == (4, 4, 4, "")  # and a mapping, and a redrive
+    assert result.difference("to_operate", "sqs", "sync") == (4, 4, 4, "")  # and a mapping, and a redrive
 
 
 # --- two designs whose difference is known exactly ---

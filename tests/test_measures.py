@@ -3,7 +3,7 @@
 import pytest
 
 import chainkit as ck
-from chainkit.measures import ALL, COLD, COUNTS, MONEY, measures, parts
+from chainkit.measures import ALL, COLD, COUNTS, MONEY, made_of, measures
 
 
 def run_of(chain: ck.Chain, requests: int = 1_000):
@@ -49,9 +49,9 @@ def test_a_chain_without_functions_has_no_cold_starts():
 def test_calls_are_no_things_to_operate():
     chain = ck.example("orders")
 
-    assert parts(chain)["services"] == 9
-    assert parts(chain)["links"] == 8
-    assert parts(chain)["parts"] == 9 + 4  # a mapping, a redrive, two subscriptions
+    assert made_of(chain)["services"] == 9
+    assert made_of(chain)["links"] == 8
+    assert made_of(chain)["to_operate"] == 9 + 4  # a mapping, a redrive, two subscriptions
 
 
 def test_every_figure_has_one_name():
