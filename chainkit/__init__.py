@@ -65,6 +65,7 @@ check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
+Verdict                verdicts.py
 cost_at_scale,         scaling.py
 CostCurve
 pareto, Front          fronts.py
@@ -151,6 +152,7 @@ _HOMES = {
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
+    "verdicts": ("Verdict",),
     "scaling": ("cost_at_scale", "CostCurve"),
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
