@@ -68,6 +68,8 @@ cost_at_scale,         scaling.py
 CostCurve
 pareto, Front          fronts.py
 sentence               sentences.py
+sensitivity,           swings.py
+Sensitivity
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -152,6 +154,7 @@ _HOMES = {
     "scaling": ("cost_at_scale", "CostCurve"),
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
+    "swings": ("sensitivity", "Sensitivity"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),

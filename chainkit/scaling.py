@@ -128,6 +128,11 @@ class CostCurve:
         """
         return self._apart(of, to, np.array(_volumes((requests_per_month,))))[0]
 
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the curves if one price, all its tiers, were so many times what it is; bills stay as they were."""
+        tariffs = {name: each.with_price_at(key, factor) for name, each in self.tariffs.items()}
+        return replace(self, tariffs=tariffs)
+
     def bill(self, of: str, requests_per_month: float) -> Bill:
         """Return the bill behind a point of the curve, line by line.
 

@@ -7,14 +7,15 @@ the *knots*. `Tariff.usd` is `bill(...).total_usd` at each volume, a few hundred
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from chainkit.billing.bill import Bill
-from chainkit.billing.prices import Price
+from chainkit.billing.prices import Price, Tier
 from chainkit.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -47,6 +48,16 @@ class Tariff:
     def is_straight(self) -> bool:
         """Whether dollars are straight lines between knots."""
         return len(self.anchors) == 1 and not self._is_mixed
+
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the tariff if one price, all its tiers, were so many times what it is."""
+        prices = tuple(
+            replace(price, tiers=tuple(Tier(tier.up_to, tier.usd * factor) for tier in price.tiers))
+            if price.key == key
+            else price
+            for price in self.prices
+        )
+        return replace(self, prices=prices)
 
     def usd(self, volumes: FloatArray) -> FloatArray:
         """Return (samples, v) USD a month at (v,) volumes, requests a month.
