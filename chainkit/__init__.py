@@ -70,6 +70,7 @@ pareto, Front          fronts.py
 sentence               sentences.py
 sensitivity,           swings.py
 Sensitivity
+decision, Decision     deciding.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -155,6 +156,7 @@ _HOMES = {
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
     "swings": ("sensitivity", "Sensitivity"),
+    "deciding": ("decision", "Decision"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),

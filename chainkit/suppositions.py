@@ -72,6 +72,12 @@ class Supposition:
         first = self.name.partition(".")[0]
         return first if first in ("price", "latency", "load") else "setting"
 
+    @property
+    def words(self) -> str:
+        """Its name for people."""
+        first, _, rest = self.name.partition(".")
+        return f"{rest}, wherever left at its default" if first == "*" else self.name
+
     def at(self, end: float) -> str:
         """Return one end in words."""
         return f"{end:g} times what was taken" if self.is_factor else f"{end:g}"

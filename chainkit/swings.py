@@ -122,7 +122,7 @@ class Sensitivity:
         why = f"{each.confidence}: {each.source}" if each.source != each.confidence else each.source
         turn = {"yes": "; that turns the decision", "no": "; no end of it turns the decision"}
         then = turn.get(self.first.flips, "; whether that turns the decision is open") if self.to else ""
-        return f"{word} {each.name} first ({each.taken}; {why}): {self.what} is {' and '.join(said)}{then}"
+        return f"{word} {each.words} first ({each.taken}; {why}): {self.what} is {' and '.join(said)}{then}"
 
     def shown(self, value: float) -> str:
         """Return a value of the figure with its unit."""
