@@ -70,6 +70,9 @@ cost_at_scale,         scaling.py
 CostCurve
 pareto, Front          fronts.py
 sentence               sentences.py
+sensitivity,           swings.py
+Sensitivity
+decision, Decision     deciding.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -156,6 +159,8 @@ _HOMES = {
     "scaling": ("cost_at_scale", "CostCurve"),
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
+    "swings": ("sensitivity", "Sensitivity"),
+    "deciding": ("decision", "Decision"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),
