@@ -10,6 +10,7 @@ from chainkit.billing.prices import prices
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import TIMES, Comparison, compare
 from chainkit.errors import ConfigError
+from chainkit.simulation.intervals import TOO_FEW
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
 from chainkit.sizing.choices import Design, Space, as_settings, described, space_of
@@ -174,6 +175,7 @@ def right_size(
     drawn: dict[str, Any] = {"requests": requests, "seed": seed, **options}
     run = simulate(chain, load, threads=threads, **drawn)
     figure = figure_of("right_size", figure, nobody_waits=run.program.nobody_waits)
+    _require_enough(run, figure)
     space, notes = space_of(chain, run, figure, choices, least_memory_mb or {}, arm64_ratio)
     priced: dict[str, Any] = {"requests_per_month": requests_per_month, "free_tier": free_tier}
     priced["requests_per_month"] = bill(chain, run, **priced).requests_per_month
@@ -204,6 +206,13 @@ def _check(latency_s: Any, usd_per_month: Any, exhaustive: Any) -> None:
         raise ConfigError(f"right_size: {name}={value!r} is no limit; allowed: above 0", fix="give a finite number")
     if not isinstance(exhaustive, int) or isinstance(exhaustive, bool) or exhaustive < 0:
         raise ConfigError(f"right_size: exhaustive={exhaustive!r} is no number of designs", fix="leave it out")
+
+
+def _require_enough(run: Run, figure: str) -> None:
+    """Refuse a percentile that so few requests do not tell."""
+    if TOO_FEW in run.summary().loc[figure, "note"]:
+        problem = f"right_size: {run.requests:,} requests do not tell {figure}"
+        raise ConfigError(problem, fix="give more requests, or limit a lower percentile, such as p95")
 
 
 def _goal(latency_s: float | None, usd_per_month: float | None, now: Judged, requests: int) -> Goal:
