@@ -225,12 +225,14 @@ def best(points: Sequence[tuple[float, float]], strategy: Strategy, balanced_wei
         problem = f"power tuning: balanced_weight={balanced_weight!r} is outside 0..1"
         raise ConfigError(problem, fix="give 0 for speed alone, 1 for cost alone")
     longest, dearest = (max(each) or 1.0 for each in zip(*points, strict=True))
-    keys = {
-        "cost": lambda p: (p[1], p[0]),
-        "speed": lambda p: (p[0], p[1]),
-        "balanced": lambda p: balanced_weight * p[1] / dearest + (1 - balanced_weight) * p[0] / longest,
-    }
-    return min(range(len(points)), key=lambda k: keys[strategy](points[k]))
+
+    def rank(k: int) -> tuple[float, ...]:
+        time_s, dollars = points[k]
+        if strategy == "balanced":
+            return (balanced_weight * dollars / dearest + (1 - balanced_weight) * time_s / longest,)
+        return (dollars, time_s) if strategy == "cost" else (time_s, dollars)
+
+    return min(range(len(points)), key=rank)
 
 
 def read_power_tuning(source: Mapping[str, Any] | str | PathLike[str]) -> PowerTuning:
