@@ -18,7 +18,8 @@ import numpy as np
 from chainkit import asl
 from chainkit.asl_counts import Masses, Moments
 from chainkit.asl_visits import TASK_FAILED, Figures, Visits
-from chainkit.billing.prices import Prices, price_book
+from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.errors import ConfigError, nearest
 from chainkit.service import Service
 from chainkit.units import usd
@@ -156,7 +157,7 @@ class Transitions:
                 f"{self.name!r} is an EXPRESS workflow: it is billed by requests and run time, not by transition",
                 fix='see ck.bill for its cost, or set workflow to "STANDARD"',
             )
-        return (price_book or price_book(region)).price(PRICE).usd(self.mean * 1e6)
+        return (price_book or list_prices(region)).price(PRICE).usd(self.mean * 1e6)
 
     def __repr__(self) -> str:
         """Return the figures in a word: stable, so that notebooks can be compared."""
@@ -170,7 +171,7 @@ class Transitions:
         lines = [f"{self.name}: {self._mean()}", f"ends: {ends}"]
         lines += [f"{state:{width}}  {mean:10.4f}" for mean, state in rows]
         if self.is_billed:
-            cost = price_book("us-east-1").price(PRICE).usd(self.mean * 1e6)
+            cost = list_prices("us-east-1").price(PRICE).usd(self.mean * 1e6)
             lines.append(f"{usd(cost)} per million executions in us-east-1")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 import chainkit as ck
 from chainkit import asl
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 from tests.asl_oracle import Walker, enumerated
 
 Plain = dict[str, Any]
@@ -480,7 +480,7 @@ def test_a_simulation_in_which_branches_fail_stays_between_the_bounds() -> None:
 
 def test_prices_come_from_the_book() -> None:
     result = ck.transitions(POLL, {"Over?": [1.0, 0.0]})
-    book = prices("us-east-1").with_price("stepfunctions-transitions", 0.0000375, source="São Paulo, 2026")
+    book = price_book("us-east-1").with_price("stepfunctions-transitions", 0.0000375, source="São Paulo, 2026")
     assert result.usd_per_million() == pytest.approx(3 * 25)
     assert result.usd_per_million(price_book=book) == pytest.approx(3 * 37.5)
     with pytest.raises(ck.PriceMissingError, match="moon-1"):
