@@ -157,17 +157,20 @@ def test_what_changes_nothing_is_not_changed() -> None:
     assert "nothing to change: no difference seen" in str(sizing)
 
 
-def test_differences_that_may_be_chance_move_nothing() -> None:
-    """Nothing to gain: each size costs and takes the same but for chance, as the setting has no effect."""
-    chain = ck.Chain("noise")
-    chain.add(ck.LambdaFunction("f", timeout_s=60, duration=ck.LogNormal(p50_s=0.2, p99_s=2)))
+def test_differences_that_may_be_chance_move_next_to_nothing() -> None:
+    """Which idle environment is taken shuffles the draws of the environments, and makes nothing better."""
+    chain, moved = ck.Chain("noise"), 0
+    law, speed = ck.LogNormal(p50_s=0.2, p99_s=2), ck.Gamma(mean_s=1.0, shape=20)
+    chain.add(ck.LambdaFunction("f", timeout_s=60, duration=law, init=0.0, speed_factor=speed))
 
-    for seed in range(5):
+    for seed in range(12):
         sizing = ck.right_size(
-            chain, ck.Poisson(rate_per_s=2), usd_per_month=1e6, choices={"f.timeout_s": [30, 60, 90]},
-            requests=2_000, seed=seed,
+            chain, ck.Poisson(rate_per_s=20), usd_per_month=1e6, requests=4_000, seed=seed,
+            choices={"f.reuse": ["most_recent", "least_recent", "random"]},
         )  # fmt: skip
-        assert sizing.moves == ()
+        moved += len(sizing.moves)
+
+    assert moved <= 2  # of 24 that are compared, each with a chance of 1 in 40 to look faster
 
 
 def test_a_size_at_which_requests_fail_is_not_taken_however_cheap() -> None:
