@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from chainkit import patterns
 from chainkit.declared import changed, declared
 from chainkit.distributions import Constant, Duration
-from chainkit.errors import nearest
+from chainkit.errors import ConfigError, nearest
 from chainkit.records import Piece
 from chainkit.service import NAME
 
