@@ -345,7 +345,7 @@ def _off(sample: FloatArray) -> FloatArray:
 def _degrees(sample: FloatArray) -> int:
     """Return how many of the batches are free."""
     replications, batches = sample.shape
-    return int((replications - 1) * batches if replications > 1 else batches - 1
+    return int((replications - 1) * batches if replications > 1 else batches - 1)
 
 
 def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
