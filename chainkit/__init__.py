@@ -65,10 +65,14 @@ check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
+Verdict                verdicts.py
 cost_at_scale,         scaling.py
 CostCurve
 pareto, Front          fronts.py
 sentence               sentences.py
+sensitivity,           swings.py
+Sensitivity
+decision, Decision     deciding.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -151,9 +155,12 @@ _HOMES = {
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
+    "verdicts": ("Verdict",),
     "scaling": ("cost_at_scale", "CostCurve"),
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
+    "swings": ("sensitivity", "Sensitivity"),
+    "deciding": ("decision", "Decision"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),

@@ -1,4 +1,4 @@
-"""Several chains under the same traffic and the same draws: figures, differences, who wins, what is promised and lost."""
+"""Several chains under the same traffic and draws: figures, differences, verdicts, promises, faults."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from chainkit.measures import (
     PARTS,
     TIMES,
     Measure,
+    made_of,
     measures,
-    parts,
 )
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
@@ -59,7 +59,7 @@ class Comparison:
         ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with
         an error or throttled. Completion percentiles are infinite where more than that share was lost; means are over
         what was not. ``cold_fraction`` counts cold starts per invocation, ``cold_per_request`` per request; each
-        replication begins without environments. ``parts`` counts things to operate: services, and links that AWS
+        replication begins without environments. ``to_operate`` counts things to operate: services, and links that AWS
         carries out by itself.
 
         Percentiles are those of the requests themselves; `Run.summary` reads them off a histogram, within 0.8 %.
@@ -134,7 +134,7 @@ class Comparison:
         if figure in (*TIMES, *MEANS):
             return _later(figure, self._times[of], self._times[to], confidence)
         if figure in PARTS:
-            more = float(self._parts[of][figure] - self._parts[to][figure])
+            more = float(self._made_of[of][figure] - self._made_of[to][figure])
             return (more, more, more, "")
         return self._more(figure, of, to, confidence)
 
@@ -164,7 +164,7 @@ class Comparison:
             nothing = {what: each and each.nothing for what, each in own.items()}
             return _later(figure, own, nothing, confidence)[:3]
         if figure in PARTS:
-            return (float(self._parts[of][figure]),) * 3
+            return (float(self._made_of[of][figure]),) * 3
         measure = self._measures[of][figure]
         if figure in MONEY:
             return intervals.about(measure.value, measure.each, confidence)
@@ -308,9 +308,9 @@ class Comparison:
         return {name: {what: paired.times(run, what) for what in paired.WHICH} for name, run in self.runs.items()}
 
     @cached_property
-    def _parts(self) -> dict[str, dict[str, int]]:
+    def _made_of(self) -> dict[str, dict[str, int]]:
         """What every chain is made of."""
-        return {name: parts(run.chain) for name, run in self.runs.items()}
+        return {name: made_of(run.chain) for name, run in self.runs.items()}
 
     def _require(self, figure: str, *names: str) -> None:
         """Raise unless there is such a figure, and such chains."""

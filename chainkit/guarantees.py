@@ -3,9 +3,9 @@
 A promise holds for one link; what comes before may break it. A function that is called once by one that may itself run
 twice runs twice: repeats are followed along the links, and every row says where they come from.
 
-A FIFO queue is not in the model. It would keep the order within a message group, and refuse a copy that is *sent* within
-five minutes; after a failure, or once its visibility timeout is over, the function sees a message again all the same, so
-it must be idempotent there, too.
+A FIFO queue is not in the model. It would keep the order within a message group, and refuse a copy that is *sent*
+within five minutes; after a failure, or once its visibility timeout is over, the function sees a message again all the
+same, so it must be idempotent there, too.
 
 Sources  [1] AWS Lambda Developer Guide, invocation-retries (2023): nobody tries a synchronous invocation again but its
              caller
@@ -14,12 +14,12 @@ Sources  [1] AWS Lambda Developer Guide, invocation-retries (2023): nobody tries
          [3] AWS Lambda Developer Guide, with-sqs (2023); docs.aws.amazon.com sqs quotas-messages (2026)
          [4] docs.aws.amazon.com sns sns-message-delivery-retries, sns-dead-letter-queues (2026)
          [5] docs.aws.amazon.com eventbridge eb-rule-retry-policy (2026)
-         [6] docs.aws.amazon.com step-functions express-at-least-once-execution (2026): Standard exactly once (a name that
-             runs is not started again), asynchronous Express at least once, synchronous Express at most once
-         [7] AWS agent toolkit, orchestration.md (2026): a task is tried again by its state's Retry, then Catch, else the
-             execution fails
-         Assumed: a topic keeps no order; SNS and EventBridge may deliver twice (of their standard kinds AWS's pages read
-             here say how a failed delivery is tried again, not that a success is never repeated)
+         [6] docs.aws.amazon.com step-functions express-at-least-once-execution (2026): Standard exactly once (a start
+             by the name of one that runs starts nothing), asynchronous Express at least once, synchronous at most once
+         [7] AWS agent toolkit, orchestration.md (2026): a task is tried again by its state's Retry; then its Catch, or
+             the execution fails
+         Assumed: a topic keeps no order; SNS and EventBridge may deliver twice (the pages above say how a failed
+         delivery is tried again, not that one that worked is never repeated)
 Checked  2026-11-27
 """
 
@@ -146,7 +146,7 @@ def _guarantee(chain: Chain, key: str, link: Link) -> Guarantee | None:
 
 
 def _of_call(link: Link) -> dict[str, Any]:
-    """A synchronous call; [1]."""
+    """Return what is promised of a synchronous call; [1]."""
     retry = getattr(link, "retry", None)
     return {
         "delivery": AT_MOST if retry is None else AT_LEAST,
@@ -163,7 +163,7 @@ def _of_call(link: Link) -> dict[str, Any]:
 
 
 def _of_event(chain: Chain, link: Link, pool: Pool) -> dict[str, Any]:
-    """An asynchronous event, handed over by a caller or by a topic or bus; [2], [4], [5]."""
+    """Return what is promised of an event that a caller, a topic or a bus hands over; [2], [4], [5]."""
     ends = [other.target for _, other in chain.outgoing(link.target) if other.word == "on_failure"]
     after = f"to {' and '.join(map(repr, ends))}" if ends else "dropped"
     tries = f"Lambda: {pool.event_retries} more after an error, for {pool.event_age_s:,.0f} s after a throttle"
@@ -179,7 +179,7 @@ def _of_event(chain: Chain, link: Link, pool: Pool) -> dict[str, Any]:
 
 
 def _delivered(link: Delivery, plain: Mapping[str, Any]) -> dict[str, Any]:
-    """What a topic's or bus's own tries add to an event's."""
+    """Return what the own tries of a topic or bus add to those of an event."""
     tries = sum(phase.max_attempts for phase in link.phases)
     lost = "dropped" if link.dead_letters is None else f"to {link.dead_letters!r}"
     return {
@@ -190,7 +190,7 @@ def _delivered(link: Delivery, plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_poll(chain: Chain, link: Link) -> dict[str, Any]:
-    """A message that is polled from a standard queue; [3]."""
+    """Return what is promised of a message that is polled from a standard queue; [3]."""
     hidden_s = getattr(_behaviour(chain, link.source), "visibility_timeout_s", 0.0)
     redrive = next((each for _, each in chain.outgoing(link.source) if each.kind == "redrive"), None)
     kept_s = getattr(chain.service(link.source), "retention_s", 0)
@@ -208,7 +208,7 @@ def _of_poll(chain: Chain, link: Link) -> dict[str, Any]:
 
 
 def _of_task(chain: Chain, link: Link) -> dict[str, Any]:
-    """A task's call; [7]."""
+    """Return what is promised of a task's call; [7]."""
     flow = _behaviour(chain, link.source)
     steps = _steps(flow.steps) if isinstance(flow, Flow) else iter(())
     step = next((each for each in steps if each.link == getattr(link, "state", "")), None)
@@ -226,7 +226,7 @@ def _of_task(chain: Chain, link: Link) -> dict[str, Any]:
 
 
 def _of_execution(chain: Chain, link: Link, flow: Flow, is_event: bool) -> dict[str, Any]:
-    """An execution of a state machine: synchronous, or started and left to itself; [6]."""
+    """Return what is promised of an execution: a synchronous one, or one that is started and left to itself; [6]."""
     if flow.answers and not is_event and link.kind != "task":
         return {**_of_call(link), "source": WORKFLOW}
     plain = {
@@ -242,7 +242,7 @@ def _of_execution(chain: Chain, link: Link, flow: Flow, is_event: bool) -> dict[
     if isinstance(link, Delivery):
         more = {"duplicates": f"{link.source!r} may start it twice: it gives no name", "delivery": AT_LEAST}
         return {**plain, **_delivered(link, plain), **more}
-    return {**plain, "retried_by": "the caller's SDK, with the execution's name: one that runs is not started again"}
+    return {**plain, "retried_by": "the caller, by the same name: one that runs is not started again"}
 
 
 def _steps(each: tuple[Step, ...]) -> Iterator[Step]:

@@ -27,7 +27,7 @@ MEANS = ("response_mean_s", "completion_mean_s")
 MONEY = ("usd_per_million", "usd_per_month")
 COUNTS = ("lost", "failed")
 COLD = ("cold_fraction", "cold_per_request")
-PARTS = ("services", "links", "parts")
+PARTS = ("services", "links", "to_operate")
 ALL = (MEANS[0], *TIMES[:3], MEANS[1], *TIMES[3:], *MONEY, *COUNTS, *COLD, *PARTS)
 """Columns of the table."""
 BY_AWS = ("poll", "deliver", "outcome", "redrive")
@@ -45,7 +45,7 @@ class Measure:
     """What one event is worth: 1 of a count, 1 / n of a share of n."""
 
 
-def parts(chain: Chain) -> dict[str, int]:
+def made_of(chain: Chain) -> dict[str, int]:
     """Return how many services and links a chain has, and how many things there are to operate.
 
     To operate: services, and the links that AWS carries out by itself (mappings, subscriptions, rules, destinations,
@@ -58,12 +58,12 @@ def parts(chain: Chain) -> dict[str, int]:
     >>> for service in (ck.LambdaFunction("a"), ck.SqsQueue("jobs"), ck.LambdaFunction("b")):
     ...     _ = chain.add(service)
     >>> _ = chain.connect("a", "jobs"), chain.connect("jobs", "b")
-    >>> parts(chain)
-    {'services': 3, 'links': 2, 'parts': 4}
+    >>> made_of(chain)
+    {'services': 3, 'links': 2, 'to_operate': 4}
     """
     by_aws = [link for link in chain.links.values() if link.kind in BY_AWS]
     services = len(chain.services)
-    return {"services": services, "links": len(chain.links), "parts": services + len(by_aws)}
+    return {"services": services, "links": len(chain.links), "to_operate": services + len(by_aws)}
 
 
 def measures(run: Run, whole: Bill) -> dict[str, Measure]:

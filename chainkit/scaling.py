@@ -129,6 +129,11 @@ class CostCurve:
         """
         return self._apart(of, to, np.array(_volumes((requests_per_month,))))[0]
 
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the curves if one price, all its tiers, were so many times what it is; bills stay as they were."""
+        tariffs = {name: each.with_price_at(key, factor) for name, each in self.tariffs.items()}
+        return replace(self, tariffs=tariffs)
+
     def bill(self, of: str, requests_per_month: float) -> Bill:
         """Return the bill behind a point of the curve, line by line.
 
@@ -259,7 +264,7 @@ def cost_at_scale(
     ----------
     runs : a comparison; or by name runs, or pairs of a chain and its usage, as `usage_of` gives it
     requests_per_month : 0 or more each; volumes of the table and of the picture
-    free_tier : whether the account's free part of each month is taken off; None: as the comparison was priced
+    free_tier : as for `bill`; None: as the comparison was priced, else without
     price_book : prices to use instead of the list prices of each design's region
     hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew

@@ -152,7 +152,7 @@ def _amount(figure: str, value: float, requests: int) -> str:
 
     >>> _amount("lost", 30.0, 20_000), _amount("usd_per_month", 41.0, 1), _amount("cold_fraction", 0.0125, 1)
     ('0.15 %', '$41.00', '1.25 %')
-    >>> _amount("response_p99_s", -0.0381, 1), _amount("parts", 3.0, 1)
+    >>> _amount("response_p99_s", -0.0381, 1), _amount("to_operate", 3.0, 1)
     ('-38.1 ms', '3')
     """
     if figure.endswith("_s"):

@@ -9,13 +9,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from chainkit.billing.account import is_freed
+from chainkit.billing.account import FreeTier, is_freed
 from chainkit.billing.bill import Bill
-from chainkit.billing.prices import Price
+from chainkit.billing.prices import Price, Tier
 from chainkit.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,12 +43,22 @@ class Tariff:
     """(n, samples, prices) units."""
     per_month: FloatArray
     """(n, samples, prices) units, whatever the volume."""
-    free_tier: bool
+    free_tier: FreeTier
 
     @property
     def is_straight(self) -> bool:
         """Whether dollars are straight lines between knots."""
         return len(self.anchors) == 1 and not self._is_mixed
+
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the tariff if one price, all its tiers, were so many times what it is."""
+        prices = tuple(
+            replace(price, tiers=tuple(Tier(tier.up_to, tier.usd * factor) for tier in price.tiers))
+            if price.key == key
+            else price
+            for price in self.prices
+        )
+        return replace(self, prices=prices)
 
     def usd(self, volumes: FloatArray) -> FloatArray:
         """Return (samples, v) USD a month at (v,) volumes, requests a month.
@@ -79,17 +90,21 @@ class Tariff:
             own = quantities[:, places]
             pool = own.sum(axis=1, keepdims=True)
             share = np.divide(own, pool, out=np.zeros_like(own), where=pool > 0)
-            parts = np.array([self.prices[k].free_per_month for k in places])
-            free[:, places] = np.minimum(parts[:, None] * share, own)
+            free[:, places] = np.minimum(self._parts[places, None] * share, own)
         return free
 
     @cached_property
+    def _parts(self) -> FloatArray:
+        """(prices,) units of a month that are free; 0 without free tier, or where it is another price's."""
+        return np.array([price.free_per_month * is_freed(price, self.free_tier) for price in self.prices])
+
+    @cached_property
     def _pools(self) -> list[list[int]]:
-        """Places of the prices that share a free part; none without free tier."""
+        """Places of the prices that share a free part."""
         pools: dict[str, list[int]] = {}
-        for k, price in enumerate(self.prices if self.free_tier else ()):
+        for k, price in enumerate(self.prices):
             pools.setdefault(price.free_pool or price.key, []).append(k)
-        return [places for places in pools.values() if any(self.prices[k].free_per_month for k in places)]
+        return [places for places in pools.values() if self._parts[places].any()]
 
     @cached_property
     def _is_mixed(self) -> bool:
@@ -105,8 +120,8 @@ class Tariff:
         found: list[float] = []
         for n in range(len(self.anchors)):
             for k, price in enumerate(self.prices):
-                free = price.free_per_month if self.free_tier else 0.0
-                places = next((places for places in self._pools if k in places), [k]) if free else [k]
+                free = float(self._parts[k])
+                places = next((places for places in self._pools if k in places), [k])
                 a, b = float(self.per_request[n, 0, k]), float(self.per_month[n, 0, k])
                 pool_a, pool_b = (float(each[n, 0, places].sum()) for each in (self.per_request, self.per_month))
                 found += _reaching(free, pool_a, pool_b)
@@ -165,9 +180,7 @@ def tariff(pairs: Sequence[Sequence[Pair]], anchors: Sequence[float]) -> Tariff:
             per_request[n, s] = (high - low) / (MANY - FEW)
             rest = low - per_request[n, s] * FEW
             per_month[n, s] = np.where(np.abs(rest) > ROUNDING * low, rest, 0.0)
-    freed = bills[0].free_tier
-    found = tuple(each if is_freed(each, freed) else replace(each, free_per_month=0.0) for each in found)
-    return Tariff(found, np.asarray(anchors, dtype=float), per_request, per_month, bool(freed))
+    return Tariff(found, np.asarray(anchors, dtype=float), per_request, per_month, bills[0].free_tier)
 
 
 def _quantities(bill: Bill, prices: Sequence[Price]) -> FloatArray:

@@ -17,16 +17,16 @@ One that both runs have in the same requests falls out.
 resemble each other, or longer ones spread more than independence allows, longer ones are taken, in the end whole
 replications, which are independent. What is left of the correlation of neighbours widens the spread.
 
-A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), those of a
-difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359). Nothing
-seen in n requests means up to 3.7.
+A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), and those
+of a difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359).
+Nothing seen in n requests means up to 3.7.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -51,8 +51,12 @@ LEVELS = (400, 100, 40)
 """How many batches a run is cut into, the shortest first; then come the replications."""
 SURE = 1.645
 """Standard errors beyond which a correlation, or a spread, is not taken for chance: one in twenty."""
+WIDER = 5
+"""By how many times more slow requests a percentile's spread is tested for groups."""
 FEW = 20
 """Events below which replications do not tell how they spread."""
+WAY = tuple(k / 16 for k in range(-16, 17))
+"""Where the way of a percentile is looked at, as shares of it: between its ends one law may jump before the other."""
 ROUNDING = 1e-9
 """Share of a figure that is left open for what a clock of 53 bits rounds."""
 EXACT = "few events: exact limits"
@@ -101,7 +105,7 @@ class Times:
         return {}
 
     def means(self, per_replication: int) -> FloatArray:
-        """Return the mean of what was done in each batch, each replication cut into so many; NaN where nothing was."""
+        """Return the mean of what was done, (replications, batches of each); NaN where nothing was."""
         key = (None, per_replication)
         if key not in self._known:
             is_done = np.isfinite(self.values)
@@ -111,7 +115,7 @@ class Times:
         return self._known[key]
 
     def shares(self, until_s: float, per_replication: int) -> FloatArray:
-        """Return the share of each batch that was done by then."""
+        """Return the share that was done by then, (replications, batches of each)."""
         key = (until_s, per_replication)
         if key not in self._known:
             sizes = self._sums(np.ones_like(self.values), per_replication)
@@ -122,7 +126,7 @@ class Times:
         """Return the sum over each batch; those of a replication are of (almost) equal length."""
         low, high = self.edges[:-1, None], self.edges[1:, None]
         starts = (low + (high - low) * np.arange(per_replication) // per_replication).ravel()
-        return np.asarray(np.add.reduceat(of, starts))
+        return np.asarray(np.add.reduceat(of, starts).reshape(-1, per_replication))
 
 
 def times(run: "Run", what: str) -> Times | None:
@@ -154,10 +158,10 @@ def mean(one: Times | None, other: Times | None, confidence: float = 0.95) -> Ro
     value = float(whole.mean()) if np.isfinite(whole).all() else math.nan
     if one.edges.size != other.edges.size or math.isnan(value):
         return (math.nan, value, math.nan, TOO_FEW)
-    levels = [(k, d) for k in _cuts(one, other) if np.isfinite(d := one.means(k) - other.means(k)).all()]
+    levels = [d for k in _cuts(one, other) if np.isfinite(d := one.means(k) - other.means(k)).all()]
     if not levels:
         return (math.nan, value, math.nan, TOO_FEW)
-    spread = _spread([d.reshape(-1, k) for k, d in levels])
+    spread = _spread(levels)
     half = student_t(spread.degrees, confidence) * math.sqrt(spread.variance)
     return (*_rounded(value, value - half, value + half, float(one.means(1).mean())), spread.note)
 
@@ -178,45 +182,77 @@ def percentile(one: Times | None, other: Times | None, fraction: float, confiden
     if one is None or other is None:
         return NOBODY
     pair = (one, other)
-    here = [each.reach(fraction) for each in pair]
-    value = _less(*here)
+    value = _less(*(each.reach(fraction) for each in pair))
     cuts = _cuts(*pair) if one.edges.size == other.edges.size else []
     if not cuts:
         return (math.nan, value, math.nan, TOO_FEW)
-    slopes = _slopes(pair, fraction)
-    shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
-    spread = _spread([(slopes[0] * a - slopes[1] * b).reshape(-1, k) for k, (a, b) in shares.items()])
-    covariance = _covariance(*shares[spread.per_replication]) * spread.widening
-    room = [
-        math.sqrt(fraction * (1 - fraction) / _odds(own.mean(), each))
-        for own, each in zip(shares[cuts[-1]], pair, strict=True)
-    ]
-    covariance *= np.outer(room, room)
-    t = student_t(spread.degrees, confidence)
+    own = _Shares.of(pair, fraction, cuts)
+    t, covariance = student_t(own.spread.degrees, confidence), own.covariance * _groups(pair, fraction, cuts, own)
     if any(_is_too_few(each, fraction, t, covariance[i, i]) for i, each in enumerate(pair)):
         return (math.nan, value, math.nan, TOO_FEW)
-    gradient = np.array([slopes[0], -slopes[1]])
-    way = covariance @ gradient
-    cost = float(gradient @ way)
+    way = covariance @ own.gradient
+    cost = float(own.gradient @ way)
     step = way * (t / math.sqrt(cost)) if cost > 0 else np.zeros(2)
-    ends = [_less(*(each.reach(fraction + sign * h) for each, h in zip(pair, step, strict=True))) for sign in (-1, 1)]
-    return (*_rounded(value, min(value, *ends), max(value, *ends), here[0]), spread.note)
+    seen = [_less(*(each.reach(fraction + part * h) for each, h in zip(pair, step, strict=True))) for part in WAY]
+    return (*_rounded(value, min(value, *seen), max(value, *seen), one.reach(fraction)), own.spread.note)
+
+
+def _groups(pair: Sequence[Times], fraction: float, cuts: Sequence[int], own: "_Shares") -> float:
+    """Return by what to widen the spread of a percentile's few slow requests, where slow ones come in groups.
+
+    A few groups vary too little among themselves to tell how they do; those of a lower percentile are more.
+    """
+    lower = 1 - WIDER * (1 - fraction)
+    if lower < 0.5 or not own.likeness:
+        return 1.0
+    likeness, degrees = (found := _Shares.of(pair, lower, cuts)).likeness, found.spread.degrees
+    return max(1.0, likeness / own.likeness) if likeness > 1 + SURE * math.sqrt(2 / degrees) else 1.0
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """How the shares that are done by two percentiles spread, together."""
+
+    gradient: FloatArray
+    """(2,) how many seconds the difference moves per share."""
+    covariance: FloatArray
+    """(2, 2) of the shares of the whole run."""
+    spread: "_Spread"
+    likeness: float
+    """By what the difference's variance is above that of independent requests; 0 if nothing spreads."""
+
+    @classmethod
+    def of(cls, pair: Sequence[Times], fraction: float, cuts: Sequence[int]) -> Self:
+        """Return how they spread; `cuts` as `_cuts` gives them."""
+        here = [each.reach(fraction) for each in pair]
+        gradient = _gradient(pair, fraction)
+        shares = {k: [each.shares(at, k) for each, at in zip(pair, here, strict=True)] for k in cuts}
+        spread = _spread([gradient[0] * a + gradient[1] * b for a, b in shares.values()])
+        covariance = _covariance(*shares[spread.per_replication]) * spread.widening
+        alone = _covariance(*((each.values <= at).astype(float)[None] for each, at in zip(pair, here, strict=True)))
+        of_one = float(gradient @ alone @ gradient)
+        likeness = float(gradient @ covariance @ gradient) / of_one if of_one > 0 else 0.0
+        done = [own.mean() for own in shares[cuts[-1]]]
+        room = [
+            math.sqrt(fraction * (1 - fraction) / _odds(share, each)) for share, each in zip(done, pair, strict=True)
+        ]
+        return cls(gradient, covariance * np.outer(room, room), spread, likeness)
 
 
 def _covariance(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Return the covariance of the means of two samples, (2, 2)."""
-    off = np.array([one - one.mean(), other - other.mean()])
-    return np.asarray(off @ off.T / (one.size * (one.size - 1)))
+    """Return the covariance of the means of two samples of batches, (2, 2)."""
+    off = np.array([_off(one).ravel(), _off(other).ravel()])
+    return np.asarray(off @ off.T / (one.size * _degrees(one)))
 
 
-def _slopes(pair: Sequence[Times], fraction: float) -> list[float]:
-    """Return how many seconds each percentile moves per share, over the width of its own interval."""
+def _gradient(pair: Sequence[Times], fraction: float) -> FloatArray:
+    """Return how many seconds a difference moves per share of either, over the width of each percentile's interval."""
     never, found = 2 * max(each.slowest_s for each in pair), []
     for each in pair:
         h = NORMAL * math.sqrt(fraction * (1 - fraction) / each.values.size)
         low, high = (min(each.reach(fraction + sign * h), never) for sign in (-1, 1))
         found.append((high - low) / (2 * h))
-    return found
+    return np.array([found[0], -found[1]])
 
 
 def _odds(share: float, each: Times) -> float:
@@ -288,16 +324,28 @@ def _spread(levels: Sequence[FloatArray]) -> _Spread:
 
 def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
     """Return the spread by batches of one length, and the correlation of neighbours, 0 if it is negative."""
-    off = sample - sample.mean()
-    squares, n = float((off**2).sum()), sample.size
+    off = _off(sample)
+    squares, degrees = float((off**2).sum()), _degrees(sample)
     correlation = float((off[:, 1:] * off[:, :-1]).sum()) / squares if squares > 0 else 0.0
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
     is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    spread = _Spread(
-        sample.shape[1], widening * squares / (n * (n - 1)), n - 1, widening, CORRELATED if is_lone else ""
-    )
-    return spread, correlation
+    variance = widening * squares / (degrees * sample.size)
+    return _Spread(sample.shape[1], variance, degrees, widening, CORRELATED if is_lone else ""), correlation
+
+
+def _off(sample: FloatArray) -> FloatArray:
+    """Return how far batches are off what they should be: in several replications the mean of those at their place.
+
+    What all replications have in common, a load that grows or a first hour that is quick, is no chance.
+    """
+    return np.asarray(sample - sample.mean(axis=0 if len(sample) > 1 else None))
+
+
+def _degrees(sample: FloatArray) -> int:
+    """Return how many of the batches are free."""
+    replications, batches = sample.shape
+    return (replications - 1) * batches if replications > 1 else batches - 1
 
 
 def _is_alike(fine: _Spread, coarse: _Spread) -> bool:
