@@ -119,12 +119,13 @@ def test_costs_are_replayed_as_operations():
     assert eval(str(recipe(after)[-2]).removeprefix("chain."), {"ck": ck, "add_cost": lambda *a, **k: (a, k)})
 
 
-def test_a_cost_that_changes_is_replayed_in_its_place_or_as_a_whole():
+def test_a_cost_that_changes_goes_and_comes_again():
     before, after = shop(), ck.Chain("shop")
     after.become(shop())
     after.remove_cost("gate")
     after.add_cost("gate", ck.VpcUse(nat_gateways=3))
 
+    assert [step.verb for step in between(before, after)] == ["remove_cost", "add_cost"]
     assert replay(before.copy(), between(before, after)).costs == after.costs
 
 

@@ -110,7 +110,7 @@ class Bill:
           quantity  3,000,000 request, as given
           free      1,000,000, all of 1,000,000 a month and account, which it shares with the other prices of sqs-requests
           tiers     2,000,000 x $0.0000004 (of this price up to 100,000,000,000 a month)
-          price     sqs-standard-requests, P1, P3, P7 (2026-09)
+          price     sqs-standard-requests, P1, P3, P7 in data/README.md (2026-09)
                     confidence A: read in a copy of the official price list
                     every API action, empty receives included; a batch is one; each 64 KB of payload is one (E41); FIFO queues share the free part, all regions together
           dollars   $0.80, exactly 0.8

@@ -233,12 +233,13 @@ _EXAMPLES = {
 
 def _check_entries(entries: dict[Any, Any], where: Where, section: str) -> None:
     """Refuse entries that are no service, or no cost."""
-    one, kind = section.removesuffix("s"), {"services": "SqsQueue", "costs": "VpcUse"}[section]
+    one = section.removesuffix("s")
+    example = {"services": "{type: SqsQueue}", "costs": "{type: VpcUse}"}[section]
     for name, entry in entries.items():
         place = where(section, name)
         _expect(name, str, place, f"{section}: the name {name!r}", "put it in quotes")
         is_kind = isinstance(entry, str)
-        fix = f"write {name}: {{type: {entry}}}" if is_kind else f"write {name}: {{type: {kind}}}, or another type"
+        fix = f"write {name}: {{type: {entry}}}" if is_kind else f"write {name}: {example}, or another type"
         _expect(entry, dict, place, f"{one} {name!r}", fix)
         for key in entry:
             _expect(key, str, where(section, name, key), f"{one} {name!r}: the key {key!r}", "name a setting")
