@@ -8,15 +8,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 from chainkit.pictures import FONT, GREY, INK, PAPER
 from chainkit.widgets.tradeoff import COLOURS
 
-LEFT, RIGHT, TOP, BOTTOM = 70.0, 18.0, 26.0, 42.0
+LEFT, RIGHT, TOP, BOTTOM = 76.0, 34.0, 26.0, 42.0
+NAMES = 92.0
+"""Right of several lines, for their names, pixels."""
 DASHES = ("", "9 4", "3 3", "12 3 3 3", "6 6", "2 5")
 LINE = 17.0
 """Height of a line of text below a picture, pixels."""
+LETTER = 6.4
+"""Width of a letter there."""
 NEAR = 13.0
 """Pixels between the names of two lines."""
 
@@ -85,13 +90,14 @@ def chart(
     >>> x, y = Axis("MB", 128, 1024, True, str, (128, 1024)), Axis("s", 0, 1, False, str)
     >>> drawn = chart("time", x, y, [Line("a", ((128, 1, 1, 1), (1024, 0.2, 0.2, 0.2)))], width=300, height=200)
     >>> drawn["lines"][0]["route"], [tick["text"] for tick in drawn["x_ticks"]]
-    ([[70.0, 26.0], [282.0, 131.6]], ['128', '1024'])
+    ([[76.0, 26.0], [266.0, 131.6]], ['128', '1024'])
     """
-    to_x, to_y = x.scale(LEFT, width - RIGHT), y.scale(height - BOTTOM, TOP)
+    right = width - (NAMES if len(lines) > 1 else RIGHT)
+    to_x, to_y = x.scale(LEFT, right), y.scale(height - BOTTOM, TOP)
     drawn = [_line(k, each, to_x, to_y) for k, each in enumerate(lines)]
     _spread_names(drawn, height - BOTTOM)
     return {
-        "title": title, "width": width, "height": height, "box": [LEFT, TOP, width - RIGHT, height - BOTTOM],
+        "title": title, "width": width, "height": height, "box": [LEFT, TOP, right, height - BOTTOM],
         "x_title": x.title, "y_title": y.title, "lines": drawn,
         "x_ticks": [{"at": to_x(value), "text": x.words(value)} for value in x.marks()],
         "y_ticks": [{"at": to_y(value), "text": y.words(value)} for value in y.marks()],
@@ -118,7 +124,7 @@ def _spread_names(drawn: Sequence[dict[str, Any]], bottom: float) -> None:
     """Put names near the ends of their lines, none over another."""
     last = -math.inf
     for line in sorted(drawn, key=lambda each: each["name_y"]):
-        last = max(line["name_y"] - 5, last + NEAR, TOP + 8)
+        last = max(line["name_y"] + 4, last + NEAR, TOP + 8)
         line["name_y"] = round(min(last, bottom - 3), 1)
 
 
@@ -148,6 +154,7 @@ def svg(drawn: Sequence[Mapping[str, Any]], lines: Sequence[str] = (), *, cursor
     """Return charts beside each other as SVG, with lines of text below; the same data, without script or style sheet."""
     width = sum(each["width"] for each in drawn)
     height = max((each["height"] for each in drawn), default=0.0)
+    lines = [part for line in lines for part in wrap(line, int((width - 24) / LETTER))]
     whole = height + LINE * len(lines) + (8 if lines else 0)
     parts, left = [], 0.0
     for each in drawn:
@@ -198,7 +205,7 @@ def _drawn(drawn: Mapping[str, Any], cursor: float | None) -> str:
             f' stroke-width="2.2"{dash}/>'
         )
         if len(drawn["lines"]) > 1:
-            parts.append(_text(right - 3, line["name_y"], line["name"], "end", line["colour"]))
+            parts.append(_text(right + 6, line["name_y"], line["name"], "start", INK))
     if cursor is not None:
         parts.append(f'<path d="M{cursor:g} {top:g}V{bottom:g}" stroke="{INK}" stroke-width="1.5"/>')
     parts.append(f'<path d="M{left:g} {top:g}V{bottom:g}H{right:g}" fill="none" stroke="{GREY}"/>')

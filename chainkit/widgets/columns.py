@@ -157,8 +157,8 @@ def figures(comparison: Comparison) -> Figures:
 
 def known_rows(comparison: Comparison) -> list[str]:
     """Return the figures that some chain has: where nobody waits for an answer there is no response."""
-    names = [*comparison.runs]
-    return [key for key in ROWS if not all(math.isnan(comparison.interval(key, name)[1]) for name in names)]
+    nobody_waits = all(run.program.nobody_waits for run in comparison.runs.values())
+    return [key for key in ROWS if not (nobody_waits and key.startswith("response"))]
 
 
 def cells(comparison: Comparison, name: str, first: str) -> dict[str, dict[str, str]]:

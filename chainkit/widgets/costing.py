@@ -275,7 +275,7 @@ class CostPanel(Panel):
                 for volume in self._stops
             ],
             "kinds": [] if self._given is not None else [*KINDS], "chosen": [*self.kinds],
-            "points": [f"{each.of} and {each.to}: {each}" for each in points],
+            "points": [f"{each.of} and {each.to}: {turn}" for each in points if each.points for turn in str(each).splitlines()],
             "note": self._note(),
         }  # fmt: skip
 
@@ -339,6 +339,7 @@ class CostPanel(Panel):
 
 def product(line: BillLine) -> str:
     """Return how a line comes to its dollars: quantities times prices, tier by tier, and what is free."""
-    free = [f"{count(line.free)} free"] if line.free else []
-    charges = [f"{count(each.quantity)} \u00d7 ${plain(each.usd_per_unit)}" for each in line.tiers if each.quantity]
-    return f"{' + '.join([*charges, *free])} ({line.unit})"
+    charges = [
+        f"{count(each.quantity)} {line.unit} \u00d7 ${plain(each.usd_per_unit)}" for each in line.tiers if each.quantity
+    ]
+    return " + ".join([*charges, *([f"{count(line.free)} free"] if line.free else [])])

@@ -8,7 +8,7 @@ from chainkit.billing.bill import bill
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ChainkitError, ConfigError
-from chainkit.operations import replay
+from chainkit.operations import is_same, replay
 from chainkit.rewiring import variants
 from chainkit.sentences import sentence
 from chainkit.simulation.loads import Load
@@ -86,6 +86,7 @@ class SlidersPanel(Panel):
         """Key, value before, and how long the history was after it."""
         self._refusals: dict[str, ChainkitError] = {}
         self._request_s = 0.0
+        self._made: tuple[Chain, Mapping[str, Any] | None] = (self.state.chain, None)
         self._run_of: tuple[Any, ...] = ()
         self.comparison: Comparison | None = None
         self._said = ""
@@ -211,7 +212,7 @@ class SlidersPanel(Panel):
         given = self._designs
         if given is None:
             return {NOW: self.state.chain}
-        flows = given if isinstance(given, Mapping) else variants(self.state.chain, given)
+        flows = given if isinstance(given, Mapping) else self._variants(given)
         found = {str(name): as_chain(each, f"sliders: {name!r}") for name, each in flows.items()}
         if not 2 <= len(found) <= MOST_DESIGNS:
             raise ConfigError(
@@ -219,6 +220,13 @@ class SlidersPanel(Panel):
                 fix='give chains by name, or kinds such as ["sqs", "sns"]; leave it out for the chain alone',
             )
         return found
+
+    def _variants(self, kinds: Sequence[str]) -> Mapping[str, Any]:
+        """Return the variants of the chain as it is, made anew only where it has changed."""
+        chain, made = self._made
+        if made is None or not is_same(chain, self.state.chain):
+            self._made = (self.state.chain.copy(), variants(self.state.chain, kinds))
+        return self._made[1] or {}
 
     def _moved_designs(self, moved: Mapping[str, Any]) -> dict[str, Chain]:
         """Return copies of the designs with settings moved."""
@@ -323,14 +331,14 @@ class SlidersPanel(Panel):
         self.board.scene = self._scene(held or {})
 
     def _scene(self, held: Mapping[str, Any]) -> dict[str, Any]:
-        found = self.comparison
+        found, chains, load = self.comparison, [*self.designs.values()], self.load
         names = [*found.runs] if found else []
         return {
             "what": ", ".join(names) or self.state.chain.name,
             "knobs": [
                 {
                     "key": each.key, "label": each.label, "stops": [knobs.shown(each.key, stop) for stop in each.stops],
-                    "at": each.near(held.get(each.key, self._value(each.key))),
+                    "at": each.near(held[each.key] if each.key in held else knobs.current(each.key, chains, load)),
                 }
                 for each in self.knobs
             ],

@@ -25,7 +25,7 @@ export function drawn(chart) {
     ...chart.lines.flatMap(({ name, colour, dash, route: points, band, name_y }) => [
       band.length ? s("polygon", { points: route(band), fill: colour, class: "ck-ch-band" }) : "",
       s("polyline", { points: route(points), stroke: colour, "stroke-dasharray": dash || null, class: "ck-ch-line" }),
-      chart.lines.length > 1 ? text(right - 3, name_y, name, "end", "ck-ch-name") : "",
+      chart.lines.length > 1 ? text(right + 6, name_y, name, "start", "ck-ch-name") : "",
     ]),
     s("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "ck-ch-axes" }),
   ].filter((each) => each !== "");
