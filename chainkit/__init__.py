@@ -94,6 +94,7 @@ TrafficPanel,          widgets/traffic.py
 ComparePanel,          widgets/comparing.py
 CostPanel,             widgets/costing.py
 SlidersPanel,          widgets/sliders.py
+SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
 HistoryPanel,          widgets/history.py
@@ -179,6 +180,7 @@ _HOMES = {
     "widgets.comparing": ("ComparePanel",),
     "widgets.costing": ("CostPanel",),
     "widgets.sliders": ("SlidersPanel",),
+    "widgets.sizing": ("SizingPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
     "widgets.history": ("HistoryPanel",),
