@@ -86,6 +86,21 @@ def test_its_sentences_are_those_of_the_comparison(record, comparison):
         assert line == ck.sentence(comparison, of, to, time="completion_p95_s", noun="orders")
 
 
+def test_pairs_are_of_what_no_other_option_beats():
+    cheap, dear = pair(), pair()
+    dear.set("b", duration=ck.LogNormal(p50_s=0.3, p99_s=2.4))
+    dearer = pair()
+    dearer.set("b", duration=ck.LogNormal(p50_s=0.5, p99_s=4.0))
+    three = ck.compare({"dear": dear, "dearer": dearer, "cheap": cheap}, LOAD, requests=1_000, seed=1)
+    said = [line for line in ck.decision("Which?", three)["Answer"].splitlines() if " instead of " in line]
+
+    assert ck.pareto(three, time="response_p99_s").to_frame()["is_on_front"].sum() == 1
+    assert [line.split(" costs")[0] for line in said] == ["* cheap instead of dear"]
+    first = ck.compare({"cheap": cheap, "dear": dear, "dearer": dearer}, LOAD, requests=1_000, seed=1)
+    said = [line for line in ck.decision("Which?", first)["Answer"].splitlines() if " instead of " in line]
+    assert [line.split(" costs")[0] for line in said] == ["* cheap instead of dear", "* cheap instead of dearer"]
+
+
 def test_break_even_points_are_what_would_change_the_answer(flows):
     both = ck.compare({name: flows[name] for name in ("sqs", "standard")}, LOAD, requests=1_000, seed=1)
     turns = ck.decision("Which?", both, requests_per_month=1e7)["Would change the answer"]
