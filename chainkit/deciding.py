@@ -13,7 +13,7 @@ from typing import Any
 
 from chainkit import data
 from chainkit.billing.bill import bill
-from chainkit.comparison import TIMES, Comparison
+from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.errors import ConfigError, nearest
 from chainkit.fronts import Front, pareto
 from chainkit.rewiring import Variant
@@ -110,7 +110,7 @@ def decision(
     comparison : of two designs or more; the first is what others are held against
     options : by name variants, or words, that say what each option changes; None: counted from the chains
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : a percentile of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : a percentile or mean of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
     curve : what `cost_at_scale` gave for this comparison, at the rate of its runs; None: made here
     sensitivity : what `sensitivity` gave for two of them: what would turn the decision, and what to measure first
     noun : what a request is called
@@ -139,8 +139,9 @@ def decision(
             f"decision: comparison={comparison!r} leaves nothing to decide between",
             fix="give what ck.compare returns for two or more designs",
         )
-    if time is not None and time not in TIMES:
-        raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, TIMES)}", fix=f"known: {', '.join(TIMES)}")
+    times = (*TIMES, *MEANS)
+    if time is not None and time not in times:
+        raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, times)}", fix=f"known: {', '.join(times)}")
     of = _Matter(comparison, options or {}, requests_per_month, time, curve, sensitivity, noun)
     return Decision(
         " ".join(question.split()),
@@ -233,7 +234,7 @@ class _Matter:
             cells.append(_cell(*self.curve.usd(name, self.month), dollars))
             cells += [_cell(*self.comparison.interval(key, name), _whole) for key in ("lost", "failed")]
             cells.append(f"{self.comparison.interval('cold_fraction', name)[1] * 100:.2f} %")
-            cells.append(f"{self.comparison.interval('parts', name)[1]:.0f}")
+            cells.append(f"{self.comparison.interval('to_operate', name)[1]:.0f}")
             yield f"| {' | '.join([name, *cells])} |"
         yield ""
         yield f"Lost and failed are of {self._run.requests:,} simulated requests."

@@ -71,7 +71,7 @@ def test_every_figure_of_the_table_is_that_of_the_comparison(record, comparison)
         assert numbers(row["USD a month"]) == pytest.approx([value, low, high], abs=0.0051)
         low, value, high = comparison.interval("lost", name)
         assert numbers(row["lost"]) == pytest.approx([value, low, high], abs=0.51)
-        assert numbers(row["to operate"])[0] == comparison.to_frame().loc[name, "parts"]
+        assert numbers(row["to operate"])[0] == comparison.to_frame().loc[name, "to_operate"]
         assert numbers(row["cold starts"])[0] == pytest.approx(
             100 * comparison.to_frame().loc[name, "cold_fraction"], abs=0.0051
         )
