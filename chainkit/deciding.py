@@ -31,6 +31,8 @@ MOST_PAIRS = 4
 """Sentences of a record; one to two pages have no room for more."""
 MOST_LINES = 12
 """Assumptions with a line of their own; the others share one."""
+FEW_OPTIONS = 5
+"""Up to so many there is room for what each keeps, and why."""
 NEVER = "never"
 NOT_MODELLED = (
     "people: what it takes to build, watch and change each option",
@@ -213,7 +215,8 @@ class _Matter:
             option = self.options.get(name)
             if isinstance(option, Variant):
                 kept = [line for line in option.kept if not line.endswith("already")]
-                words = "; ".join(filter(None, (option.summary, *kept, *option.notes)))
+                more = (*kept, *option.notes) if len(self.names) <= FEW_OPTIONS else ()
+                words = "; ".join(filter(None, (option.summary, *more)))
             elif option is not None:
                 words = str(option)
             else:
@@ -243,11 +246,14 @@ class _Matter:
     def grounds(self) -> Iterator[str]:
         """Yield what the figures rest on, with who says so and when."""
         found = self._suppositions()
-        lines = [each for each in found if each.kind in ("latency", "setting") and each.confidence != "stated"]
-        for each in lines[:MOST_LINES]:
-            yield f"* {each.words}, {each.taken}: {each.confidence}; {each.source}"
-        if len(lines) > MOST_LINES:
-            yield f"* as well: {', '.join(each.words for each in lines[MOST_LINES:])}"
+        by_source: dict[tuple[str, str], list[str]] = {}
+        for each in found:
+            if each.kind in ("latency", "setting") and each.confidence != "stated":
+                by_source.setdefault((each.confidence, each.source), []).append(f"{each.words} ({each.taken})")
+        for (confidence, source), names in [*by_source.items()][:MOST_LINES]:
+            yield f"* {', '.join(names)}: {confidence}; {source}"
+        if rest := [name for names in [*by_source.values()][MOST_LINES:] for name in names]:
+            yield f"* as well: {', '.join(rest)}"
         stated = [each.name for each in found if each.confidence == "stated"]
         yield f"* stated in the design and the traffic: {', '.join(stated)}"
         yield from self._price_lines([each for each in found if each.kind == "price"])
