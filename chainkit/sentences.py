@@ -6,7 +6,7 @@ sentence says that; where a time is missing or infinite it says why.
 
 import math
 
-from chainkit.comparison import TIMES, Comparison
+from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.crossings import BreakEven, BreakEvens, Money
 from chainkit.errors import ConfigError, nearest
 from chainkit.scaling import CostCurve, cost_at_scale
@@ -30,7 +30,7 @@ def sentence(
     comparison : that holds both
     of, to : "`of` instead of `to` ..."
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : which percentile of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : percentile or mean of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
     curve : of the same designs, as `cost_at_scale` gives it; None: made here
     noun : what a request is called
 
@@ -56,8 +56,11 @@ def sentence(
             known = ", ".join(comparison.runs)
             raise ConfigError(f"sentence: {name!r} is unknown{nearest(name, comparison.runs)}", fix=f"known: {known}")
     time = time or chosen_time(comparison, of, to)
-    if time not in TIMES:
-        raise ConfigError(f"sentence: time={time!r} is unknown{nearest(time, TIMES)}", fix=f"known: {', '.join(TIMES)}")
+    known_times = (*TIMES, *MEANS)
+    if time not in known_times:
+        raise ConfigError(
+            f"sentence: time={time!r} is unknown{nearest(time, known_times)}", fix=f"known: {', '.join(known_times)}"
+        )
     if curve is None:
         pair = Comparison({name: comparison.runs[name] for name in (of, to)}, comparison.bills)
         curve = cost_at_scale(pair)
@@ -118,8 +121,8 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
     """Return by how much a percentile is later, or why there is nothing to say."""
     low, value, high, note = comparison.difference(time, of, to)
     what, p, _ = time.split("_")
-    at = f"at {what} {p}"
-    ends = comparison.to_frame()[time]
+    at = f"in the mean {what}" if p == "mean" else f"at {what} {p}"
+    ends = {name: comparison.interval(time, name)[1] for name in (of, to)}
     if what == "response" and (math.isnan(ends[of]) or math.isnan(ends[to])):
         who = [name for name in (of, to) if math.isnan(ends[name])]
         return f"has no response to compare: nobody waits for an answer of {' or '.join(who)}"

@@ -105,10 +105,17 @@ class Sensitivity:
 
     @property
     def first(self) -> Swing | None:
-        """The supposition that moves the decision most: the largest swing of those that flip it, else of all."""
+        """The supposition that moves the decision most.
+
+        Of those that turn it the widest swing; where none does, the one at whose end the difference comes nearest to 0.
+        Of a single chain, or where it is open which design wins, the widest swing.
+        """
         moving = [each for each in self.swings if each.width]
-        flipping = [each for each in moving if self.to and each.flips == "yes"]
-        return next(iter(flipping or moving), None)
+        turning = [each for each in moving if self.to and each.flips == "yes"]
+        winner = _winner(self.base)
+        if turning or not self.to or not winner:
+            return next(iter(turning or moving), None)
+        return min(moving, key=lambda each: min(winner * each.at_low[1], winner * each.at_high[1]), default=None)
 
     @property
     def measure_first(self) -> str:
@@ -120,7 +127,7 @@ class Sensitivity:
         pairs = zip(ends, (each.low, each.high), strict=True)
         said = [f"{self.shown(value)} at {each.at(end)}" for value, end in pairs]
         why = f"{each.confidence}: {each.source}" if each.source != each.confidence else each.source
-        turn = {"yes": "; that turns the decision", "no": "; no end of it turns the decision"}
+        turn = {"yes": "; that turns the decision", "no": "; nothing that was varied comes nearer to turning it"}
         then = turn.get(self.first.flips, "; whether that turns the decision is open") if self.to else ""
         return f"{word} {each.words} first ({each.taken}; {why}): {self.what} is {' and '.join(said)}{then}"
 

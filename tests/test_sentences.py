@@ -45,6 +45,14 @@ def test_every_number_is_that_of_a_frame(both):
     assert found == pytest.approx([-1e3 * wait[1], -1e3 * wait[2], -1e3 * wait[0]], rel=0.006)
 
 
+def test_a_mean_is_a_time_too(both):
+    low, _, high, _ = both.difference("completion_mean_s", "sqs", "sns")
+    text = ck.sentence(both, "sqs", "sns", time="completion_mean_s")
+    words = {-1: "saves", 1: "takes"}.get((low > 0) - (high < 0), "shows no difference")
+
+    assert re.search(rf"and {words} .*in the mean completion", text)
+
+
 def test_the_month_is_that_of_the_bills_unless_said_otherwise(both):
     assert "at 10 million requests" in ck.sentence(both, "sqs", "sns")
     assert "at 2 million requests" in ck.sentence(both, "sqs", "sns", requests_per_month=2e6)

@@ -106,6 +106,16 @@ def test_what_turns_the_decision_comes_before_what_only_swings_more():
     assert found.first.supposition.name == "g.duration"
 
 
+def test_where_nothing_turns_the_decision_it_is_what_comes_nearest():
+    chains = {"a": one(0.25, "f"), "b": one(0.50, "g")}
+    ranges = {"f.duration": (0.1, 1.1), "g.duration": (0.7, 1.0), "load.rate_per_s": None}
+    found = swings(chains, requests_per_month=1e6, ranges=ranges)
+
+    assert found.swings[0].supposition.name == "f.duration"  # swings most, away from 0
+    assert found.first.supposition.name == "g.duration"
+    assert found.measure_first.endswith("nothing that was varied comes nearer to turning it")
+
+
 def figure(value, half=0.0):
     return (value - half, value, value + half)
 
