@@ -308,6 +308,41 @@ def test_many_requests_confirm_what_few_found(monkeypatch) -> None:
     assert sizing.comparison.runs["after"].requests == 1_000
 
 
+def test_a_design_that_had_luck_with_its_draws_is_told_so() -> None:
+    """The limit is what the design gives with these draws, to the last bit: with others it is above it, or not."""
+    chain = ck.Chain("luck")
+    chain.add(ck.LambdaFunction("f", memory_mb=512, timeout_s=60, duration=ck.LogNormal(p50_s=0.2, p99_s=2)))
+    given = {"requests": 2_000, "choices": {"f.memory_mb": [512, 1024]}}
+    told, truth = [], []
+    for seed in range(1, 9):
+        run = ck.simulate(chain, ck.Poisson(rate_per_s=2), requests=2_000, seed=seed)
+        limit_s = run.summary().loc["response_p95_s", "value"]
+        sizing = ck.right_size(chain, ck.Poisson(rate_per_s=2), latency_s=limit_s, seed=seed, **given)
+        told.append(f"with other draws (seed {seed + 1})" in str(sizing))
+        after = ck.simulate(chain, ck.Poisson(rate_per_s=2), requests=2_000, seed=seed + 1)
+        truth.append(after.summary().loc["response_p95_s", "value"] > limit_s)
+
+    assert told == truth
+    assert 0 < sum(told) < 8
+
+
+def test_a_move_reads_as_a_sentence() -> None:
+    sizing = ck.right_size(
+        three(),
+        ck.Steady(rate_per_s=1),
+        latency_s=0.7,
+        figure="response_p50_s",
+        choices={"a.memory_mb": SIZES},
+        **EXACT,
+    )
+    (move,) = sizing.moves
+
+    pattern = (
+        r"a: memory 512 -> 1,769 MB: -\d+ ms \(-\d+ ms to -\d+ ms\) at response p50, \+\$[\d.]+ \(.*\) a month: .*"
+    )
+    assert re.fullmatch(pattern, str(move))
+
+
 def test_the_same_call_gives_the_same_result() -> None:
     load = ck.Poisson(rate_per_s=4, attributes={"status": {"charged": 0.97, "declined": 0.03}})
     given = {"latency_s": 0.15, "choices": ["memory_mb"], "requests": 2_000, "exhaustive": 0}
