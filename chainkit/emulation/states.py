@@ -174,4 +174,4 @@ def _install_cases(cls: Any) -> None:
 
 def _is_ours(task: Any) -> bool:
     """Tell whether a task calls Step Functions."""
-    return task.resource.service_name == "states" or task.resource.api_name == "sfn"
+    return bool(task.resource.service_name == "states" or task.resource.api_name == "sfn")
