@@ -1,5 +1,6 @@
-"""Every kind, on the designs that come with chainkit and on any chain: valid, deployable, of the same requests and work."""
+"""Every kind, on the designs that come with chainkit and on any chain: it can be built, and does the same work."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def etl() -> ck.Chain:
     """Steps in a row, each by a queue."""
     names = ("extract", "clean", "transform", "load")
     chain = functions(*names, duration=WORK)
-    for source, target in zip(names[:-1], names[1:], strict=True):
+    for source, target in pairwise(names):
         queue = chain.add(ck.SqsQueue(f"{target}-jobs", visibility_timeout_s=60))
         chain.connect(source, queue, after_fraction=1.0)
         chain.connect(queue, target)
