@@ -52,6 +52,7 @@ SecretsManagerUse,     uses/secrets.py
 ParameterStoreUse,
 KmsUse
 VpcUse, TransferUse    uses/networks.py
+PricedUse              uses/priced.py
 transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
@@ -69,6 +70,9 @@ cost_at_scale,         scaling.py
 CostCurve
 pareto, Front          fronts.py
 sentence               sentences.py
+sensitivity,           swings.py
+Sensitivity
+decision, Decision     deciding.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
@@ -140,6 +144,7 @@ _HOMES = {
     "uses.watching": ("CloudWatchUse", "XrayUse"),
     "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
     "uses.networks": ("VpcUse", "TransferUse"),
+    "uses.priced": ("PricedUse",),
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
@@ -154,6 +159,8 @@ _HOMES = {
     "scaling": ("cost_at_scale", "CostCurve"),
     "fronts": ("pareto", "Front"),
     "sentences": ("sentence",),
+    "swings": ("sensitivity", "Sensitivity"),
+    "deciding": ("decision", "Decision"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
     "sizing.memory_curves": ("memory_curve", "FunctionCurve"),

@@ -18,7 +18,8 @@ import numpy as np
 from chainkit import asl
 from chainkit.asl_counts import Masses, Moments
 from chainkit.asl_visits import TASK_FAILED, Figures, Visits
-from chainkit.billing.prices import Prices, price_book
+from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.errors import ConfigError, nearest
 from chainkit.service import Service
 from chainkit.units import usd
@@ -95,7 +96,7 @@ class Transitions:
         Raises
         ------
         SimulationError
-            If it reaches over more than 2,000,000 counts; mean and variance are exact all the same.
+            If it reaches over more than 1,000,000 counts; mean and variance are exact all the same.
         """
         import pandas as pd
 
@@ -119,7 +120,7 @@ class Transitions:
         ConfigError
             If `p` is outside.
         SimulationError
-            If the distribution reaches over more than 2,000,000 counts.
+            If the distribution reaches over more than 1,000,000 counts.
 
         Examples
         --------
@@ -156,7 +157,7 @@ class Transitions:
                 f"{self.name!r} is an EXPRESS workflow: it is billed by requests and run time, not by transition",
                 fix='see ck.bill for its cost, or set workflow to "STANDARD"',
             )
-        return (price_book or price_book(region)).price(PRICE).usd(self.mean * 1e6)
+        return (price_book or list_prices(region)).price(PRICE).usd(self.mean * 1e6)
 
     def __repr__(self) -> str:
         """Return the figures in a word: stable, so that notebooks can be compared."""
@@ -170,7 +171,7 @@ class Transitions:
         lines = [f"{self.name}: {self._mean()}", f"ends: {ends}"]
         lines += [f"{state:{width}}  {mean:10.4f}" for mean, state in rows]
         if self.is_billed:
-            cost = price_book("us-east-1").price(PRICE).usd(self.mean * 1e6)
+            cost = list_prices("us-east-1").price(PRICE).usd(self.mean * 1e6)
             lines.append(f"{usd(cost)} per million executions in us-east-1")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -201,6 +202,7 @@ def transitions(
         machine's own `choices` where nothing is given. Of a Task, Parallel or Map, with which probability one attempt
         fails: a number (as States.TaskFailed, which only States.ALL and States.TaskFailed name), or error name ->
         probability. A Parallel or Map fails so after all that is inside has succeeded. 0 where nothing is given.
+        Attempts are independent of each other: a request that fails every time is no figure of one attempt.
     items : Map -> how many items it has; those of the machine's own `items` where nothing is given
 
     Raises

@@ -9,7 +9,8 @@ Sources  [1] aws.amazon.com/step-functions/pricing (2026): "including retries"
              (stackoom.com/en/question/4YUKS, 2020, and measured by the simulator)
          [3] AWS agent toolkit, error-handling.md (2026); docs.aws.amazon.com step-functions/latest/dg
              concepts-error-handling (2026): what States.ALL and States.TaskFailed match
-         [4] Amazon States Language, states-language.net/spec.html (2026): a failed branch stops the others
+         [4] Amazon States Language, states-language.net/spec.html (2026): a failed branch stops the others. Assumed,
+             as LocalStack's interpreter has it: a Parallel or inline Map fails with the error of what failed inside
 """
 
 import math
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from chainkit import asl
-from chainkit.asl_counts import Law, powers
+from chainkit.asl_counts import Law, power, powers
 from chainkit.asl_walks import EndlessError, walk
 from chainkit.errors import SimulationError
 
@@ -43,7 +44,7 @@ class End(NamedTuple):
     error: str | None = None
 
     def __str__(self) -> str:
-        return self.state if self.error is None else f"{self.state} ({self.error})"
+        return self.state if not self.error else f"{self.state} ({self.error})"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Visits(Generic[L]):
 
     # --- a scope ---
 
-    def run(self, scope: asl.Scope, who: str = "") -> tuple[dict[End, L], dict[str, float]]:
+    def run(self, scope: asl.Scope) -> tuple[dict[End, L], dict[str, float]]:
         """Return the law of each end, and the transitions into each state on average.
 
         Raises
@@ -156,8 +157,19 @@ class Visits(Generic[L]):
                 f"state {name!r}: its retriers are used up in more than {_MOST_COUNTERS:,} ways",
                 fix="give a smaller MaxAttempts, or a failure probability below 1",
             )
+        limits = {k: most[k] for k in counted}
+        laws, visits = walk(self._retries(attempt, by_error, limits), (0,) * len(limits), self.kind)
+        tries = math.fsum(visits.values())
+        ends = {error: law for error, law in laws.items() if error is None or isinstance(error, str)}
+        return Attempt(ends, {each: tries * mean for each, mean in attempt.entries.items()})
+
+    def _retries(
+        self, attempt: Attempt[L], by_error: Mapping[str | None, int | None], limits: Mapping[int, int]
+    ) -> dict[Hashable, list[tuple[Hashable, L]]]:
+        """Return the ways of a visit: nodes are how often each limited retrier has been used, ends are errors."""
         edges: dict[Hashable, list[tuple[Hashable, L]]] = {}
-        left = [(0,) * len(counted)]
+        places = {k: place for place, k in enumerate(limits)}
+        left = [(0,) * len(limits)]
         while left:
             used = left.pop()
             if used in edges:
@@ -165,19 +177,13 @@ class Visits(Generic[L]):
             edges[used] = []
             for error, law in attempt.laws.items():
                 k = by_error[error]
-                after: Hashable = error if k is None else used
-                if k in counted:
-                    place = counted.index(k)
-                    after = error
-                    if used[place] < most[k]:
-                        again = (*used[:place], used[place] + 1, *used[place + 1 :])
-                        left.append(again)
-                        after = again
+                after: Hashable = error if k is None else used  # an endless retrier leads back here
+                if k in places:
+                    again = tuple(n + (place == places[k]) for place, n in enumerate(used))
+                    after = again if used[places[k]] < limits[k] else error
+                    left += [again] if after == again else []
                 edges[used].append((after, law))
-        laws, visits = walk(edges, (0,) * len(counted), self.kind)
-        tries = math.fsum(visits.values())
-        ends = {error: law for error, law in laws.items() if error is None or isinstance(error, str)}
-        return Attempt(ends, {each: tries * mean for each, mean in attempt.entries.items()})
+        return edges
 
     # --- one attempt ---
 
@@ -240,37 +246,48 @@ class Visits(Generic[L]):
         item = self._inside(scope)
         if scope.ProcessorConfig.get("ExecutionType") == "EXPRESS":  # billed by run time, not by transition
             item = Attempt({error: law.uncounted() for error, law in item.laws.items()}, {})
-        never = self.kind.fixed(0.0, 0)
-        success = item.laws.get(None, never)
-        failures = {error: law for error, law in item.laws.items() if error is not None and law.p > 0}
-        if failures and state.is_distributed:
-            failures = {TOO_MANY: self.kind.mixed(list(failures.values()))}
-        runs, laws = float(items), dict[str | None, L]()
-        tolerated = _tolerated(name, state, items) if failures else 0
+        failing = [law for error, law in item.laws.items() if error is not None and law.p > 0]
+        if not failing:
+            return Attempt({None: power(item.laws[None], items)}, {each: items * n for each, n in item.entries.items()})
+        if state.is_distributed:
+            success = item.laws.get(None, self.kind.fixed(0.0, 0))
+            item = Attempt({None: success, TOO_MANY: self.kind.mixed(failing)}, item.entries)
+        tolerated = _tolerated(name, state, items)
         if tolerated:
-            laws = self._tolerant(success, failures[TOO_MANY], items, tolerated)
+            laws, runs = self._tolerant(item.laws, items, tolerated), float(items)
         else:
-            in_turn = state.MaxConcurrency == 1
-            all_of = self.kind.fixed(1.0, 0) if in_turn else self.kind.mixed(list(item.laws.values()))
-            all_well, _, first = powers(success, all_of, items)
-            laws = {error: law.then(first) for error, law in failures.items()}
-            if in_turn:
-                runs = powers(self.kind.fixed(success.p, 0), self.kind.fixed(1.0, 0), items)[2].p
-            elif laws and items > 1:
-                laws = self._cut(name, state, laws, min(law.least for law in failures.values()))
-            laws = {None: all_well, **laws}
-        return Attempt(laws, {each: runs * mean for each, mean in item.entries.items()})
+            laws, runs = self._strict(name, state, item.laws, items)
+        return Attempt(laws, {each: runs * n for each, n in item.entries.items()})
 
-    def _tolerant(self, success: L, failure: L, items: int, tolerated: int) -> dict[str | None, L]:
-        """Return a distributed Map some of whose items may fail: it succeeds with up to `tolerated` failures."""
+    def _strict(
+        self, name: str, state: asl.State, item: Mapping[str | None, L], items: int
+    ) -> tuple[dict[str | None, L], float]:
+        """Return how a Map ends that fails with its first item that does, and how many items begin on average."""
+        success = item.get(None, self.kind.fixed(0.0, 0))
+        is_in_turn = state.MaxConcurrency == 1
+        others = self.kind.fixed(1.0, 0) if is_in_turn else self.kind.mixed(list(item.values()))
+        whole, _, around = powers(success, others, items)
+        failures: dict[str | None, L] = {
+            error: law.then(around) for error, law in item.items() if error is not None and law.p > 0
+        }
+        if is_in_turn:
+            return {None: whole, **failures}, around.p
+        if items > 1:
+            least = min(law.least for error, law in item.items() if error is not None and law.p > 0)
+            failures = self._cut(name, state, failures, least)
+        return {None: whole, **failures}, float(items)
+
+    def _tolerant(self, item: Mapping[str | None, L], items: int, tolerated: int) -> dict[str | None, L]:
+        """Return how a distributed Map ends that succeeds with up to `tolerated` failures."""
+        success, failure = item.get(None, self.kind.fixed(0.0, 0)), item[TOO_MANY]
         well, badly = success.scaled(1 / success.p) if success.p > 0 else success, failure.scaled(1 / failure.p)
         found: dict[bool, list[L]] = {True: [self.kind.fixed(0.0, 0)], False: [self.kind.fixed(0.0, 0)]}
         far = 20 * math.sqrt(items * failure.p * success.p) + 60
         for failed in range(max(0, int(items * failure.p - far)), min(items, int(items * failure.p + far)) + 1):
             p = _binomial(items, failed, failure.p)
             if p > _NEVER:
-                good, bad = powers(well, well, items - failed)[0], powers(badly, badly, failed)[0]
-                found[failed <= tolerated].append(good.then(bad).scaled(p))
+                law = power(well, items - failed).then(power(badly, failed))
+                found[failed <= tolerated].append(law.scaled(p))
         laws: dict[str | None, L] = {None: self.kind.mixed(found[True]), TOO_MANY: self.kind.mixed(found[False])}
         if laws[TOO_MANY].p > 0:
             self.is_cut = True

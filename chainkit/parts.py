@@ -1,19 +1,19 @@
 """Parts of a function: further pieces of work that the same invocation does, one after another, after its own.
 
-A monolith is one function with parts. Each part draws at the sites that a function of its name would draw at, so that the
-same request costs the same work whether parts are functions of their own or not.
+A monolith is one function with parts. Each part draws at the sites that a function of its name would draw at, so that
+the same request costs the same work whether parts are functions of their own or not.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from chainkit import patterns
 from chainkit.declared import changed, declared
 from chainkit.distributions import Constant, Duration
-from chainkit.errors import nearest
+from chainkit.errors import ConfigError, nearest
 from chainkit.records import Piece
 from chainkit.service import NAME
 
@@ -23,7 +23,7 @@ Complaint = tuple[str, str]
 
 @declared
 class Part:
-    """A piece of work of a function; it fails its invocation at its end.
+    """A piece of work of a function; at its end it may fail its caller, and so the invocation.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Part:
     case: str | None = None
     """Parts of one caller that share a case exclude each other; their probabilities add to at most 1."""
     on_error: Literal["fail", "continue"] = "fail"
-    """Whether its failure fails the invocation, or only what hangs on it is left out."""
+    """Whether its failure, or that of what hangs on it, fails what called it; else all of it is left off there."""
     needs_answer: bool = True
     """Whether its caller uses its answer: as a function of its own it is called synchronously, else by an event."""
     memory_mb: int | None = Field(default=None, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
@@ -98,7 +98,14 @@ def _is_plain(part: Any) -> bool:
     return isinstance(part, dict) and all(isinstance(key, str) for key in part)
 
 
-PartsSetting = Annotated[dict[str, Part], BeforeValidator(_as_parts)]
+def _in_order(parts: dict[str, Part]) -> dict[str, Part]:
+    """Refuse names that are none, and parts that no part before them can lead to."""
+    for problem, fix in complaints(parts):
+        raise ConfigError(problem, fix=fix)
+    return parts
+
+
+PartsSetting = Annotated[dict[str, Part], BeforeValidator(_as_parts), AfterValidator(_in_order)]
 """Name -> part, in the order in which they are done."""
 
 
@@ -112,35 +119,26 @@ def measured_at(parts: Mapping[str, Part], memory_mb: int) -> dict[str, Part]:
     }
 
 
-def complaints(parts: Mapping[str, Part], names: Mapping[str, Any]) -> Iterator[Complaint]:
-    """Yield what is wrong with the parts of a function; `names` are those of the chain's services.
+def complaints(parts: Mapping[str, Part]) -> Iterator[Complaint]:
+    """Yield what is wrong with the parts of a function.
 
-    >>> list(complaints({"book": Part(caller="bok")}, {}))
-    [("parts: 'book': caller='bok' is no part before it", 'parts before it: none')]
+    >>> list(complaints({"book": Part(caller="bok")}))
+    [("'book': caller='bok' is no part before it", 'parts before it: none')]
     """
-    way: list[str] = [""]
-    before: list[str] = []
+    way, before = [""], list[str]()
     for name, part in parts.items():
         if not re.fullmatch(NAME, name):
-            yield f"parts: {name!r} is not a name: a letter, then at most 47 letters, digits, - or _", "rename it"
-        if name in names:
-            yield f"parts: {name!r} is a service of the chain too: their draws would be the same", "rename one of them"
+            yield f"{name!r} is not a name: a letter, then at most 47 letters, digits, - or _", "rename it"
         if part.caller and part.caller not in before:
-            hint = nearest(part.caller, before)
-            yield (
-                f"parts: {name!r}: caller={part.caller!r} is no part before it{hint}",
-                f"parts before it: {', '.join(before) or 'none'}",
-            )
+            problem = f"{name!r}: caller={part.caller!r} is no part before it{nearest(part.caller, before)}"
+            yield problem, f"parts before it: {', '.join(before) or 'none'}"
         elif part.caller not in way:
-            yield (
-                f"parts: {name!r} does not follow its caller {part.caller!r}",
-                "put it right behind its caller's parts",
-            )
+            yield f"{name!r} does not follow its caller {part.caller!r}", "put it right behind its caller's parts"
         else:
             del way[way.index(part.caller) + 1 :]
         way.append(name)
         before.append(name)
-        for error in patterns.complaints(part.filter_policy, f"parts: {name!r}: filter_policy"):
+        for error in patterns.complaints(part.filter_policy, f"{name!r}: filter_policy"):
             yield error.problem, error.fix
     yield from _case_complaints(parts)
 
@@ -153,4 +151,4 @@ def _case_complaints(parts: Mapping[str, Part]) -> Iterator[Complaint]:
             shares.setdefault((part.caller, part.case), {})[part.chance or name] = part.probability
     for (_, case), found in shares.items():
         if (total := sum(found.values())) > 1 + 1e-9:
-            yield f"parts: the probabilities of case {case!r} add to {total:g}", "let them add to at most 1"
+            yield f"the probabilities of case {case!r} add to {total:g}", "let them add to at most 1"

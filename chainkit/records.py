@@ -84,7 +84,7 @@ class Piece:
     case: str | None = None
     """Pieces of one caller that share a case exclude each other."""
     goes_on: bool = False
-    """Whether its failure leaves out what hangs on it, and no more; else it fails the invocation."""
+    """Whether its failure, or that of what hangs on it, ends there; else it fails its caller, and so the invocation."""
 
 
 def within(pieces: Sequence[Piece], piece: Piece, function: str) -> tuple[str, float]:

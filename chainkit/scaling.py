@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from chainkit.billing.account import FreeTier
 from chainkit.billing.bill import Bill, bill
 from chainkit.billing.prices import Prices
 from chainkit.billing.tariffs import FEW, MANY, Tariff, tariff
@@ -46,7 +47,7 @@ MOVED = 0.001
 class Terms:
     """How months are billed, besides their volume."""
 
-    free_tier: bool
+    free_tier: FreeTier
     price_book: Prices | None
     hours_per_month: float
 
@@ -127,6 +128,11 @@ class CostCurve:
         True
         """
         return self._apart(of, to, np.array(_volumes((requests_per_month,))))[0]
+
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the curves if one price, all its tiers, were so many times what it is; bills stay as they were."""
+        tariffs = {name: each.with_price_at(key, factor) for name, each in self.tariffs.items()}
+        return replace(self, tariffs=tariffs)
 
     def bill(self, of: str, requests_per_month: float) -> Bill:
         """Return the bill behind a point of the curve, line by line.
@@ -247,7 +253,7 @@ def cost_at_scale(
     runs: Comparison | Mapping[str, Source] | Run,
     requests_per_month: Sequence[float] = (1e5, 1e6, 1e7, 1e8, 1e9),
     *,
-    free_tier: bool | None = None,
+    free_tier: FreeTier | None = None,
     price_book: Prices | None = None,
     hours_per_month: float | None = None,
     simulate_at: Sequence[float] = (),
@@ -258,7 +264,7 @@ def cost_at_scale(
     ----------
     runs : a comparison; or by name runs, or pairs of a chain and its usage, as `usage_of` gives it
     requests_per_month : 0 or more each; volumes of the table and of the picture
-    free_tier : whether the account's free part of each month is taken off; None: as the comparison was priced
+    free_tier : as for `bill`; None: as the comparison was priced, else without
     price_book : prices to use instead of the list prices of each design's region
     hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew
@@ -287,7 +293,7 @@ def cost_at_scale(
     volumes, anchors = _volumes(requests_per_month), sorted(set(_volumes(simulate_at)) if simulate_at else ())
     billed = next(iter(runs.bills.values())) if isinstance(runs, Comparison) else None
     if free_tier is None:
-        free_tier = billed is not None and billed.free_tier
+        free_tier = False if billed is None else billed.free_tier
     if hours_per_month is None:
         hours_per_month = HOURS_PER_MONTH if billed is None else billed.hours_per_month
     terms = Terms(free_tier, price_book, hours_per_month)

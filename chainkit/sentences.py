@@ -130,7 +130,7 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
         return f"takes as long {at}"
     if low <= 0 <= high:
         return f"shows no difference {at} ({span(low, high)})"
-    word = f"saves {_length(value)}" if value < 0 else f"takes {_length(value)}"
+    word = f"saves {length(value)}" if value < 0 else f"takes {length(value)}"
     longer = "" if value < 0 else " longer"
     if math.isnan(low):
         return f"{word}{longer} {at} (no interval: {note or 'one replication'})"
@@ -150,8 +150,12 @@ def _never_words(never: list[str], of: str, to: str, p: str) -> str:
     )
 
 
-def _length(time_s: float) -> str:
-    """Return a time in milliseconds below a second, else in seconds."""
+def length(time_s: float) -> str:
+    """Return a time without its sign: milliseconds below a second, else seconds; three figures.
+
+    >>> length(0.0382), length(-59.12)
+    ('38.2 ms', '59.1 s')
+    """
     scale, unit = _unit(time_s)
     return f"{_figures(abs(time_s) * scale)} {unit}"
 
@@ -168,10 +172,14 @@ def _figures(value: float) -> str:
 def span(low: float, high: float, *, unit_of: float | None = None) -> str:
     """Return both ends of an interval of times, with the unit unless it was said.
 
-    >>> span(-0.002, 0.0135), span(0.031, 0.045, unit_of=0.038)
-    ('-2 to 13.5 ms', '31 to 45')
+    >>> span(-0.002, 0.0135), span(0.031, 0.045, unit_of=0.038), span(0.031, float("inf"), unit_of=0.038)
+    ('-2 to 13.5 ms', '31 to 45', '31 or more')
     """
-    scale, unit = _unit(max(abs(low), abs(high)) if unit_of is None else unit_of)
+    finite = [abs(each) for each in (low, high) if math.isfinite(each)]
+    scale, unit = _unit(max(finite, default=0.0) if unit_of is None else unit_of)
+    if math.isinf(low) or math.isinf(high):
+        end, word = (low, "or more") if math.isfinite(low) else (high, "or less")
+        return f"{_figures(end * scale)}{'' if unit_of is not None else f' {unit}'} {word}" if finite else "unknown"
     return f"{_figures(low * scale)} to {_figures(high * scale)}{'' if unit_of is not None else f' {unit}'}"
 
 

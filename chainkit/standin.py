@@ -125,10 +125,26 @@ def _parts(parts: list[dict[str, Any]], unit: Any, header: str, *, is_first: boo
         try:
             _fail_or_not(part, part["name"], header)
         except Exception:
-            if not part["goes_on"]:
+            gone = _what_ends(parts, part)
+            if not gone:
                 raise
+            done -= gone
         else:
             done.add(part["name"])
+
+
+def _what_ends(parts: list[dict[str, Any]], failed: dict[str, Any]) -> set[str]:
+    """Return the parts that end with a failed one: the nearest above it that is allowed to fail, and all below that."""
+    by_name = {part["name"]: part for part in parts}
+    top = failed
+    while not top["goes_on"]:
+        if not top["caller"]:
+            return set()
+        top = by_name[top["caller"]]
+    gone = {top["name"]}
+    for part in parts:
+        gone |= {part["name"]} if part["caller"] in gone else set()
+    return gone
 
 
 def _is_wanted(part: dict[str, Any], unit: Any) -> bool:

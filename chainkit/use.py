@@ -49,6 +49,8 @@ class Quantity:
     """A price that the use itself states, for what has no list price here; None: the price book's."""
     unit: str = ""
     """Of such a price."""
+    source: str = "given by the user"
+    """Who says such a price."""
 
 
 class Use(ABC):

@@ -1,6 +1,5 @@
 """Two other ways to count transitions, on the plain definition: every way there is, and a walker with a clock."""
 
-import itertools
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -32,9 +31,14 @@ def errors_of(figures: Plain, name: str) -> dict[str | None, float]:
 # --- every way ---
 
 
-def enumerated(scope: Plain, figures: Plain, items: Plain, until: float = 1e-13) -> Ends:
+def enumerated(scope: Plain, figures: Plain, items: Plain, until: float = 1e-12) -> Ends:
     """Return every end of a run through a scope; of siblings all run on, the first one written tells the error."""
     ends: Ends = defaultdict(float)
+    attempts = {
+        name: _attempts(name, state, figures, items)
+        for name, state in scope["States"].items()
+        if state["Type"] not in ("Choice", "Succeed", "Fail")
+    }
     going: dict[tuple[str, tuple[int, ...], int], float] = {(scope["StartAt"], (), 0): 1.0}
     while sum(going.values()) > until:
         further: dict[tuple[str, tuple[int, ...], int], float] = defaultdict(float)
@@ -47,9 +51,9 @@ def enumerated(scope: Plain, figures: Plain, items: Plain, until: float = 1e-13)
             elif state["Type"] in ("Succeed", "Fail"):
                 ends[before + 1, name, state.get("Error") if state["Type"] == "Fail" else None] += p
             else:
-                for (inside, error), q in _attempts(name, state, figures, items).items():
+                for (inside, error), q in attempts[name].items():
                     _go_on(scope, (name, used, before + 1 + inside), error, p * q, further, ends)
-        going = further
+        going = {at: p for at, p in further.items() if p > 1e-16}
     return ends
 
 
@@ -77,19 +81,18 @@ def _attempts(name: str, state: Plain, figures: Plain, items: Plain) -> dict[tup
         runs = [_inside(branch, figures, items) for branch in state["Branches"]]
     if state["Type"] == "Map":
         runs = [_inside(state["ItemProcessor"], figures, items)] * items[name]
-    found: dict[tuple[int, str | None], float] = defaultdict(float)
-    for each in itertools.product(*(run.items() for run in runs)):
-        results = [result for result, _ in each]
-        failed = next((k for k, (_, error) in enumerate(results) if error is not None), None)
-        if failed is not None and state.get("MaxConcurrency") == 1:
-            results = results[: failed + 1]
-        p = float(np.prod([q for _, q in each]))
-        count = sum(n for n, _ in results)
-        if failed is not None:
-            found[count, results[failed][1]] += p
-        else:
-            for error, q in errors_of(figures, name).items():
-                found[count, error] += p * q
+    own = {(0, error): p for error, p in errors_of(figures, name).items()}
+    found: dict[tuple[int, str | None], float] = {(0, None): 1.0}
+    for run in [*runs, own]:
+        is_stopped = run is own or state.get("MaxConcurrency") == 1  # by a failure before
+        further: dict[tuple[int, str | None], float] = defaultdict(float)
+        for (count, error), p in found.items():
+            if error is not None and is_stopped:
+                further[count, error] += p
+            else:
+                for (n, other), q in run.items():
+                    further[count + n, other if error is None else error] += p * q
+        found = further
     return found
 
 

@@ -320,6 +320,15 @@ def test_a_part_whose_failure_is_taken_leaves_out_what_hangs_on_it(stand_in):
     assert sum(module.slept_s) == 2.0
 
 
+def test_a_failure_ends_at_the_nearest_part_above_that_may_fail(stand_in):
+    below = [piece("c", caller="b", error_rate=1.0), piece("d", caller="b", work=Constant(8.0))]
+    module = stand_in(pool(pieces=(piece("b", goes_on=True), *below, piece("e"))))
+
+    module.main({"order": 1}, None)
+
+    assert sum(module.slept_s) == 3.0
+
+
 def test_of_parts_that_share_a_case_at_most_one_is_done(stand_in):
     shares = {"b": 0.25, "c": 0.5}
     pieces = tuple(piece(name, work=Constant(10.0 * p), case="way", probability=p) for name, p in shares.items())

@@ -1,6 +1,7 @@
 """Variants: what stays, what changes, what is refused; and that the same order costs the same work in each."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cfnlint.api import ManualArgs, lint
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import chainkit as ck
@@ -54,6 +55,15 @@ def through(middle: Any, *targets: str, **options: Any) -> ck.Chain:
 
 def variant(chain: ck.Chain, kind: str) -> Variant:
     return ck.variants(chain, [kind])[kind]
+
+
+def offered(chain: ck.Chain, kind: str) -> Variant:
+    """Return a variant, where the kind is not refused; where it is, each connection has its reason."""
+    flows = ck.variants(chain, [kind])
+    if kind in flows.refused:
+        assert all(one.way in flows.refused[kind] for one in connections(chain))
+        assume(condition=False)
+    return flows[kind]
 
 
 def pools(chain: ck.Chain) -> list[Any]:
@@ -155,6 +165,8 @@ def test_a_connection_of_that_kind_already_is_left_alone_and_named():
         ("eventbridge", ["put_events", "rule", "on_failure"]),
         ("standard", ["async", "task", "task"]),
         ("express", ["async", "task", "task"]),
+        ("sns-sqs", ["publish", "mapping", "subscription", "redrive"]),
+        ("nested", ["async", "task", "task", "task"]),
     ],
 )
 def test_a_call_becomes_the_links_of_the_kind(kind, words):
@@ -186,7 +198,7 @@ def test_new_services_are_listed_with_their_settings(kind):
 
     assert [line.split(":")[0] for line in flow.added] == new
     assert [line for line in flow.added if "Queue, visibility" in line] == (
-        ["b-queue: SqsQueue, visibility_timeout_s=60"] if kind == "sqs" else []
+        ["b-queue: SqsQueue, visibility_timeout_s=60"] if kind in ("sqs", "sns-sqs") else []
     )
 
 
@@ -224,7 +236,7 @@ def test_a_call_whose_answer_is_used_goes_to_an_express_machine_that_is_waited_f
 def test_a_message_whose_answer_would_be_used_is_not_handed_over_by_another_kind():
     chain = through(ck.SqsQueue("jobs", visibility_timeout_s=60), "b", needs_answer=True)
 
-    assert variant(chain, "sns").rewired == ()
+    assert "its caller needs the answer" in ck.variants(chain, ["sns"]).refused["sns"]
     assert variant(chain, "sync").rewired == ("a to b: was sqs",)
 
 
@@ -241,10 +253,10 @@ def test_a_protected_link_stays_and_is_named(kind):
 
 def test_keep_protects_what_lies_behind_the_link_too():
     chain = through(ck.SnsTopic("events"), "b", "c", keep=True)
-    flow = variant(chain, "sqs")
 
-    assert [*flow.chain.links.values()] == [*chain.links.values()]
-    assert flow.kept == ("a to b: protected by keep=True", "a to c: protected by keep=True")
+    assert ck.variants(chain, ["sqs"]).refused == {
+        "sqs": "a to b: protected by keep=True; a to c: protected by keep=True"
+    }
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
@@ -305,6 +317,8 @@ def filters(chain: ck.Chain) -> dict[str, Any]:
         ("eventbridge", "payment-bus>shipping"),
         ("standard", "payment>shipping-flow"),
         ("express", "payment>shipping-flow"),
+        ("sns-sqs", "payment-topic>shipping-queue"),
+        ("nested", "payment>shipping-flow"),
     ],
 )
 def test_a_subscription_s_filter_goes_where_the_choice_is_made_now(kind, link):
@@ -317,7 +331,7 @@ def test_an_event_pattern_looks_into_the_detail():
     }
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "eventbridge"])
+@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns-sqs", "eventbridge"])
 def test_a_filter_comes_back_to_the_subscription(kind):
     there = variant(orders(), kind).chain
     back = variant(there, "sns").chain
@@ -382,7 +396,7 @@ def test_a_topic_with_a_queue_behind_it_is_one_connection():
     (one,) = connections(chain)
     flow = variant(chain, "async")
 
-    assert (one.kind, one.between) == ("sns", ("events", "jobs"))
+    assert (one.kind, one.between) == ("sns-sqs", ("events", "jobs"))
     assert [*flow.chain.services] == ["a", "b", "b-dead"]
     assert flow.chain.link("a>b").kind == "async"
 
@@ -421,7 +435,7 @@ def test_two_calls_of_one_function_keep_each_its_own_chance(kind):
     assert sorted((link.step, link.probability) for link in sent) == [(1, 0.25), (2, 0.75)]
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "eventbridge", "standard", "express"])
+@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns-sqs", "eventbridge", "standard", "express", "nested"])
 def test_a_share_that_a_subscription_lets_pass_stays(kind):
     chain = functions("a", "b")
     chain.connect("a", chain.add(ck.SnsTopic("events")))
@@ -465,17 +479,17 @@ def test_a_call_with_a_chance_is_made_for_the_same_requests(kind):
 @pytest.mark.parametrize("kind", HANDING)
 def test_a_message_too_large_for_a_kind_is_refused_and_named(kind):
     chain = two(message_bytes=2_000_000)
-    flow = variant(chain, kind)
 
-    assert flow.chain.validate() == []
-    assert len(flow.rewired) + len(flow.kept) == 1
+    assert "bytes at most" in ck.variants(chain, [kind]).refused[kind]
 
 
-@pytest.mark.parametrize("kind", ["standard", "express"])
+@pytest.mark.parametrize("kind", ["standard", "express", "nested"])
 def test_a_machine_of_one_task_is_rewired_like_a_queue(kind):
     there = variant(two(), kind).chain
     back = variant(there, "sync").chain
 
+    assert [one.kind for one in connections(there)] == [kind]
+    assert [*back.services] == ["a", "b"]
     assert handed(back) == {("a", "b")}
     assert back.link("a>b").kind == "sync"
 
@@ -491,7 +505,7 @@ def test_a_name_that_a_variant_would_give_may_be_taken(kind, name):
     assert handed(twin) == handed(chain)
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "eventbridge", "standard", "express"])
+@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns-sqs", "eventbridge", "standard", "express", "nested"])
 def test_a_caller_s_filter_and_a_subscription_s_on_one_field_both_count(kind):
     chain = functions("a", "b")
     chain.connect("a", chain.add(ck.SnsTopic("events")), filter_policy={"status": ["charged"]})
@@ -501,7 +515,7 @@ def test_a_caller_s_filter_and_a_subscription_s_on_one_field_both_count(kind):
     assert attempts(twin, "b", requests=40) == attempts(chain, "b", requests=40)
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns", "eventbridge"])  # a machine's links stand last
+@pytest.mark.parametrize("kind", ["sync", "async", "sqs", "sns", "sns-sqs", "eventbridge"])  # a machine's stand last
 def test_a_function_that_two_others_feed_costs_the_same_whichever_link_was_made_anew(kind):
     chain = functions("a", "b", "c", duration=ck.LogNormal(p50_s=0.1, p99_s=0.8))
     chain.connect("a", "c", step=1, needs_answer=False)
@@ -660,7 +674,7 @@ def flows(draw: st.DrawFn, *, is_certain: bool = False) -> ck.Chain:
 @settings(max_examples=40)
 @given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_functions_and_their_work_are_preserved(chain, kind):
-    twin = variant(chain, kind).chain
+    twin = offered(chain, kind).chain
 
     assert pools(twin) == pools(chain)
     assert handed(twin) == handed(chain)
@@ -669,7 +683,7 @@ def test_functions_and_their_work_are_preserved(chain, kind):
 @settings(max_examples=40)
 @given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_every_variant_can_be_built_and_entered_where_the_original_was(chain, kind):
-    twin = variant(chain, kind).chain
+    twin = offered(chain, kind).chain
 
     assert twin.validate() == []
     assert twin.entries() == chain.entries()
@@ -679,7 +693,7 @@ def test_every_variant_can_be_built_and_entered_where_the_original_was(chain, ki
 @settings(max_examples=40)
 @given(chain=flows(), kind=st.sampled_from(BY_LINK))
 def test_every_connection_is_rewired_or_kept_with_a_reason(chain, kind):
-    flow = variant(chain, kind)
+    flow = offered(chain, kind)
 
     assert len(flow.rewired) + len(flow.kept) == len(connections(chain))
 
@@ -687,18 +701,94 @@ def test_every_connection_is_rewired_or_kept_with_a_reason(chain, kind):
 @settings(max_examples=40)
 @given(chain=flows(), kind=st.sampled_from(WAYS))
 def test_a_variant_of_its_own_kind_is_the_same_chain(chain, kind):
-    there = variant(chain, kind).chain
+    there = offered(chain, kind).chain
 
     assert variant(there, kind).rewired == ()
 
 
 @settings(max_examples=30)
 @given(chain=flows(is_certain=True), kind=st.sampled_from(BY_LINK))
-def test_a_request_costs_each_function_the_same_work_in_every_variant(chain, kind):
-    twin = variant(chain, kind).chain
+def test_a_request_costs_each_function_the_same_work_in_every_offered(chain, kind):
+    twin = offered(chain, kind).chain
     before, after = alone_in_time(chain, 3), alone_in_time(twin, 3)
 
     for request in range(3):
         expected = own_work(chain, before, request)
         assert expected.keys() == {one.name for one in pools(chain)}
         assert own_work(twin, after, request) == pytest.approx(expected, abs=1e-9)
+
+
+# --- what is refused, and what is counted ---
+
+
+def test_a_kind_that_nothing_can_become_is_no_variant_and_has_its_reason():
+    chain = functions("a", "b")
+    chain.connect("a", "b")
+    flows = ck.variants(chain, ["sync", "sqs", "express"])
+
+    assert list(flows) == ["sync", "express"]
+    assert flows.refused == {"sqs": "a to b: stays sync; sqs refused, its caller needs the answer (needs_answer)"}
+    assert "sqs: refused: a to b: stays sync" in str(flows)
+
+
+def test_asking_for_a_refused_kind_tells_why_and_looking_for_it_finds_nothing():
+    chain = functions("a", "b")
+    chain.connect("a", "b")
+    flows = ck.variants(chain, ["sqs"])
+
+    assert "sqs" not in flows
+    assert flows.get("sqs") is None
+    with pytest.raises(ck.ConfigError, match="sqs is refused: a to b: stays sync"):
+        flows["sqs"]
+    with pytest.raises(KeyError):
+        flows["sns"]
+
+
+def test_a_comparison_goes_on_with_the_kinds_that_there_are():
+    chain = functions("a", "b")
+    chain.connect("a", "b")
+    result = ck.compare(ck.variants(chain, ["sync", "sqs", "express"]), ck.Steady(rate_per_s=1), requests=20, seed=1)
+
+    assert [*result.runs] == ["sync", "express"]
+
+
+@every_kind
+def test_the_summary_counts_what_the_two_chains_differ_in(kind):
+    chain = orders()
+    flow = variant(chain, kind)
+    added, removed = (
+        len({*a.links, *a.services} - {*b.links, *b.services}) for a, b in ((flow.chain, chain), (chain, flow.chain))
+    )
+    said = {part.split()[-1]: part for part in flow.summary.split("; ")}
+    counts = {word: sum(map(int, re.findall(r"\d+", part))) for word, part in said.items()}
+
+    assert counts == {word: n for word, n in (("added", added), ("removed", removed)) if n}
+    assert sum(flow.parts.values()) == len(flow.chain.links) + len(flow.chain.services)
+
+
+def test_dead_letter_queues_are_told_apart():
+    assert variant(two(), "sns-sqs").summary == (
+        "4 links, 1 SNS topic, 1 SQS queue, 1 dead-letter queue added; 1 link removed"
+    )
+
+
+# --- Standard with a nested Express execution ---
+
+
+def test_a_nested_execution_tries_the_call_again_before_the_work_is_lost():
+    chain = two()
+    chain.set("b", poison_fraction=1.0)
+    run = ck.simulate(variant(chain, "nested").chain, ck.Steady(rate_per_s=0.001), requests=5, seed=1, replications=1)
+
+    assert run.ledger["dead-lettered"] == 5
+    assert run.nodes.loc["b", "invocations"] == 5 * 4  # [building 2]: three more tries
+
+
+def test_a_nested_execution_that_failed_is_seen_by_its_status_as_the_api_answers_200():
+    machine = variant(two(), "nested").chain.service("b-flow")
+    states = machine.definition["States"]
+
+    assert states["Start"]["Resource"] == "arn:aws:states:::aws-sdk:sfn:startSyncExecution"
+    assert states["Succeeded"]["Choices"][0]["Next"] == "Done"
+    assert states["Succeeded"]["Default"] == "Bury"
+    assert variant(two(), "nested").chain.service("b-call").workflow == "EXPRESS"

@@ -1,5 +1,6 @@
 """The sentence that decides, in every case: what it says follows from the figures of the comparison and the curve."""
 
+import math
 import re
 
 import pytest
@@ -135,6 +136,8 @@ def test_the_words_for_money():
     assert dollars(0.0) == "0.00"
     assert dollars(0.00002) == "0.00002"
     assert span(1.2, 3.456) == "1.2 to 3.46 s"
+    assert span(-math.inf, 3.456) == "3.46 s or less"
+    assert span(-math.inf, math.inf) == "unknown"
 
 
 def test_the_words_for_several_points():

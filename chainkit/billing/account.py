@@ -16,13 +16,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, Tier
 from chainkit.errors import ConfigError, PriceMissingError, nearest
 from chainkit.units import usd
+from chainkit.use import Quantity
 
 LOW_CONFIDENCE = "CD"
 _CENT = Decimal("0.01")
 _DIGITS = 14
 """Figures of a float that its sums and products leave untouched: what lies behind them is no half cent."""
-Key = tuple[str, float | None]
-"""A price: its key in the book, and the USD that a use states itself."""
+Key = tuple[str | float | None, ...]
+"""A price: its key in the book, and what a use says itself that prices itself."""
 FreeTier = bool | Collection[str]
 """Whether the free part of each month is taken off; or of which prices alone, by their keys or pools."""
 
@@ -43,11 +44,13 @@ class Used:
     """Instead of the price book's price."""
     unit: str = ""
     """Of such a price."""
+    source: str = "given by the user"
+    """Who says it."""
 
     @property
     def key(self) -> Key:
         """What is added up with this."""
-        return self.price, self.usd_per_unit
+        return self.price, self.usd_per_unit, self.unit, self.source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,14 +166,34 @@ def doubtful(lines: Sequence[BillLine]) -> Iterator[str]:
             yield f"price {key} has confidence {price.confidence}: {CONFIDENCE[price.confidence]}"
 
 
+def is_freed(price: Price, free_tier: FreeTier) -> bool:
+    """Tell whether the free part of a price is taken off."""
+    return free_tier if isinstance(free_tier, bool) else price.key in free_tier or price.free_pool in free_tier
+
+
 def _price(book: Prices, used: Used) -> Price:
     """Return the price of what was used, or say what was used that has none."""
     if used.usd_per_unit is not None:
-        return Price(key=used.price, unit=used.unit, tiers=(Tier(math.inf, used.usd_per_unit),))
+        tiers = (Tier(math.inf, used.usd_per_unit),)
+        return Price(key=used.price, unit=used.unit, tiers=tiers, source=used.source)
     try:
         return book.price(used.price)
     except PriceMissingError as error:
         raise PriceMissingError(f"bill: {used.node!r}: {used.what}: {error.problem}", fix=error.fix) from None
+
+
+def used_for(node: str, counted: Quantity, quantity: float, how: str = "") -> Used:
+    """Return what a use counts as a node's share of the account; `quantity` is the month's."""
+    return Used(
+        node=node,
+        what=counted.what,
+        price=counted.price,
+        quantity=quantity,
+        counted=how,
+        usd_per_unit=counted.usd_per_unit,
+        unit=counted.unit,
+        source=counted.source,
+    )
 
 
 def settled(who: str, free_tier: object, book: Prices) -> bool | tuple[str, ...]:
@@ -198,10 +221,10 @@ def settled(who: str, free_tier: object, book: Prices) -> bool | tuple[str, ...]
 
 def _free_parts(priced: Mapping[Key, Price], totals: Mapping[Key, float], free_tier: FreeTier) -> dict[Key, float]:
     """Return how much of each price's quantity is free."""
-    pool_of = {key: price.free_pool or key[0] for key, price in priced.items()}
+    pool_of = {key: price.free_pool or price.key for key, price in priced.items()}
     free = dict.fromkeys(priced, 0.0)
     for key, price in priced.items():
-        if not (free_tier if isinstance(free_tier, bool) else {key[0], pool_of[key]} & {*free_tier}):
+        if not is_freed(price, free_tier):
             continue
         pool = math.fsum(totals[other] for other in priced if pool_of[other] == pool_of[key])
         free[key] = min(price.free_per_month * (totals[key] / pool), totals[key])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled
+from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled, used_for
 from chainkit.billing.prices import Prices
 from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.statement import matching, story, table
@@ -50,7 +50,7 @@ class Bill:
     hours_per_month: float = HOURS_PER_MONTH
     free_tier: FreeTier
     nodes: tuple[str, ...]
-    """What can cost something: services of the chain, in its order."""
+    """What can cost something: services of the chain, then its costs, in their order."""
     lines: tuple[BillLine, ...]
     notes: tuple[str, ...]
     """What to know before believing the figures."""
@@ -110,7 +110,7 @@ class Bill:
           quantity  3,000,000 request, as given
           free      1,000,000, all of 1,000,000 a month and account, which it shares with the other prices of sqs-requests
           tiers     2,000,000 x $0.0000004 (of this price up to 100,000,000,000 a month)
-          price     sqs-standard-requests, P1, P3, P7 (2026-09)
+          price     sqs-standard-requests, P1, P3, P7 in data/README.md (2026-09)
                     confidence A: read in a copy of the official price list
                     every API action, empty receives included; a batch is one; each 64 KB of payload is one (E41); FIFO queues share the free part, all regions together
           dollars   $0.80, exactly 0.8
@@ -241,7 +241,7 @@ def bill(
         requests_per_month=month.requests,
         hours_per_month=month.hours,
         free_tier=free,
-        nodes=tuple(chain.services),
+        nodes=(*chain.services, *chain.costs),
         lines=lines,
         notes=tuple(_notes(chain, month, book, lines)),
     )
@@ -335,7 +335,7 @@ def _month(chain: Chain, usage: Usage, requests_per_month: float | None, hours: 
 
 
 def _used(chain: Chain, month: _Month) -> Iterator[Used]:
-    """Yield what each meter of a chain counted in the month."""
+    """Yield what each meter of a chain counted in the month, and each of its costs."""
     polled = {link.target for link in chain.links.values() if link.kind == "poll"}
     for line in month.usage.lines:
         if quantity := month.quantity(line):
@@ -347,6 +347,11 @@ def _used(chain: Chain, month: _Month) -> Iterator[Used]:
                 counted=month.counted(line),
                 depends_on_rate=_depends_on_rate(line, polled),
             )
+    for name, cost in chain.costs.items():
+        for each, quantity in cost.quantities(month.requests, month.hours):
+            if quantity:
+                counted = f"{count(each.quantity)} for each of {count(month.requests)} requests"
+                yield used_for(name, each, quantity, counted if cost.per == "request" else "")
 
 
 def _depends_on_rate(line: UsageLine, polled: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chainkit.billing.account import FreeTier, Used, charged, doubtful
+from chainkit.billing.account import FreeTier, charged, doubtful, used_for
 from chainkit.billing.bill import Bill, priced_month, require
 from chainkit.billing.prices import Prices
 from chainkit.errors import ConfigError
@@ -61,7 +61,12 @@ def estimate(
     require("estimate", "requests_per_month", requests_per_month)
     given = _given(uses)
     book, free, hours = priced_month("estimate", region, free_tier, price_book, hours_per_month)
-    used = [each for node, parts in given.items() for part in parts for each in used_by(node, part, hours)]
+    used = [
+        used_for(node, each, each.quantity)
+        for node, parts in given.items()
+        for part in parts
+        for each in part.quantities(hours)
+    ]
     lines = tuple(charged(used, book, free_tier=free))
     return Bill(
         chain=name,
@@ -73,22 +78,6 @@ def estimate(
         lines=lines,
         notes=tuple(doubtful(lines)),
     )
-
-
-def used_by(node: str, use: Use, hours_per_month: float) -> list[Used]:
-    """Return what a use counts, as a node's share of the account.
-
-    >>> from chainkit.uses.messages import SqsUse
-    >>> [each.quantity for each in used_by("jobs", SqsUse(sends=5), 730.0)]
-    [5.0]
-    """
-    return [
-        Used(
-            node=node, what=each.what, price=each.price, quantity=each.quantity, usd_per_unit=each.usd_per_unit,
-            unit=each.unit,
-        )
-        for each in use.quantities(hours_per_month)
-    ]  # fmt: skip
 
 
 def _given(uses: Any) -> dict[str, tuple[Use, ...]]:

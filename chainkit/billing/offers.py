@@ -262,6 +262,14 @@ def from_csv(lines: Iterable[str], where: str) -> Offer:
     ------
     ConfigError
         If the file is in another layout, or in another currency than USD.
+
+    Examples
+    --------
+    >>> head = ["OfferCode,AmazonEC2", "Version,20261101000000", "Publication Date,2026-11-01T00:00:00Z"]
+    >>> names = "SKU,TermType,StartingRange,EndingRange,PricePerUnit,Currency,usageType,operation,Region Code"
+    >>> row = "X1,OnDemand,0,Inf,0.0480000000,USD,EU-NatGateway-Hours,NatGateway,eu-west-1"
+    >>> from_csv([*head, names, row], "index.csv").rows[0].usd
+    0.048
     """
     table = csv.reader(lines)
     head: dict[str, str] = {}
@@ -300,6 +308,13 @@ def listed(offers: Iterable[Offer], region: str) -> tuple[dict[str, Listed], dic
     Returns
     -------
     The prices; and by key, why a price that has products in the files was not taken.
+
+    Examples
+    --------
+    >>> row = Row("X1", "EU-Requests-Tier1", {"regionCode": "eu-west-1"}, 0.0, math.inf, 5e-7)
+    >>> found, _ = listed([Offer("AmazonSNS", "20261101000000", "2026-11-01", (row,))], "eu-west-1")
+    >>> found["sns-publishes"].tiers
+    (Tier(up_to=inf, usd=5e-07),)
     """
     of_code: dict[str, list[Offer]] = {}
     for offer in offers:

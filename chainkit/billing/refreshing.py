@@ -148,7 +148,14 @@ def write(renewed: Renewal, folder: Path, *, today: dt.date) -> Path:
 
 
 def as_text(region: str, checked: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a price file as those in `data/prices/` are written, six lines a price, no number with an exponent."""
+    """Return a price file as those in `data/prices/` are written, six lines a price, no number with an exponent.
+
+    Examples
+    --------
+    >>> table = data.prices("us-east-1")
+    >>> json.loads(as_text("us-east-1", table["checked"], table["prices"])) == table
+    True
+    """
     blocks = []
     for key, entry in entries.items():
         tiers = ", ".join(f'{{"up_to": {_number(x["up_to"])}, "usd": {_number(x["usd"])}}}' for x in entry["tiers"])

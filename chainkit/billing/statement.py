@@ -1,12 +1,16 @@
 """A bill as text: the table, and the story of a line."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from chainkit.billing.account import BillLine, count, written
 from chainkit.billing.prices import CONFIDENCE, Price
 from chainkit.errors import ConfigError, nearest
 from chainkit.units import usd
+
+_LETTERED = re.compile(r"[A-Z]\d")
+"""Sources that go by a letter and a number: data/README.md says what they are."""
 
 
 def table(lines: Sequence[BillLine], total_usd: float, invoice_usd: float) -> list[str]:
@@ -67,7 +71,7 @@ def story(line: BillLine) -> str:
     pay: run time, 100 ms each at 1536 MB
       quantity  450,000 GB-s, as given
       tiers     450,000 x $0.0000166667 (of this price up to 6,000,000,000 a month)
-      price     lambda-gb-s-x86, P1, P3, P4, P8, W1 (2026-09)
+      price     lambda-gb-s-x86, P1, P3, P4, P8, W1 in data/README.md (2026-09)
                 confidence A: read in a copy of the official price list
                 init and handler summed, then up to the next 1 ms (E19); GB = 1024 MB; the free part is shared by both architectures
       dollars   $7.50, exactly 7.500015
@@ -97,7 +101,8 @@ def _steps(line: BillLine) -> Iterator[tuple[str, str]]:
 
 def _price_steps(price: Price) -> Iterator[tuple[str, str]]:
     """Yield who says a price, and how far to believe it."""
-    yield "price", f"{price.key}, {price.source}" + (f" ({price.date})" if price.date else "")
+    listed = " in data/README.md" if _LETTERED.match(price.source) else ""
+    yield "price", f"{price.key}, {price.source}{listed}" + (f" ({price.date})" if price.date else "")
     yield "", f"confidence {price.confidence}: {CONFIDENCE[price.confidence]}"
     if price.note:
         yield "", price.note

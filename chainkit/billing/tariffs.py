@@ -7,14 +7,16 @@ the *knots*. `Tariff.usd` is `bill(...).total_usd` at each volume, a few hundred
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from chainkit.billing.account import FreeTier, is_freed
 from chainkit.billing.bill import Bill
-from chainkit.billing.prices import Price
+from chainkit.billing.prices import Price, Tier
 from chainkit.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
@@ -41,12 +43,22 @@ class Tariff:
     """(n, samples, prices) units."""
     per_month: FloatArray
     """(n, samples, prices) units, whatever the volume."""
-    free_tier: bool
+    free_tier: FreeTier
 
     @property
     def is_straight(self) -> bool:
         """Whether dollars are straight lines between knots."""
         return len(self.anchors) == 1 and not self._is_mixed
+
+    def with_price_at(self, key: str, factor: float) -> Self:
+        """Return the tariff if one price, all its tiers, were so many times what it is."""
+        prices = tuple(
+            replace(price, tiers=tuple(Tier(tier.up_to, tier.usd * factor) for tier in price.tiers))
+            if price.key == key
+            else price
+            for price in self.prices
+        )
+        return replace(self, prices=prices)
 
     def usd(self, volumes: FloatArray) -> FloatArray:
         """Return (samples, v) USD a month at (v,) volumes, requests a month.
@@ -78,17 +90,21 @@ class Tariff:
             own = quantities[:, places]
             pool = own.sum(axis=1, keepdims=True)
             share = np.divide(own, pool, out=np.zeros_like(own), where=pool > 0)
-            parts = np.array([self.prices[k].free_per_month for k in places])
-            free[:, places] = np.minimum(parts[:, None] * share, own)
+            free[:, places] = np.minimum(self._parts[places, None] * share, own)
         return free
 
     @cached_property
+    def _parts(self) -> FloatArray:
+        """(prices,) units of a month that are free; 0 without free tier, or where it is another price's."""
+        return np.array([price.free_per_month * is_freed(price, self.free_tier) for price in self.prices])
+
+    @cached_property
     def _pools(self) -> list[list[int]]:
-        """Places of the prices that share a free part; none without free tier."""
+        """Places of the prices that share a free part."""
         pools: dict[str, list[int]] = {}
-        for k, price in enumerate(self.prices if self.free_tier else ()):
+        for k, price in enumerate(self.prices):
             pools.setdefault(price.free_pool or price.key, []).append(k)
-        return [places for places in pools.values() if any(self.prices[k].free_per_month for k in places)]
+        return [places for places in pools.values() if self._parts[places].any()]
 
     @cached_property
     def _is_mixed(self) -> bool:
@@ -104,8 +120,8 @@ class Tariff:
         found: list[float] = []
         for n in range(len(self.anchors)):
             for k, price in enumerate(self.prices):
-                free = price.free_per_month if self.free_tier else 0.0
-                places = next((places for places in self._pools if k in places), [k]) if free else [k]
+                free = float(self._parts[k])
+                places = next((places for places in self._pools if k in places), [k])
                 a, b = float(self.per_request[n, 0, k]), float(self.per_month[n, 0, k])
                 pool_a, pool_b = (float(each[n, 0, places].sum()) for each in (self.per_request, self.per_month))
                 found += _reaching(free, pool_a, pool_b)

@@ -149,7 +149,15 @@ class PowerTuning:
         ----------
         strategy : "cost", "speed", or "balanced" between both
         balanced_weight : 0..1 for "balanced": 0 is speed, 1 is cost
+
+        Raises
+        ------
+        ConfigError
+            If the strategy is unknown, or goes by costs that are not known.
         """
+        if strategy != "speed" and any(math.isnan(size.usd) for size in self.sizes):
+            problem = f"power tuning: strategy={strategy!r} needs costs, and the result holds none"
+            raise ConfigError(problem, fix='choose strategy="speed", or give a result with averagePrice')
         chosen = best([(size.duration_s, size.usd) for size in self.sizes], strategy, balanced_weight)
         return self.sizes[chosen]
 
@@ -165,18 +173,24 @@ class PowerTuning:
     def to_plain(self, strategy: Strategy = "cost", balanced_weight: float = 0.5) -> dict[str, Any]:
         """Return the result as Power Tuning's state machine gives it back, `stats` included; [1].
 
-        Nothing ran, unless the result says what running it cost: then those figures are 0.
+        Costs that are not known are 0: what running it cost, too, where nothing ran.
+
+        Raises
+        ------
+        ConfigError
+            If the strategy is unknown, or goes by costs that are not known.
         """
         chosen = self.recommended(strategy, balanced_weight)
         stats = [
-            {"value": each.memory_mb, "averagePrice": each.usd, "averageDuration": _ms(each)} for each in self.sizes
+            {"value": each.memory_mb, "averagePrice": _or_zero(each.usd), "averageDuration": _ms(each)}
+            for each in self.sizes
         ]
         machine = {
             "executionCost": _or_zero(self.execution_usd),
             "lambdaCost": _or_zero(self.lambda_usd),
             "visualization": address(self.sizes),
         }
-        best_of = {"power": chosen.memory_mb, "cost": chosen.usd, "duration": _ms(chosen)}
+        best_of = {"power": chosen.memory_mb, "cost": _or_zero(chosen.usd), "duration": _ms(chosen)}
         return {**best_of, "stateMachine": machine, "stats": stats}
 
     def _curve(self) -> MemoryCurve:
@@ -225,12 +239,14 @@ def best(points: Sequence[tuple[float, float]], strategy: Strategy, balanced_wei
         problem = f"power tuning: balanced_weight={balanced_weight!r} is outside 0..1"
         raise ConfigError(problem, fix="give 0 for speed alone, 1 for cost alone")
     longest, dearest = (max(each) or 1.0 for each in zip(*points, strict=True))
-    keys = {
-        "cost": lambda p: (p[1], p[0]),
-        "speed": lambda p: (p[0], p[1]),
-        "balanced": lambda p: balanced_weight * p[1] / dearest + (1 - balanced_weight) * p[0] / longest,
-    }
-    return min(range(len(points)), key=lambda k: keys[strategy](points[k]))
+
+    def rank(k: int) -> tuple[float, ...]:
+        time_s, dollars = points[k]
+        if strategy == "balanced":
+            return (balanced_weight * dollars / dearest + (1 - balanced_weight) * time_s / longest,)
+        return (dollars, time_s) if strategy == "cost" else (time_s, dollars)
+
+    return min(range(len(points)), key=rank)
 
 
 def read_power_tuning(source: Mapping[str, Any] | str | PathLike[str]) -> PowerTuning:

@@ -6,6 +6,7 @@ at every gesture. A rule is a function of a `Design` whose name, with dashes, is
 ============  ======================================================================
 findings.py   `Finding`, `Findings`: what is found, as text, frame and HTML
 design.py     what the rules read of a chain, gathered once
+wholes.py     a function with parts as one piece of work
 timeouts.py   who gives up before what it waits for
 queues.py     visibility, receive counts, batches
 losses.py     messages that can be lost without a dead-letter queue

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from chainkit import data
 from chainkit.billing.prices import Prices, price_book
 from chainkit.chain import Chain
+from chainkit.checks.wholes import as_one
 from chainkit.distributions import from_plain
 from chainkit.errors import ChainkitError, PriceMissingError
 from chainkit.operations import Operation
@@ -115,9 +116,10 @@ class Design:
 def _behaviour(service: Service) -> Behaviour | None:
     """Return what a service is, or None where that cannot be said."""
     try:
-        return service.behaviour()
+        behaviour = service.behaviour()
     except ChainkitError:
         return None
+    return as_one(behaviour) if isinstance(behaviour, Pool) else behaviour
 
 
 def steps(each: tuple[Step, ...]) -> Iterator[Step]:

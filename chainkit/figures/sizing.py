@@ -109,7 +109,7 @@ def draw_sizing(ax: Axes, sizing: Sizing) -> None:
     shown = [*tried[sizing.figure]]
     for name, marker, colour in (("before", "s", BLUE), ("after", "D", VERMILION)):
         run, bill = sizing.comparison.runs[name], sizing.comparison.bills[name]
-        time_s = float(run.summary().loc[sizing.figure, "value"])
+        time_s = float(run.summary()["value"][sizing.figure])
         if math.isfinite(time_s):
             ax.plot([time_s], [bill.total_usd], marker, color=colour, markersize=10, label=name)
             shown.append(time_s)

@@ -156,7 +156,7 @@ def cuts(chain: Chain, name: str) -> list[tuple[float, list[str]]]:
 
 
 def hold_steps(chain: Chain, name: str) -> int:
-    """Number a function's steps densely and state when each begins, so that others can be added; return how many."""
+    """State when each step of a function begins, and number them from 1; return how many there are."""
     found = cuts(chain, name)
     for step, (fraction, keys) in enumerate(found, start=1):
         for key in keys:

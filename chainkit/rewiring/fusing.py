@@ -1,7 +1,7 @@
 """Fusing: functions that hand each other work become parts of the first of them, a monolith.
 
-What lay between them goes. What entered the first still does, and what any of them hands to the outside leaves it, after
-the last part. A connection stays, and its function with it, where fusing would change what is done for a request.
+What lay between them goes. What entered the first still does, and what any of them hands to the outside leaves it,
+after the last part. A connection stays, and its function with it, where fusing would change what is done for a request.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,9 +166,10 @@ def _too_much(functions: Sequence[LambdaFunction]) -> str:
 
 
 def _moved_settings(way: Sequence[Connection], key: str, link: Caller) -> dict[str, Any] | None:
-    """Return the condition on which a call leaves the whole, that of the way to its caller included; None: none fits."""
+    """Return on which condition a call leaves the whole, with that of the way to its caller; None: no link has it."""
     drawn = {(link.chance or key, link.probability)} if link.probability < 1 else set()
-    policy, is_readable = link.filter_policy, link.case is None
+    policy: Mapping[str, list[Any]] | None = link.filter_policy
+    is_readable = link.case is None
     for one in way:
         options = filtered(one, options_of(one))
         drawn |= {(options["chance"], options["probability"])} if options["probability"] < 1 else set()
@@ -199,15 +200,15 @@ def _fuse(builder: Builder, plan: _Plan, head: str) -> None:
         chain.remove(one.target)
     changes = _together(functions) | {"parts": _parts(plan, head)}
     chain.set(head, **changes)
-    builder.added.append(
-        f"{head}: memory_mb={changes['memory_mb']}, timeout_s={changes['timeout_s']}, parts {', '.join(changes['parts'])}"
-    )
+    said = [f"{name}={changes[name]}" for name in ("memory_mb", "timeout_s")]
+    builder.added.append(f"{head}: {', '.join([*said, 'parts'])} {', '.join(changes['parts'])}")
 
 
 def _leave_from(builder: Builder, head: str, key: str, link: Caller, **changes: Any) -> None:
     """Let a call of a part leave the whole instead, after all parts."""
+    cls: Any = type(link)
     fixed = {*WORDS[link.word][1], *IDENTITY}
-    options = {each.name: getattr(link, each.name) for each in settings(type(link)) if each.name not in fixed}
+    options = {each.name: getattr(link, each.name) for each in settings(cls) if each.name not in fixed}
     before = set(builder.chain.links)
     builder.chain.connect(head, link.target, link=link.word, **options | {"after_fraction": 1.0} | changes)
     builder.instead |= {new: key for new in builder.chain.links if new not in before}
@@ -216,7 +217,7 @@ def _leave_from(builder: Builder, head: str, key: str, link: Caller, **changes: 
 def _together(functions: Sequence[LambdaFunction]) -> dict[str, Any]:
     """Return the settings of one function that does the work of several, the first its own."""
     first = functions[0]
-    slowest = max(functions, key=lambda each: each.behaviour().init.mean_s if each.behaviour().init else 0.0)
+    slowest = max(functions, key=_init_s)
     changes: dict[str, Any] = {
         "memory_mb": max(each.memory_mb for each in functions),
         "timeout_s": sum(each.timeout_s for each in functions),
@@ -225,10 +226,16 @@ def _together(functions: Sequence[LambdaFunction]) -> dict[str, Any]:
         "environment": {key: value for each in reversed(functions) for key, value in each.environment.items()},
     }
     if slowest.init != first.init:
-        changes["init"] = slowest.behaviour().init
+        changes["init"] = slowest.init
     if any(each.code is not None for each in functions):
         changes |= {"code": None, "handler": "handler.handle"}
     return changes
+
+
+def _init_s(function: LambdaFunction) -> float:
+    """Return the mean init of a function, seconds."""
+    init = function.behaviour().init
+    return init.mean_s if init is not None else 0.0
 
 
 def _parts(plan: _Plan, head: str) -> dict[str, Part]:

@@ -1,7 +1,7 @@
 """Splitting: the parts of a function become functions of their own, called in turn after the work that leads to them.
 
-A part whose answer is needed is called synchronously, another by an event with a dead-letter queue. What began after all
-parts still does.
+A part whose answer is needed is called synchronously, another by an event with a dead-letter queue. What began after
+all parts still does.
 """
 
 from dataclasses import replace

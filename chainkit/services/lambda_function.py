@@ -260,7 +260,8 @@ class LambdaFunction(Service):
             for name in self.environment
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]+", name)  # [6]
         ]
-        found += [ConfigError(f"{who}: {told}", fix=fix) for told, fix in parts.complaints(self.parts, names)]
+        taken = f"{who}: part {{!r}} is a service of the chain, too: their draws would be the same"
+        found += [ConfigError(taken.format(part), fix="rename one of them") for part in self.parts if part in names]
         found += self._start_problems(who)
         path = PurePosixPath(self.code) if self.code is not None else None
         if path is not None and (path.is_absolute() or ".." in path.parts):

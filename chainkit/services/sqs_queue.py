@@ -6,8 +6,8 @@ Sources  [1] Amazon SQS quotas, docs.aws.amazon.com quotas-messages (2026)
          [2] SQS pricing: every API action counts, 64 KB of payload each (data/prices/)
          [3] Lambda's mapping polls all day: 5 pollers, 20 s waits, 180 empty receives an hour each (AWS text quoted in
              2024-25; the 20 s is an assumption). Counted as if none of these polls brought a message: at most
-         [4] Each message is sent by a call of its own, never as a batch of ten; a topic or bus that delivers here sends,
-             too (an assumption). What fails comes back by itself: no ChangeMessageVisibility. The way to a dead-letter
+         [4] Each message is sent by a call of its own, never as a batch of ten; so is what a topic or bus delivers here
+             (an assumption). What fails comes back by itself: no ChangeMessageVisibility. The way to a dead-letter
              queue is no request
 Checked  2026-11-27
 """

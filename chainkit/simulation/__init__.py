@@ -9,6 +9,7 @@ replay.py            traces; trace_files.py reads them
 lower.py             chain -> program: where requests enter, pools, buffers, fan-outs
 lower_links.py       what every node needs: rows of pools and buffers, places, hops, quotas
 lower_calls.py       what a node's code does: steps, calls, hand-overs, filters
+lower_pieces.py      the parts of a function
 lower_states.py      the states of a state machine
 assembler.py         rows with labels, sites, tables, counters
 kernel.py            the event loop, compiled

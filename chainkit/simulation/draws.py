@@ -12,6 +12,7 @@ Sites (name and purpose)
 ``attribute:<name>``           the request's value of a traffic attribute; visit 0
 ``<node>.duration``            own work for one unit; the segments between calls share the one draw
 ``<node>.first``               replaces it for the first unit after an init
+``<part>.duration`` ...        likewise first, error, poison of a part, as if it were a function of that name
 ``<node>.overhead``            what an invocation takes beyond its units; a batch draws for its first message
 ``<node>.init``                init of a new environment, drawn by the invocation that starts it
 ``<node>.error``               whether an attempt fails

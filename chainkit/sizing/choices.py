@@ -169,10 +169,16 @@ def _given(chain: Chain, key: Any, values: Any) -> Choice:
 
 def _require_setting(held: Any, key: str, setting: str) -> None:
     """Raise unless a service or link has a setting of that name."""
-    names = [each.name for each in settings(type(held))]
+    names = _names(held)
     if setting not in names:
         problem = f"right_size: {key!r}: there is no setting {setting!r}{nearest(setting, names)}"
         raise ConfigError(problem, fix=f"its settings: {', '.join(names)}")
+
+
+def _names(held: Any) -> list[str]:
+    """Return the names of the settings of a service or link."""
+    kind: Any = type(held)
+    return [each.name for each in settings(kind)]
 
 
 def _choice(key: str, values: Sequence[Any], now: Any) -> Choice:
@@ -228,7 +234,7 @@ def _ready(name: str, service: Service, node: Any) -> Iterator[Choice]:
 
 def _of_links(chain: Chain, kinds: Sequence[str], figure: str, notes: list[str]) -> Iterator[Choice]:
     """Yield batch sizes and windows; only where what they delay is limited."""
-    own = {key: {each.name for each in settings(type(link))} for key, link in chain.links.items()}
+    own = {key: _names(link) for key, link in chain.links.items()}
     polled = [key for key, names in own.items() if "batch_size" in names]
     if polled and figure.startswith("response") and {"batch_size", "maximum_batching_window_s"} & {*kinds}:
         what = ", ".join(polled)

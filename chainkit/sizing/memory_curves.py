@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
 from chainkit.calibration.tunings import PowerTuning, Strategy, TunedSize, best
 from chainkit.chain import Chain, as_chain
 from chainkit.declared import settings
@@ -164,7 +165,7 @@ def memory_curve(
     """
     chain = as_chain(chain, "memory_curve")
     service = _function(chain, name)
-    book = price_book(chain.region) if price_book is None else price_book
+    book = list_prices(chain.region) if price_book is None else price_book
     ratio = as_ratio("memory_curve", arm64_ratio)
     tried = [service.with_settings(memory_mb=size) for size in _sizes(service, sizes)]
     found = FunctionCurve(

@@ -10,6 +10,7 @@ from chainkit.billing.prices import price_book
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import TIMES, Comparison, compare
 from chainkit.errors import ConfigError
+from chainkit.simulation.intervals import TOO_FEW
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
 from chainkit.sizing.choices import Design, Space, as_settings, described, space_of
@@ -174,6 +175,7 @@ def right_size(
     drawn: dict[str, Any] = {"requests": requests, "seed": seed, **options}
     run = simulate(chain, load, threads=threads, **drawn)
     figure = figure_of("right_size", figure, nobody_waits=run.program.nobody_waits)
+    _require_enough(run, figure)
     space, notes = space_of(chain, run, figure, choices, least_memory_mb or {}, arm64_ratio)
     priced: dict[str, Any] = {"requests_per_month": requests_per_month, "free_tier": free_tier}
     priced["requests_per_month"] = bill(chain, run, **priced).requests_per_month
@@ -204,6 +206,13 @@ def _check(latency_s: Any, usd_per_month: Any, exhaustive: Any) -> None:
         raise ConfigError(f"right_size: {name}={value!r} is no limit; allowed: above 0", fix="give a finite number")
     if not isinstance(exhaustive, int) or isinstance(exhaustive, bool) or exhaustive < 0:
         raise ConfigError(f"right_size: exhaustive={exhaustive!r} is no number of designs", fix="leave it out")
+
+
+def _require_enough(run: Run, figure: str) -> None:
+    """Refuse a percentile that so few requests do not tell."""
+    if TOO_FEW in str(run.summary().loc[figure, "note"]):
+        problem = f"right_size: {run.requests:,} requests do not tell {figure}"
+        raise ConfigError(problem, fix="give more requests, or limit a lower percentile, such as p95")
 
 
 def _goal(latency_s: float | None, usd_per_month: float | None, now: Judged, requests: int) -> Goal:
@@ -328,7 +337,7 @@ def _loses_more(found: Comparison, name: str, than: str) -> bool:
 
 def _judged(found: Comparison, name: str, figure: str) -> Judged:
     """Return time and money of a design of a comparison; what it loses is looked at apart."""
-    time_s = float(found.runs[name].summary().loc[figure, "value"])
+    time_s = float(found.runs[name].summary()["value"][figure])
     return Judged(found.bills[name].total_usd, math.inf if time_s != time_s else time_s, 0.0)
 
 
@@ -400,7 +409,8 @@ def _binding(run: Run, priced: Bill, figure: str, goal: Goal) -> str:
         return f"What is left: {', '.join(f'{line.node}: {line.what} {usd(line.usd)}' for line in lines)}."
     of: Any = figure.partition("_")[0]
     rows = run.blame(of).sort_values("tail_s", ascending=False).head(3)
-    parts = [f"{row.node}: {row.reason} {seconds(row.tail_s)}" for row in rows.itertuples()]
+    columns = (rows["node"], rows["reason"], rows["tail_s"])
+    parts = [f"{node}: {reason} {seconds(float(tail_s))}" for node, reason, tail_s in zip(*columns, strict=True)]
     return f"What is left of the slowest 1 %: {', '.join(parts)}."
 
 
@@ -409,7 +419,8 @@ def _bounds(found: Comparison, name: str, figure: str) -> tuple[float, float]:
     if figure == "usd_per_month":
         low, value, high = found.interval(figure, name)
     else:
-        low, value, high = (float(x) for x in found.runs[name].summary().loc[figure, ["low", "value", "high"]])
+        row = found.runs[name].summary().loc[figure, ["low", "value", "high"]]
+        low, value, high = map(float, row.to_numpy(dtype=float))
     return (low if low == low else value, high if high == high else value)
 
 
@@ -427,7 +438,8 @@ def _assumed(space: Space, best: Design) -> list[str]:
     book = price_book(space.chain.region)
     x86, arm = (book.price(f"lambda-gb-s-{each}").tiers[0].usd for each in ("x86", "arm64"))
     return [
-        f"duration on arm64 of {', '.join(moved)}: {told} that on x86; it pays up to {x86 / arm:.2f} times. Measure it"
+        f"duration on arm64 of {', '.join(moved)}: {told} that on x86. Measure it: {x86 / arm:.2f} times or more"
+        " does not pay, but where a function waits for others"
     ]
 
 

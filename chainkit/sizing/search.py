@@ -3,13 +3,13 @@
 A design is judged by a simulation, every one with the same arrivals and draws, so that designs differ by what they are
 and not by chance. Percentiles of a chain do not add up over its services, so no formula gives them; but near a design
 they nearly do. So with many combinations the difference that each single value makes is simulated. With these sums, one
-value for each choice, the best within a limit is a knapsack with multiple choice, and its whole front of money against
-time comes by adding choice after choice and dropping what is dominated. What lies near the limit is simulated, and
-where it is better it is the next point to start from. At the end no single change is better, and nothing of the front.
-That is no proof of the optimum; tests compare it with all combinations of small spaces.
+value for each choice, the best within a limit is a knapsack with multiple choice, and its fronts of money against time,
+the best and the next few, come by adding choice after choice and dropping what is dominated. What is best within parts
+of the limit is simulated, and where it is better it is the next point to start from. At the end no single change is
+better, and nothing that the model proposes. That is no proof of the optimum; tests compare it with all combinations.
 
 Why no library: scipy.optimize.milp solves the knapsack for one limit at a time, and its HiGHS writes to the notebook
-even when told to be silent; the front needs no solver. scipy's global optimisers (differential evolution, dual
+even when told to be silent; the fronts need no solver. scipy's global optimisers (differential evolution, dual
 annealing) want thousands of values of a function, and know nothing of the structure that makes a hundred enough.
 """
 
@@ -30,9 +30,9 @@ ROUNDS = 12
 NEAR = (0.85, 0.92, 0.96, 1.0, 1.04, 1.08, 1.15)
 """Parts of the limit for which the model is asked: it is wrong by some percent, to either side."""
 PROPOSALS = 4
-"""Designs of the model's front that are tried below each of them."""
-WIDEST = 4_096
-"""Sums that are kept of the front."""
+"""Designs that the model proposes within each of them, best first."""
+WIDEST = 1_024
+"""Sums that are kept of each front."""
 CONFIRMED = 6
 """Designs of each of them that are run with all requests."""
 
@@ -142,19 +142,9 @@ def _guided(space: Space, desk: Desk, goal: Goal) -> None:
     for _ in range(ROUNDS):
         centre = desk.best(goal)
         desk(space.neighbours(centre))
-        desk(_proposals(space, desk.found, centre, goal))
+        desk(_Steps.around(space, desk.found, centre, goal).near(goal.limit))
         if desk.best(goal) == centre:
             return
-
-
-def _proposals(space: Space, found: Mapping[Design, Judged], centre: Design, goal: Goal) -> list[Design]:
-    """Return the designs that are best if the differences of single values add up: those near the limit."""
-    limited, designs = _Steps.around(space, found, centre, goal).front()
-    picked: set[int] = set()
-    for near in NEAR:
-        last = int(np.searchsorted(limited, near * goal.limit, side="right"))  # of those within it, the best is last
-        picked |= {*range(max(0, last - PROPOSALS), max(1, last))}
-    return [tuple(map(int, designs[k])) for k in sorted(picked)]
 
 
 @dataclass(frozen=True)
@@ -186,8 +176,17 @@ class _Steps:
         choice, value, least, limited = (np.array(column) for column in zip(*rows, strict=True))
         return cls(choice, value, least, limited, getattr(here, goal.limited))
 
-    def front(self) -> tuple[Any, Any]:
-        """Return the sums that no other beats in both figures: what is limited, ascending, and their designs."""
+    def near(self, limit: float) -> list[Design]:
+        """Return the designs with the best sums within each part of the limit; the lowest where none is within."""
+        limited, least, designs = self.front()
+        picked = {int(limited.argmin())}
+        for part in NEAR:
+            within = np.flatnonzero(limited <= part * limit)
+            picked |= {*map(int, within[np.argsort(least[within], kind="stable")][:PROPOSALS])}
+        return [tuple(map(int, designs[k])) for k in sorted(picked)]
+
+    def front(self) -> tuple[Any, Any, Any]:
+        """Return the sums that few others beat in both figures: what is limited, what is made small, their designs."""
         least, limited, designs = np.zeros(1), np.zeros(1), np.zeros((1, 0), dtype=int)
         for i in range(int(self.choice.max()) + 1):
             own = np.flatnonzero(self.choice == i)
@@ -197,15 +196,25 @@ class _Steps:
             designs = np.column_stack([before, np.tile(self.value[own], len(designs))])
             kept = _undominated(least, limited)
             least, limited, designs = least[kept], limited[kept], designs[kept]
-        return self.base + limited, designs
+        return self.base + limited, least, designs
 
 
 def _undominated(least: Any, limited: Any) -> Any:
-    """Return the places of sums that no other beats in both, by what is limited; thinned evenly where they are many."""
-    order = np.lexsort((least, limited))
-    lowest = np.minimum.accumulate(least[order])
-    kept = order[np.concatenate([[True], lowest[1:] < lowest[:-1]])]
-    return kept if kept.size <= WIDEST else kept[np.linspace(0, kept.size - 1, WIDEST).round().astype(int)]
+    """Return the places of sums that fewer than `PROPOSALS` others beat in both: one front below the other.
+
+    With these the best few within any limit are kept, not the best one alone: the model is wrong by some percent. A
+    front with very many sums is thinned evenly.
+    """
+    rest, kept = np.lexsort((least, limited)), []
+    for _ in range(PROPOSALS):
+        if not rest.size:
+            break
+        lowest = np.minimum.accumulate(least[rest])
+        is_front = np.concatenate([[True], lowest[1:] < lowest[:-1]])
+        front, rest = rest[is_front], rest[~is_front]
+        even = np.linspace(0, front.size - 1, min(WIDEST, front.size)).round().astype(int)
+        kept.append(front[even])
+    return np.concatenate(kept)
 
 
 def judge_by_sweep(figure: str, millions: float, options: Mapping[str, Any]) -> Callable[[list[Chain]], list[Judged]]:

@@ -305,5 +305,5 @@ class LambdaMicrovmUse(Use):
         yield Quantity("lambda-microvm-snapshot-read-gb", read * self.snapshot_gb, "launches and resumes")
         hours = all_month(month, self.suspended_hours)
         key, asleep = "lambda-microvm-storage-gb-month", self.suspended_gb * hours / month
-        yield Quantity(key, self.images_gb, "images", is_hourly=True)
-        yield Quantity(key, asleep, f"suspended machines, {hours:g} h", is_hourly=True)
+        yield Quantity(key, self.images_gb, "images")
+        yield Quantity(key, asleep, f"suspended machines, {hours:g} h")

@@ -147,7 +147,7 @@ class SnsUse(Use):
         yield Quantity("sns-fifo-deliveries", delivered, f"for {self.subscriptions:g} subscriptions")
         yield Quantity("sns-fifo-delivered-gb", delivered * gb, "payload for those")
         yield Quantity("sns-fifo-archived-gb", self.archived_messages * gb, "payload archived")
-        yield Quantity("sns-fifo-archive-gb-month", self.archive_gb, "kept in the archive", is_hourly=True)
+        yield Quantity("sns-fifo-archive-gb-month", self.archive_gb, "kept in the archive")
 
 
 @use
@@ -213,7 +213,7 @@ class EventBridgeUse(Use):
         yield Quantity("events-schema-discovery", self.discovered_events * found, f"discovery{each(found, '8 KB')}")
         yield Quantity("events-archived-gb", self.archived_events * self.event_kb / KB_PER_GB, "events archived")
         yield Quantity("events-archived-gb", self.archived_gb, "archived")
-        yield Quantity("events-archive-gb-month", self.archive_gb, "kept in the archive", is_hourly=True)
+        yield Quantity("events-archive-gb-month", self.archive_gb, "kept in the archive")
 
     def _pipes(self) -> Iterator[Quantity]:
         """Yield the requests of pipes, after their filter and in their batches."""

@@ -70,7 +70,7 @@ class DynamodbUse(Use):
         hours = all_month(month, self.hours)
         yield Quantity("dynamodb-wcu-hours", self.write_capacity * hours, f"write units for {hours:g} h", True)
         yield Quantity("dynamodb-rcu-hours", self.read_capacity * hours, f"read units for {hours:g} h", True)
-        yield Quantity("dynamodb-storage-gb-month", self.storage_gb, "storage", is_hourly=True)
+        yield Quantity("dynamodb-storage-gb-month", self.storage_gb, "storage")
         yield Quantity("dynamodb-stream-reads", self.stream_reads, "reads of the stream by others than Lambda")
 
 
@@ -143,5 +143,5 @@ class S3Use(Use):
     def _counted(self, month: float) -> Iterator[Quantity]:
         yield Quantity("s3-puts", self.puts, "PUT, COPY, POST, LIST")
         yield Quantity("s3-gets", self.gets, "GET and others")
-        yield Quantity("s3-storage-gb-month", self.storage_gb, "storage", is_hourly=True)
+        yield Quantity("s3-storage-gb-month", self.storage_gb, "storage")
         yield Quantity("s3-notifications", self.notifications, "notifications")

@@ -40,7 +40,9 @@ class CloudWatchUse(Use):
     """
 
     lambda_logs_gb: Amount = 0.0
-    """Logs of functions, GB: priced by tiers."""
+    """Logs of functions, GB: vended logs, priced by tiers."""
+    vended_logs_gb: Amount = 0.0
+    """Other vended logs (flow logs of a VPC), on the same tiers, GB."""
     lambda_logs_kb: Amount = 0.0
     """More of them, KB: 1 for each request is `per="request"`."""
     logs_gb: Amount = 0.0
@@ -81,13 +83,14 @@ class CloudWatchUse(Use):
     def _counted(self, month: float) -> Iterator[Quantity]:
         for key, gb, what in (
             ("logs-ingestion-gb", self.lambda_logs_gb + self.lambda_logs_kb / KB_PER_GB, "logs of functions"),
+            ("logs-ingestion-gb", self.vended_logs_gb, "other vended logs"),
             ("logs-ingestion-standard-gb", self.logs_gb + self.logs_kb / KB_PER_GB, "logs, Standard class"),
             ("logs-ingestion-infrequent-gb", self.infrequent_logs_gb, "logs, Infrequent Access class"),
             ("logs-delivery-gb", self.delivered_logs_gb, "logs of functions sent to S3 or Firehose"),
             ("logs-insights-gb", self.insights_gb, "logs scanned by Insights"),
         ):
             yield Quantity(key, gb, what)
-        yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed", is_hourly=True)
+        yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed")
         yield Quantity("logs-live-tail-minutes", self.live_tail_minutes, "Live Tail")
         hours = all_month(month, self.hours)
         part = "" if self.hours is None else f" for {hours:g} h"

@@ -5,7 +5,6 @@ to that of every other column lies on one side of 0.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 from chainkit.chain import Chain
 from chainkit.comparison import COUNTS, MONEY, Comparison
 from chainkit.pictures import svg
-from chainkit.records import Buffer
 from chainkit.rewiring import Variant
-from chainkit.service import Service
+from chainkit.rewiring.inventory import counted, more
 from chainkit.simulation.intervals import TOO_FEW
 from chainkit.units import seconds, usd
 from chainkit.widgets.tradeoff import Figure, tradeoff
@@ -73,7 +71,7 @@ def columns(comparison: Comparison, designs: Sequence[Design]) -> dict[str, Any]
     >>> designs = [Design("now", "this chain", chain, "chain"), Design("sqs", "sqs", flow.chain, "", flow)]
     >>> both = ck.compare({d.name: d.chain for d in designs}, ck.Poisson(rate_per_s=4), requests=2_000, seed=1)
     >>> columns(both, designs)["columns"][1]["added"]
-    ['1 SQS queue', '1 dead-letter queue', '3 links']
+    ['3 links', '1 SQS queue', '1 dead-letter queue']
     """
     first, known = designs[0], figures(comparison)
     cells = {name: _cells(comparison, known[name], name, first.name) for name in known}
@@ -96,6 +94,7 @@ def _column(design: Design, first: Design, cells: Mapping[str, Any]) -> dict[str
         "gone": [] if design is first else _counted(design.chain, first.chain),
         "changed": [] if design is first or variant else changes(first.chain, design.chain),
         "rewired": [*variant.rewired] if variant else [], "kept": [*variant.kept] if variant else [],
+        "notes": [*variant.notes] if variant else [],
     }  # fmt: skip
 
 
@@ -103,16 +102,8 @@ def _column(design: Design, first: Design, cells: Mapping[str, Any]) -> dict[str
 
 
 def _counted(before: Chain, after: Chain) -> list[str]:
-    """Return what is in one chain and not in the other: "2 SQS queues", "3 links"."""
-    found = Counter(_word(after, service) for name, service in after.services.items() if name not in before.services)
-    found["link"] = len([key for key in after.links if key not in before.links])
-    return [f"{n} {word}{'' if n == 1 else 'es' if word.endswith('s') else 's'}" for word, n in found.items() if n]
-
-
-def _word(chain: Chain, service: Service) -> str:
-    """Return what a service is; a queue that nobody polls holds dead letters."""
-    is_end = isinstance(service.behaviour(), Buffer) and not chain.outgoing(service.name)
-    return "dead-letter queue" if is_end else service.label
+    """Return what is in one chain and not in the other: "3 links", "2 SQS queues"."""
+    return [counted({word: n}) for word, n in more(before, after).items()]
 
 
 def changes(before: Chain, after: Chain) -> list[str]:
@@ -291,4 +282,4 @@ def _story(column: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> list
     lines = [f"{name}: {words}" for name, words in found if words]
     for word in ("added", "gone"):
         lines += [f"{word}: {', '.join(column[word])}"] if column[word] else []
-    return lines + [f"{word}: {line}" for word in ("changed", "rewired", "kept") for line in column[word]]
+    return lines + [f"{word}: {line}" for word in ("changed", "rewired", "kept", "notes") for line in column[word]]

@@ -32,9 +32,13 @@ HELP: Mapping[str, str] = {
     "async": "Lambda's own event queue: two more tries, then a dead-letter queue",
     "sqs": "a queue before each function, and a dead-letter queue after 5 receives",
     "sns": "a topic that hands a copy to each function that is called together",
+    "sns-sqs": "a topic, and a queue with a dead-letter queue before each function that is called together",
     "eventbridge": "a bus with a rule for each function",
     "standard": "a Standard state machine for each call, paid by transition",
     "express": "an Express state machine for each call, paid by time; it can answer",
+    "nested": "a Standard machine for each call that starts an Express one, which tries it again",
+    "fused": "one function does the work of all that hand it to each other",
+    "split": "each part of a function becomes a function that is called",
 }
 MOST_KEPT = 6
 LINES = ("response_p95_s", "completion_p95_s")
@@ -241,6 +245,8 @@ class ComparePanel(Panel):
         except ChainkitError as error:
             self._refusals.append({"problem": error.problem, "fix": error.fix})
             return found
+        for kind, why in flows.refused.items():
+            self._refusals.append({"problem": f"{kind} is refused: {why}", "fix": "choose another kind"})
         return found + [Design(kind, kind, flow.chain, _line(kind), flow) for kind, flow in flows.items()]
 
     def _asked(self) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainkit as ck
-from chainkit.billing.estimate import estimate, used_by
+from chainkit.billing.estimate import estimate
 from chainkit.billing.prices import price_book
 from chainkit.errors import ConfigError, PriceMissingError
 
@@ -151,13 +151,6 @@ def test_requests_give_the_price_of_a_million():
 
     assert actual.usd_per_million == pytest.approx(0.80)
     assert str(actual).startswith("estimate in us-east-1: 2,000,000 requests a month, without free tier")
-
-
-def test_what_a_use_counts_is_its_nodes():
-    assert {(each.node, each.price) for each in used_by("gate", ck.VpcUse(nat_gateways=1, nat_gb=1), 730)} == {
-        ("gate", "nat-gateway-hours"),
-        ("gate", "nat-gb"),
-    }
 
 
 # --- what is refused ---

@@ -247,3 +247,23 @@ def test_a_later_tier_at_no_cost_waits_and_a_dearer_one_is_refused(usd, outcome)
 
     assert key not in renewed.taken
     assert {**renewed.kept, **held}[key].startswith(outcome)
+
+
+def test_a_free_part_that_grew_is_a_change():
+    text = (LISTS / "AmazonSNS-us-east-1.json").read_text(encoding="utf-8").replace('"1000000"', '"2000000"')
+    changed = {
+        each.after.key: each.after for each in renewal([from_json(json.loads(text), "piece")], "us-east-1").changed
+    }
+
+    assert changed["sns-publishes"].free_per_month == 2_000_000
+
+
+def test_a_free_part_that_several_prices_share_stays_as_it_is():
+    piece = json.loads((LISTS / "AWSQueueService-us-east-1.json").read_text(encoding="utf-8"))
+    (term,) = next(iter(piece["terms"]["OnDemand"].values())).values()
+    first = next(iter(term["priceDimensions"].values()))
+    term["priceDimensions"]["free"] = {**first, "endRange": "500", "pricePerUnit": {"USD": "0"}}
+    first["beginRange"] = "500"
+    renewed = renewal([from_json(piece, "piece")], "us-east-1")
+
+    assert renewed.taken["sqs-standard-requests"].free_per_month == 1_000_000

@@ -195,6 +195,15 @@ def test_the_table_says_how_far_each_size_is_off() -> None:
     )
 
 
+def test_a_result_without_costs_is_chosen_from_by_speed_alone() -> None:
+    tuning = ck.read_power_tuning([{"value": row["value"], "averageDuration": row["averageDuration"]} for row in STATS])
+
+    assert tuning.recommended("speed").memory_mb == 1536
+    assert json.loads(json.dumps(tuning.to_plain("speed"), allow_nan=False))["cost"] == 0
+    with pytest.raises(ck.ConfigError, match="strategy='cost' needs costs"):
+        tuning.recommended()
+
+
 # --- what is refused ---
 
 

@@ -25,9 +25,10 @@ class Broken(NamedTuple):
 _HEAD = "chainkit: 1\nchain: orders\n"
 _FUNCTION_SETTINGS = (
     "memory_mb, timeout_s, duration, overhead, first_duration, init, cpu_fraction, measured_memory_mb, error_rate, "
-    "error_name, poison_fraction, parts, reserved_concurrency, maximum_retry_attempts, maximum_event_age_s, keep_alive, "
-    "reuse, speed_factor, snap_start, provisioned_concurrency, provisioned_scaling, warmer, service_error_rate, "
-    "recursive_loop, idempotent, runtime, architecture, code, handler, environment, log_retention_days"
+    "error_name, poison_fraction, parts, reserved_concurrency, maximum_retry_attempts, maximum_event_age_s, "
+    "keep_alive, reuse, speed_factor, snap_start, provisioned_concurrency, provisioned_scaling, warmer, "
+    "service_error_rate, recursive_loop, idempotent, runtime, architecture, code, handler, environment, "
+    "log_retention_days, log_bytes, ephemeral_storage_mb"
 )
 
 BROKEN = {

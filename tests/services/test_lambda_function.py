@@ -38,7 +38,8 @@ def test_whatever_is_chosen_has_a_price_or_an_error_that_names_it_in_every_regio
 
     for meter in meters:
         if meter.price in book.by_key:
-            assert meter.why and book.price(meter.price).tiers[0].usd > 0
+            assert meter.why
+            assert book.price(meter.price).tiers[0].usd > 0
         else:
             with pytest.raises(ck.PriceMissingError, match=f"{meter.price}.*{region}"):
                 book.price(meter.price)

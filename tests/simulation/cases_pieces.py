@@ -9,7 +9,7 @@ PARTS = {
     "c": ck.Part(duration=Exponential(mean_s=0.2), caller="b", probability=0.6, poison_fraction=0.1),
     "d": ck.Part(duration=WORK, caller="c", filter_policy={"kind": ["digital"]}),
     "e": ck.Part(duration=WORK, caller="b", case="way", probability=0.3, error_rate=0.5, on_error="continue"),
-    "f": ck.Part(duration=WORK, caller="e"),
+    "f": ck.Part(duration=WORK, caller="e", error_rate=0.3),
     "g": ck.Part(duration=WORK, caller="b", case="way", probability=0.5),
     "h": ck.Part(duration=Uniform(0.0, 0.3), error_rate=0.05),
 }

@@ -140,6 +140,7 @@ class Functions:
         """Do the pieces after the own work, each if what leads to it was done and the request needs it."""
         pool: Any = self.does[name]
         done, factor = {""}, work.environment.factor
+        by_name = {piece.name: piece for piece in pool.pieces}
         for piece in pool.pieces:
             if piece.caller not in done or not self._needs(name, piece, visit):
                 continue
@@ -152,9 +153,22 @@ class Functions:
             is_poison = self.dice.hits(f"{piece.name}.poison", piece.poison_fraction, Visit(visit.request))
             if not is_poison and not self.dice.hits(f"{piece.name}.error", piece.error_rate, visit):
                 done.add(piece.name)
-            elif not piece.goes_on:
+                continue
+            above = self._above(pool.pieces, piece)
+            allowed = [name for name in above if above[name].goes_on]
+            if not allowed:
                 return Answer("error", piece.error_name)
+            done = {name for name in done if not name or allowed[0] not in self._above(pool.pieces, by_name[name])}
         return OK
+
+    def _above(self, pieces: Sequence[Piece], piece: Piece) -> dict[str, Piece]:
+        """Return a piece and those that led to it, nearest first."""
+        by_name = {other.name: other for other in pieces}
+        above = {piece.name: piece}
+        while piece.caller:
+            piece = by_name[piece.caller]
+            above[piece.name] = piece
+        return above
 
     def _needs(self, name: str, piece: Piece, visit: Visit) -> bool:
         """Tell whether a request needs a piece: by its attributes, and by a chance."""

@@ -5,7 +5,7 @@ import { h, hear, s } from "./dom.js";
 const REST_MS = 350; // how long a hand rests before a stale comparison is made again
 const ANSWER_MS = 5000;
 const SIGNS = { less: "\u25bc", more: "\u25b2", same: "=", open: "\u2248" };
-const LISTS = { added: "Added", gone: "Gone", changed: "Changed", rewired: "Rewired", kept: "Stays as it is" };
+const LISTS = { added: "Added", gone: "Gone", changed: "Changed", rewired: "Rewired", kept: "Stays as it is", notes: "Note" };
 let boards = 0;
 
 class Board {
