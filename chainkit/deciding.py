@@ -19,7 +19,7 @@ from chainkit.fronts import Front, pareto
 from chainkit.rewiring import Variant
 from chainkit.rewiring.inventory import counted, difference
 from chainkit.rewiring.inventory import parts as inventory
-from chainkit.scaling import CostCurve, cost_at_scale
+from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.sentences import break_even_words, chosen_time, dollars, length, sentence, span
 from chainkit.simulation import lower
 from chainkit.simulation.loads import Load
@@ -144,6 +144,13 @@ def decision(
     times = (*TIMES, *MEANS)
     if time is not None and time not in times:
         raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, times)}", fix=f"known: {', '.join(times)}")
+    asked = [*(options or {}), *([each for each in (sensitivity.of, sensitivity.to) if each] if sensitivity else [])]
+    for name in asked:
+        if name not in comparison.runs:
+            known = ", ".join(comparison.runs)
+            raise ConfigError(
+                f"decision: {name!r} is no option{nearest(name, comparison.runs)}", fix=f"options: {known}"
+            )
     of = _Matter(comparison, options or {}, requests_per_month, time, curve, sensitivity, noun)
     return Decision(
         " ".join(question.split()),
@@ -173,7 +180,8 @@ class _Matter:
         noun: str,
     ) -> None:
         first = next(iter(comparison.bills.values()))
-        self.month = first.requests_per_month if requests_per_month is None else float(requests_per_month)
+        asked = first.requests_per_month if requests_per_month is None else requests_per_month
+        self.month = a_month("decision", asked)
         self.comparison = _at(comparison, self.month)
         self.options, self.noun, self.sensitivity = options, noun, sensitivity
         self.curve = curve or cost_at_scale(self.comparison)

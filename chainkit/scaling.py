@@ -342,6 +342,21 @@ def _volumes(given: Any) -> tuple[float, ...]:
     return tuple(sorted({float(volume) for volume in listed}))
 
 
+def a_month(who: str, requests: Any) -> float:
+    """Return how many requests a month has, above 0.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such number.
+    """
+    if not is_number(requests) or not 0 < requests < math.inf:
+        raise ConfigError(
+            f"{who}: requests_per_month={requests!r} is no volume; allowed: above 0", fix="give a number: 10e6"
+        )
+    return float(requests)
+
+
 def _used(source: Source) -> tuple[Chain, Usage]:
     """Return a chain and what it used."""
     return (source.chain, source.usage) if isinstance(source, Run) else source

@@ -9,7 +9,7 @@ import math
 from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.crossings import BreakEven, BreakEvens, Money
 from chainkit.errors import ConfigError, nearest
-from chainkit.scaling import CostCurve, cost_at_scale
+from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.units import amount
 
 
@@ -51,6 +51,8 @@ def sentence(
     sqs instead of sns costs 7.26 USD a month more at 10 million requests, and takes as long at response p50; it costs\
  more at every volume from 1,000 to 10^12 a month.
     """
+    if not isinstance(comparison, Comparison):
+        raise ConfigError(f"sentence: {comparison!r} is no comparison", fix="give what ck.compare returns")
     for name in (of, to):
         if name not in comparison.runs:
             known = ", ".join(comparison.runs)
@@ -65,7 +67,8 @@ def sentence(
         pair = Comparison({name: comparison.runs[name] for name in (of, to)}, comparison.bills)
         curve = cost_at_scale(pair)
     points = curve.break_even(of, to)
-    volume = comparison.bills[of].requests_per_month if requests_per_month is None else requests_per_month
+    asked = comparison.bills[of].requests_per_month if requests_per_month is None else requests_per_month
+    volume = a_month("sentence", asked)
     gap = curve.difference(of, to, volume)
     at = f"at {amount(volume)} {noun}"
     return (

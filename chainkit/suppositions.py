@@ -33,7 +33,7 @@ from chainkit.distributions import from_plain
 from chainkit.errors import ConfigError, nearest
 from chainkit.law import Law, is_number
 from chainkit.simulation import lower
-from chainkit.simulation.loads import Load
+from chainkit.simulation.loads import ClosedLoop, Load
 from chainkit.simulation.run import Run
 from chainkit.units import seconds
 from chainkit.wiring import Task
@@ -272,6 +272,8 @@ def suppositions(
     ConfigError
         If a range names nothing that there is, or is no pair.
     """
+    if not isinstance(ranges, Mapping | None):
+        raise ConfigError(f"sensitivity: ranges={ranges!r} is no mapping of names to pairs", fix=_FIX)
     found = {each.name: each for each in _found(setup, runs, prices)}
     for name, pair in (ranges or {}).items():
         if name not in found and not any(_places(chain, name) for chain in setup.chains.values()):
@@ -298,7 +300,8 @@ def _own(setup: Setup, name: str, before: Supposition | None, low: float, high: 
 def _found(setup: Setup, runs: Mapping[str, Run], prices: Mapping[str, Price]) -> Iterator[Supposition]:
     """Yield what there is, with the ranges of the table above."""
     rate = f"{setup.load.rate_per_s:.4g} requests per second"
-    yield Supposition(TRAFFIC, *RANGES["stated"], "stated", "the traffic says so", rate, kind="load")
+    if not isinstance(setup.load, ClosedLoop):  # whose rate follows from its users
+        yield Supposition(TRAFFIC, *RANGES["stated"], "stated", "the traffic says so", rate, kind="load")
     for name, shares in setup.load.attributes.items():
         if len(shares) > 1:
             taken = ", ".join(f"{value} {share:g}" for value, share in shares.items())

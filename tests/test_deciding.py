@@ -189,6 +189,13 @@ def test_a_flip_is_written_with_both_ends():
     assert "that turns the decision" in turns
 
 
+def test_a_sensitivity_of_other_designs_is_refused(comparison):
+    other = ck.sensitivity({"p": pair()}, LOAD, requests=50, seed=1)
+
+    with pytest.raises(ck.ConfigError, match="'p' is no option"):
+        ck.decision("Which?", comparison, sensitivity=other)
+
+
 def test_options_may_be_told_in_words(comparison):
     told = ck.decision("Which?", comparison, options={"sqs": "a queue that we know"})["Options"]
 
@@ -231,6 +238,8 @@ def test_a_curve_with_other_prices_is_refused(comparison):
         (lambda c, r: ck.decision(" ", c), "is no question"),
         (lambda c, r: ck.decision("Which?", c.runs), "nothing to decide between"),
         (lambda c, r: ck.decision("Which?", c, time="p95"), "'p95' is unknown"),
+        (lambda c, r: ck.decision("Which?", c, requests_per_month="a"), "'a' is no volume"),
+        (lambda c, r: ck.decision("Which?", c, options={"sqz": "words"}), "did you mean 'sqs'"),
         (lambda c, r: r["Figure"], "did you mean 'Figures'"),
     ],
 )

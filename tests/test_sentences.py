@@ -166,5 +166,9 @@ def test_the_words_for_several_points():
 def test_nonsense_is_refused(both):
     with pytest.raises(ck.ConfigError, match="'p99' is unknown"):
         ck.sentence(both, "sqs", "sns", time="p99")
+    with pytest.raises(ck.ConfigError, match="is no comparison"):
+        ck.sentence(both.runs, "sqs", "sns")
+    with pytest.raises(ck.ConfigError, match="requests_per_month=0 is no volume"):
+        ck.sentence(both, "sqs", "sns", requests_per_month=0)
     with pytest.raises(ck.ConfigError, match="'fifo' is unknown"):
         ck.sentence(both, "sqs", "fifo", time="completion_p99_s")
