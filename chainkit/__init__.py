@@ -93,6 +93,8 @@ FormPanel,             widgets/forms.py
 FiguresPanel,          widgets/figures_panel.py
 TrafficPanel,          widgets/traffic.py
 ComparePanel,          widgets/comparing.py
+CostPanel,             widgets/costing.py
+SlidersPanel,          widgets/sliders.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
 HistoryPanel,          widgets/history.py
@@ -177,6 +179,8 @@ _HOMES = {
     "widgets.figures_panel": ("FiguresPanel",),
     "widgets.traffic": ("TrafficPanel",),
     "widgets.comparing": ("ComparePanel",),
+    "widgets.costing": ("CostPanel",),
+    "widgets.sliders": ("SlidersPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
     "widgets.history": ("HistoryPanel",),

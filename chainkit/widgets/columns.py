@@ -74,13 +74,13 @@ def columns(comparison: Comparison, designs: Sequence[Design]) -> dict[str, Any]
     ['3 links', '1 SQS queue', '1 dead-letter queue']
     """
     first, known = designs[0], figures(comparison)
-    cells = {name: _cells(comparison, known[name], name, first.name) for name in known}
+    shown = {name: cells(comparison, name, first.name) for name in known}
     for key in ROWS:
         if (best := _best(comparison, known, key)) is not None:
-            cells[best][key]["best"] = BEST
+            shown[best][key]["best"] = BEST
     return {
         "rows": [{"key": key, "group": group, "label": label} for key, (group, label) in ROWS.items()],
-        "columns": [_column(each, first, cells[each.name]) for each in designs],
+        "columns": [_column(each, first, shown[each.name]) for each in designs],
         "plots": {key: plot for key in ROWS if key.endswith("_s") and (plot := _plot(known, designs, key))},
     }
 
@@ -155,16 +155,23 @@ def figures(comparison: Comparison) -> Figures:
     return known
 
 
-def _cells(comparison: Comparison, known: Mapping[str, Figure], name: str, first: str) -> dict[str, dict[str, str]]:
+def known_rows(comparison: Comparison) -> list[str]:
+    """Return the figures that some chain has: where nobody waits for an answer there is no response."""
+    nobody_waits = all(run.program.nobody_waits for run in comparison.runs.values())
+    return [key for key in ROWS if not (nobody_waits and key.startswith("response"))]
+
+
+def cells(comparison: Comparison, name: str, first: str) -> dict[str, dict[str, str]]:
     """Return the cells of one column: value, interval, difference to the first column, and which way it goes."""
-    cells, requests = {}, comparison.runs[name].requests
+    found, requests = {}, comparison.runs[name].requests
     for key in ROWS:
+        own = comparison.interval(key, name)
         verdict, words = ("", "") if name == first else told(key, comparison.difference(key, name, first), requests)
-        cells[key] = {
-            "value": _value(key, known[key][1], requests), "range": _range(key, known[key], requests),
+        found[key] = {
+            "value": _value(key, own[1], requests), "range": _range(key, own, requests),
             "difference": words, "verdict": verdict, "best": "",
         }  # fmt: skip
-    return cells
+    return found
 
 
 def _best(comparison: Comparison, known: Figures, key: str) -> str | None:
