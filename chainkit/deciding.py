@@ -112,7 +112,8 @@ def decision(
     comparison : of two designs or more; the first is what others are held against
     options : by name variants, or words, that say what each option changes; None: counted from the chains
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : a percentile or mean of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : a percentile or mean of `Comparison.to_frame`; None: "response_p99_s", or "completion_p99_s" where nobody
+        waits for an answer or each design gives it at the same time
     curve : what `cost_at_scale` gave for this comparison, at the rate of its runs; None: made here
     sensitivity : what `sensitivity` gave for two of them: what would turn the decision, and what to measure first
     noun : what a request is called

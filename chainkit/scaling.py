@@ -269,7 +269,7 @@ def cost_at_scale(
     hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew
         By default every request uses what it used at the rate of its own run. That is right within a few percent while
-        batches and cold starts are much the same: for the order chain at 10 million a month it is 0.05 % from 100,000
+        batches and cold starts are much the same: for the order chain at 10 million a month it is 0.1 % from 100,000
         to 10 million; at 100 million fuller batches make the bill 5 % smaller, and at 10,000 cold starts make it up to
         5 % larger. Between two of these volumes usage goes from one to the other with the logarithm of the volume,
         beyond them it stays.

@@ -30,7 +30,8 @@ def sentence(
     comparison : that holds both
     of, to : "`of` instead of `to` ..."
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : percentile or mean of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : percentile or mean of `Comparison.to_frame`; None: "response_p99_s", or "completion_p99_s" where nobody waits
+        for an answer or each design gives it at the same time
     curve : of the same designs, as `cost_at_scale` gives it; None: made here
     noun : what a request is called
 
@@ -78,9 +79,12 @@ def sentence(
 
 
 def chosen_time(comparison: Comparison, *names: str) -> str:
-    """Return the p99 that a user would feel: of the response if somebody waits for it in each design."""
-    runs = [run for name, run in comparison.runs.items() if not names or name in names]
-    return "completion_p99_s" if any(run.program.nobody_waits for run in runs) else "response_p99_s"
+    """Return the p99 to compare by: of the response if somebody waits for it and it is not the same in each design."""
+    first, *others = names or comparison.runs
+    if any(comparison.runs[name].program.nobody_waits for name in (first, *others)):
+        return "completion_p99_s"
+    gaps = [comparison.difference("response_p99_s", name, first)[:3] for name in others]
+    return "completion_p99_s" if others and all(gap == (0.0, 0.0, 0.0) for gap in gaps) else "response_p99_s"
 
 
 # --- money ---

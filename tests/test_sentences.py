@@ -7,7 +7,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.crossings import BreakEven, BreakEvens, Money
-from chainkit.sentences import break_even_words, dollars, money_words, span
+from chainkit.sentences import break_even_words, chosen_time, dollars, money_words, span
 
 LOAD = ck.Poisson(rate_per_s=4)
 
@@ -172,3 +172,16 @@ def test_nonsense_is_refused(both):
         ck.sentence(both, "sqs", "sns", requests_per_month=0)
     with pytest.raises(ck.ConfigError, match="'fifo' is unknown"):
         ck.sentence(both, "sqs", "fifo", time="completion_p99_s")
+
+
+def test_designs_that_answer_at_the_same_time_are_told_apart_by_completion() -> None:
+    chain = ck.Chain("two")
+    first, second = chain.add(ck.LambdaFunction("a", timeout_s=10)), chain.add(ck.LambdaFunction("b", timeout_s=5))
+    chain.connect(first, second, needs_answer=False)
+    flows = ck.variants(chain, ["sync", "sqs", "sns"])
+    three = ck.compare(flows, ck.Poisson(rate_per_s=4), requests=4_000, seed=1)
+
+    assert chosen_time(three, "sqs", "sync") == "response_p99_s"
+    assert chosen_time(three) == "response_p99_s"
+    assert three.difference("response_p99_s", "sqs", "sns")[:3] == (0, 0, 0)
+    assert chosen_time(three, "sqs", "sns") == "completion_p99_s"
