@@ -83,6 +83,7 @@ write_power_tuning
 read_power_tuning,     calibration/tunings.py
 PowerTuning
 right_size, Sizing     sizing/right_sizing.py
+provisioned_rules      sizing/ready.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
@@ -170,6 +171,7 @@ _HOMES = {
     "sizing.power_tuning": ("power_tuning_input", "write_power_tuning"),
     "calibration.tunings": ("read_power_tuning", "PowerTuning"),
     "sizing.right_sizing": ("right_size", "Sizing"),
+    "sizing.ready": ("provisioned_rules",),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
     "exporting": ("export",),

@@ -289,7 +289,8 @@ def test_95_of_100_intervals_hold_a_difference_that_is_known_exactly(pair):
     known = KNOWN[pair]()
 
     for figure, (share, half, count) in held(known, 1_000).items():
-        assert 0.93 - 0.007 <= share <= 0.97 + 0.007, figure  # a standard error of 0.7 %
+        most = 0.97 if (pair, figure) != ("jump", "response_p99_s") else 0.99  # half a jump cannot be taken in
+        assert 0.93 - 0.007 <= share <= most + 0.007, figure  # a standard error of 0.7 %
         assert count >= 800, figure
         if figure in known.textbook:
             assert half <= 1.2 * known.textbook[figure], figure

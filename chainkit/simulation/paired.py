@@ -13,9 +13,9 @@ percentiles are read, not computed from slopes. So the interval of one percentil
 that a straight line would do for, the textbook's; and beside a jump of the law it takes in the jump where chance may.
 One that both runs have in the same requests falls out.
 
-*Batches* are as short as they may be: the shorter, the more there are, and the surer their spread. Where neighbours
-resemble each other, or longer ones spread more than independence allows, longer ones are taken, in the end whole
-replications, which are independent. What is left of the correlation of neighbours widens the spread.
+*Batches* are as short as they may be: the shorter, the more there are, and the surer their spread. What neighbours have
+in common widens it, as in a process of first order. Where longer batches spread more than that, they are taken, in the
+end whole replications, which are independent.
 
 A *count of few* has no spread that could be trusted: its limits are those of a Poisson number (Garwood 1936), and those
 of a difference are put together from both (square and add: Donner and Zou 2012, Stat. Methods Med. Res. 21, 347-359).
@@ -24,7 +24,7 @@ Nothing seen in n requests means up to 3.7.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 LEVELS = (400, 100, 40)
 """How many batches a run is cut into, the shortest first; then come the replications."""
 SURE = 1.645
-"""Standard errors beyond which a correlation, or a spread, is not taken for chance: one in twenty."""
+"""Standard errors beyond which one spread is not above another by chance: one in twenty."""
 WIDER = 5
 """By how many times more slow requests a percentile's spread is tested for groups."""
 FEW = 20
@@ -308,30 +308,28 @@ def _cuts(one: Times, other: Times) -> list[int]:
 
 
 def _spread(levels: Sequence[FloatArray]) -> _Spread:
-    """Return the spread by the shortest batches that are independent, as far as one can see.
+    """Return the spread by the shortest batches that longer ones do not out-spread, as far as one can see.
 
     Parameters
     ----------
     levels : (replications, batches) each, the shortest batches first
     """
     found = [_spread_of(each) for each in levels]
-    for k, (spread, correlation) in enumerate(found[:-1]):
-        pairs = levels[k].size - len(levels[k])
-        if correlation <= SURE / math.sqrt(pairs) and all(_is_alike(spread, other) for other, _ in found[k + 1 :]):
-            return spread
-    return found[-1][0]
+    for k, spread in enumerate(found):
+        if all(_is_alike(spread, other) for other in found[k + 1 :]):
+            return replace(spread, note=found[-1].note)
+    raise AssertionError  # the last has none to be compared with
 
 
-def _spread_of(sample: FloatArray) -> tuple[_Spread, float]:
-    """Return the spread by batches of one length, and the correlation of neighbours, 0 if it is negative."""
+def _spread_of(sample: FloatArray) -> _Spread:
+    """Return the spread by batches of one length, widened by what neighbours have in common."""
     off = _off(sample)
     squares, degrees = float((off**2).sum()), _degrees(sample)
     correlation = float((off[:, 1:] * off[:, :-1]).sum()) / squares if squares > 0 else 0.0
     correlation = min(max(0.0, correlation), 0.95)
     widening = (1 + correlation) / (1 - correlation)  # of a process of first order
-    is_lone = len(sample) == 1 and correlation > MOST_CORRELATION
-    variance = widening * squares / (degrees * sample.size)
-    return _Spread(sample.shape[1], variance, degrees, widening, CORRELATED if is_lone else ""), correlation
+    note = CORRELATED if len(sample) == 1 and correlation > MOST_CORRELATION else ""
+    return _Spread(sample.shape[1], widening * squares / (degrees * sample.size), degrees, widening, note)
 
 
 def _off(sample: FloatArray) -> FloatArray:
@@ -344,8 +342,8 @@ def _off(sample: FloatArray) -> FloatArray:
 
 def _degrees(sample: FloatArray) -> int:
     """Return how many of the batches are free."""
-    replications, batches = sample.shape
-    return int((replications - 1) * batches if replications > 1 else batches - 1)
+    replications, batches = (int(n) for n in sample.shape)
+    return (replications - 1) * batches if replications > 1 else batches - 1
 
 
 def _is_alike(fine: _Spread, coarse: _Spread) -> bool:

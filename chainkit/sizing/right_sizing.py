@@ -16,7 +16,7 @@ from chainkit.simulation.run import Run, simulate
 from chainkit.sizing.choices import Design, Space, as_settings, described, space_of
 from chainkit.sizing.memory_curves import figure_of
 from chainkit.sizing.search import EXHAUSTIVE, Desk, Goal, Judged, judge_by_sweep, search
-from chainkit.units import seconds, usd
+from chainkit.units import seconds, unit_of, usd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,9 @@ class Move:
     def __str__(self) -> str:
         """Return the move as a sentence."""
         owner, _, setting = self.key.rpartition(".")
-        return f"{owner}: {setting} {self.before} -> {self.after}: {self.reason}"
+        unit = unit_of(setting)
+        name = setting.removesuffix(f"_{unit.lower()}").replace("_", " ") if unit else setting.replace("_", " ")
+        return f"{owner}: {name} {self.before} -> {f'{self.after} {unit}'.strip()}: {self.reason}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,7 +190,8 @@ def right_size(
     best = judge.harmless(best, desks[1])
     best, moves, comparison = judge.moves(best, desks[1])
     is_exhaustive = len(space) <= exhaustive
-    return _sizing(judge, best, moves, comparison, desks[0], is_exhaustive, (*notes, *_assumed(space, best)))
+    notes = (*notes, *_assumed(space, best), *_with_other_draws(judge, best, load, drawn))
+    return _sizing(judge, best, moves, comparison, desks[0], is_exhaustive, notes)
 
 
 # --- the goal ---
@@ -400,6 +403,18 @@ def _designs(space: Space, desk: Desk, figure: str, goal: Goal) -> "pd.DataFrame
         for design, judged in desk.found.items()
     ]
     return pd.DataFrame(rows)
+
+
+def _with_other_draws(judge: _Judge, best: Design, load: Load, drawn: Mapping[str, Any]) -> list[str]:
+    """Return whether the limit of time is missed by other draws: the best of many has had luck with its own."""
+    goal, seed = judge.goal, drawn["seed"] + 1
+    if goal.limited != "time_s":
+        return []
+    run = simulate(judge._chain(best), load, **{**drawn, "seed": seed})
+    time_s = float(run.summary()["value"][judge.figure])
+    if time_s <= goal.limit:
+        return []
+    return [f"with other draws (seed {seed}) {judge.figure} is {seconds(time_s)}, above the limit"]
 
 
 def _binding(run: Run, priced: Bill, figure: str, goal: Goal) -> str:

@@ -71,10 +71,12 @@ def test_a_jump_that_only_one_law_may_have_passed_is_in_the_interval():
 
 def test_a_law_that_jumps_before_the_other_is_seen_between_the_ends():
     u = np.random.default_rng(6).random(N)
-    early, late = np.where(u < 0.987, 0.1, 1.05 + 8 * (u - 0.987)), np.where(u < 0.991, 0.1, 1.05 + 8 * (u - 0.991))
-    low, _, high, _ = paired.percentile(times(late), times(early), 0.99)
+    early, late = (np.where(u < jump, 0.1, 1.05 + 8 * (u - jump)) for jump in (0.987, 0.991))
+    low, value, high, _ = paired.percentile(times(late), times(early), 0.99)
 
-    assert low < 0.1 - (1.05 + 8 * 0.003) < high
+    assert value < -0.9  # the early law is beyond its jump, the late one is not
+    assert low < value - 1e-3  # a little later it is still not, while the early law goes on
+    assert high > -0.1  # and then it is
 
 
 def test_requests_that_wait_for_each_other_count_for_less():
@@ -90,6 +92,28 @@ def test_slow_requests_in_groups_widen_the_percentile():
     wide, narrow = (np.subtract(*paired.percentile(each, each.nothing, 0.95)[2::-2]) for each in (groups, alone))
 
     assert wide > 2.5 * narrow  # 25 alike: the root of 25 is 5
+
+
+def test_slow_requests_are_in_groups_where_many_of_a_lower_percentile_are():
+    rng = np.random.default_rng(15)
+    is_slow = np.repeat(rng.random(N // 25) < 0.05, 25)  # one group in twenty, and who of it is very slow is chance
+    groups = np.where(is_slow, 1 + rng.random(N), rng.random(N))
+    wide, narrow = (
+        np.subtract(*paired.percentile(times(each), times(each).nothing, 0.99)[2::-2])
+        for each in (groups, rng.permutation(groups))
+    )
+
+    assert wide > 3 * narrow  # 1 + 24 / 5 alike at p99 itself, whose root is 2.4; 25 at p95
+
+
+def test_neighbours_that_resemble_each_other_widen_the_mean_of_one_replication():
+    edges, rng = np.array([0, N]), np.random.default_rng(16)
+    slow = np.repeat(np.convolve(rng.normal(size=N // 250 + 3), np.ones(4), "valid"), 250)  # over two batches of 500
+    own = times(slow, edges)
+    low, _, high, _ = paired.mean(own, own.nothing)
+    batches = own.means(20)
+
+    assert (high - low) / 2 > 1.3 * stats.t.ppf(0.975, 19) * batches.std(ddof=1) / math.sqrt(20)
 
 
 def test_a_trend_within_replications_is_no_error_of_the_mean():
