@@ -9,6 +9,10 @@ gestures, story              what each message of the canvas does; one request a
 panel, markup, assets        what all panels share: base, pieces of HTML, `js/` and `css/` joined for the page
 tabs                         the panels in tabs, one line each: loaded when a tab is opened
 forms                        a form for any service or link, generated from its fields
+sliders, knobs               settings to move by hand, and what a slider's value is; figures move with them
+costing, cost_words          cost over volume; what its marker says at every volume, made once
+sizing                       memory of one function, moves of a right-sizing, Power Tuning's results
+chart                        lines over an axis, laid out in pixels for `js/chart.js` and as SVG
 traffic, figures_panel, ...  a panel each, which also stands alone: `TrafficPanel(chain)` ends a cell
 ===========================  =================================================================================
 

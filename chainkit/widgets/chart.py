@@ -151,7 +151,7 @@ def _step(about: float) -> float:
 
 
 def svg(drawn: Sequence[Mapping[str, Any]], lines: Sequence[str] = (), *, cursor: float | None = None) -> str:
-    """Return charts beside each other as SVG, with lines of text below; the same data, without script or style sheet."""
+    """Return charts beside each other as SVG, with lines of text below; the same data, without a script."""
     width = sum(each["width"] for each in drawn)
     height = max((each["height"] for each in drawn), default=0.0)
     lines = [part for line in lines for part in wrap(line, int((width - 24) / LETTER))]

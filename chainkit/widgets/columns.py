@@ -186,7 +186,7 @@ def _faults(comparison: Comparison) -> dict[str, list[str]]:
     for fault, then in comparison.faults.items():
         table = comparison.under(fault)
         for name, lines in found.items():
-            rows = {str(key): row for key, row in table.loc[name].iterrows()}
+            rows = {str(key): dict(row) for key, row in table.loc[name].iterrows()}
             parts = [_moved(key, row, comparison.runs[name].requests) for key, row in rows.items()]
             note = f" ({then.notes[name]})" if then.notes.get(name) else ""
             lines.append(f"{fault}: {', '.join(parts)}{note}")
@@ -232,11 +232,11 @@ def cells(comparison: Comparison, name: str, first: str) -> dict[str, dict[str, 
 
 
 def _verdicts(comparison: Comparison) -> dict[str, str]:
-    """Return what the intervals say of each figure; nothing of one design."""
+    """Return what the intervals say of the figures in which no design wins, and what would decide; nothing of one."""
     if len(comparison.runs) < 2:
         return {}
-    rows = known_rows(comparison)
-    return {key: comparison.verdict(key).text for key in rows}
+    found = {key: comparison.verdict(key) for key in known_rows(comparison)}
+    return {key: each.text for key, each in found.items() if each.winner is None}
 
 
 def _best(comparison: Comparison, known: Figures, key: str) -> str | None:

@@ -59,7 +59,9 @@ def picture(curve: CostCurve, names: Sequence[str], points: Sequence[BreakEvens]
     drawn = lines(curve, names)
     seen = [value for line in drawn for _, _, value, _ in line.points if value > 0]
     low, high = max(min(seen, default=1.0), FLOOR), max(seen, default=10.0)
-    y = Axis("US dollars a month", 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high * 1.01)), True, _usd)
+    y = Axis(
+        "US dollars a month", 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high * 1.01)), True, _usd
+    )
     x = Axis("requests a month", LEAST, MOST, True, amount)
     marks = [
         Mark(

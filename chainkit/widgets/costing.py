@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
 import traitlets
 
 from chainkit.billing.account import BillLine, count
@@ -275,7 +274,9 @@ class CostPanel(Panel):
                 for volume in self._stops
             ],
             "kinds": [] if self._given is not None else [*KINDS], "chosen": [*self.kinds],
-            "points": [f"{each.of} and {each.to}: {turn}" for each in points if each.points for turn in str(each).splitlines()],
+            "points": [
+                f"{each.of} and {each.to}: {turn}" for each in points if each.points for turn in str(each).splitlines()
+            ],
             "note": self._note(),
         }  # fmt: skip
 

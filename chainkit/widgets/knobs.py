@@ -55,7 +55,7 @@ class Knob:
         owner, field = split(self.key)
         unit = unit_of(field)
         name = field.removesuffix(f"_{unit.lower()}").removesuffix("_per_s") if unit else field
-        return f"{ {ALL: 'all links', LOAD: 'traffic'}.get(owner, owner)}: {name.replace('_', ' ')}"
+        return f"{ {ALL: 'all links', LOAD: 'traffic'}.get(owner, owner) }: {name.replace('_', ' ')}"
 
     def near(self, value: Any) -> int:
         """Return the place of a value among the stops."""
@@ -65,8 +65,10 @@ class Knob:
 
     def with_value(self, value: Any) -> "Knob":
         """Return the knob with one more stop, where there is none."""
-        if value in self.stops or not is_number(value) or not all(map(is_number, self.stops)):
+        if value in self.stops:
             return self
+        if not all(map(is_number, (value, *self.stops))):
+            return dataclasses.replace(self, stops=(value, *self.stops))
         return dataclasses.replace(self, stops=tuple(sorted((*self.stops, value))))
 
 
@@ -107,6 +109,8 @@ def knob(key: Any, asked: Any, chains: Sequence[Chain], load: Load) -> Knob:
     ConfigError
         If no chain has the setting, or the values are none.
     """
+    if not isinstance(key, str):
+        raise ConfigError(f"sliders: knobs: {key!r} is no setting", fix='write it as in "pay.memory_mb"')
     value = current(key, chains, load)
     if asked is None:
         return Knob(key, usual_stops(key, value)).with_value(value)
@@ -152,10 +156,10 @@ def steps(low: float, high: float, *, is_whole: bool = False) -> tuple[float, ..
         found = [low, *(value for value in found if low < value < high), high]
     else:
         found = [low + (high - low) * k / EVEN for k in range(EVEN + 1)]
-    return tuple(dict.fromkeys(int(round(value)) if is_whole else float(f"{value:.6g}") for value in found))
+    return tuple(dict.fromkeys(round(value) if is_whole else float(f"{value:.6g}") for value in found))
 
 
-def current(key: Any, chains: Sequence[Chain], load: Load) -> Any:
+def current(key: str, chains: Sequence[Chain], load: Load) -> Any:
     """Return the value in force: that of the first chain that has the setting.
 
     Raises
@@ -163,7 +167,7 @@ def current(key: Any, chains: Sequence[Chain], load: Load) -> Any:
     ConfigError
         If there is none.
     """
-    owner, field = split(key) if isinstance(key, str) else ("", "")
+    owner, field = split(key)
     if owner == LOAD and not any(LOAD in chain.services for chain in chains):
         names = ["rate_per_s", *(each.name for each in dataclasses.fields(load))]
         if field not in names:
@@ -180,7 +184,9 @@ def current(key: Any, chains: Sequence[Chain], load: Load) -> Any:
     why = f"{owner!r} has no setting {field!r}{nearest(field, fields)}" if fields else f"there is no {owner!r}"
     raise ConfigError(
         f"sliders: {key!r}: {why}",
-        fix=f"its settings: {', '.join(sorted(fields))}" if fields else f'write "name.setting"; names: {", ".join(names)}',
+        fix=f"its settings: {', '.join(sorted(fields))}"
+        if fields
+        else f'write "name.setting"; names: {", ".join(names)}',
     )
 
 

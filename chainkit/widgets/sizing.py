@@ -1,4 +1,4 @@
-"""The sizing panel: memory of one function to move by hand, the cheapest design under a limit, Power Tuning's results."""
+"""The sizing panel: memory of a function to move by hand, the cheapest design under a limit, Power Tuning."""
 
 import json
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from chainkit.units import number_meant, seconds, usd
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.chart import Axis, Line, Mark, chart, svg
+from chainkit.widgets.knobs import split
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
 
@@ -147,7 +148,7 @@ class SizingPanel(Panel):
         return self._do("size", Operation("set", (self.function,), {"memory_mb": memory_mb}))
 
     def right_size(self, limit: Any, figure: str | None = None) -> bool:
-        """Look for the cheapest design under a limit of time, seconds or text such as "300 ms"; tell whether it went."""
+        """Look for the cheapest design under a limit of time, seconds or "300 ms"; tell whether it went."""
         self._refusals, self.sizing = {}, None
         try:
             self.latency_s = number_meant(limit, "latency_s") if isinstance(limit, str) else limit
@@ -169,7 +170,9 @@ class SizingPanel(Panel):
     def take(self, place: int | None = None) -> bool:
         """Take one move, or all that were not taken, as one step; tell whether it was accepted."""
         moves = self.sizing.moves if self.sizing else ()
-        steps = [self._operation(move) for k, move in enumerate(moves) if place in (None, k) and not self._is_made(move)]
+        steps = [
+            self._operation(move) for k, move in enumerate(moves) if place in (None, k) and not self._is_made(move)
+        ]
         if not steps:
             self._refusals = {"moves": ConfigError("there is no such move to take", fix="right-size first")}
             self._show()
@@ -206,7 +209,7 @@ class SizingPanel(Panel):
     def _operation(self, move: Move) -> Operation:
         """Return the operation that makes a move: its value is that of the design that was found."""
         assert self.sizing is not None
-        owner, _, setting = move.key.rpartition(".")
+        owner, setting = split(move.key)
         found = self.sizing.chain
         thing = found.services[owner] if owner in found.services else found.link(owner)
         return Operation("set", (owner,), {setting: getattr(thing, setting)})
@@ -258,7 +261,7 @@ class SizingPanel(Panel):
             **shown,
             "charts": charts, "at": sizes.index(now) if now in sizes else 0, "now": now,
             "stops": [{"x": to_x(each.memory_mb), **self._stop(k, each)} for k, each in enumerate(curve.sizes)],
-            "marks": [{"word": word, "at": sizes.index(mb), "text": f"{mb:,} MB"} for word, mb in self._marks().items()],
+            "marks": [{"word": w, "at": sizes.index(mb), "text": f"{mb:,} MB"} for w, mb in self._marks().items()],
             "notes": [*curve.notes],
         }  # fmt: skip
 
@@ -312,7 +315,9 @@ class SizingPanel(Panel):
         ]
         if curve.chain:
             rows = [(each.memory_mb, *row) for each, row in zip(sizes, curve.chain, strict=True)]
-            found.append(_chart(curve, f"Chain, {curve.figure.removesuffix('_s').replace('_', ' ')}", rows, marks, seconds))
+            found.append(
+                _chart(curve, f"Chain, {curve.figure.removesuffix('_s').replace('_', ' ')}", rows, marks, seconds)
+            )
         return found
 
     def _found(self) -> dict[str, Any]:
@@ -325,7 +330,7 @@ class SizingPanel(Panel):
             "head": [head, *(line.strip() for line in rest[:2])],
             "moves": [
                 {
-                    "what": f"{move.key.rpartition('.')[0]}: {move.key.rpartition('.')[2]} {move.before} \u2192 {move.after}",
+                    "what": f"{': '.join(split(move.key))} {move.before} \u2192 {move.after}",
                     "reason": move.reason, "is_taken": self._is_made(move),
                 }
                 for move in found.moves
@@ -374,7 +379,7 @@ def _chart(curve: FunctionCurve, title: str, rows: Any, marks: Any, words: Any) 
 
 
 def _parsed(text: Any) -> Any:
-    """Return a result as values: JSON, or the address of Power Tuning's picture. No path: the text is what was given."""
+    """Return a result as values: JSON, or the address of Power Tuning's picture. Never a path."""
     if not isinstance(text, str) or not text.strip() or len(text) > MOST_TEXT:
         raise ConfigError(
             "power tuning: there is no result to read", fix="paste the output of its state machine, or choose its file"

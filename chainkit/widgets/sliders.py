@@ -1,4 +1,4 @@
-"""The sliders panel: a few settings to move by hand, and the figures that move with them, of one chain or of several."""
+"""The sliders panel: a few settings to move by hand, and the figures of one chain or several that move with them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -87,15 +87,14 @@ class SlidersPanel(Panel):
         self._refusals: dict[str, ChainkitError] = {}
         self._request_s = 0.0
         self._made: tuple[Chain, Mapping[str, Any] | None] = (self.state.chain, None)
-        self._run_of: tuple[Any, ...] = ()
+        self._is_moving = False
+        """Whether the chain is changed by this panel itself."""
         self.comparison: Comparison | None = None
         self._said = ""
         self.knobs: tuple[Knob, ...] = ()
         self.board = SlidersBoard({}, self.carry_out, twin=self.picture)
         self.fill(self.board)
-        if self.state.figures.run is None and designs is None:
-            self.state.refresh()
-        self._rest()
+        self.refresh()
 
     @property
     def designs(self) -> dict[str, Chain]:
@@ -108,12 +107,21 @@ class SlidersPanel(Panel):
         return self._moved_load(self._moved)
 
     def hear(self, topic: Topic) -> None:
-        """Follow the chain, its traffic and what is selected."""
-        if topic == "figures" and (self._designs is None or self._run_of != self._what()):
-            self._rest()
-        elif topic == "selection" and self._asked is None and self._designs is None:
-            self.knobs = self._knobs()
-            self._show()
+        """Say that the chain, its traffic or the selection is another one; the browser asks again where it is seen."""
+        if not self._is_moving and topic in ("figures", "selection") and not self.is_stale:
+            self.board.scene = {**self.board.scene, "is_stale": True}
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the figures may be of another chain, traffic or selection than those in hand."""
+        return bool(self.board.scene.get("is_stale", True))
+
+    def refresh(self) -> None:
+        """Show the chain, its traffic and its figures as they are now."""
+        self._refusals = {}
+        if self._designs is None and self.state.figures.run is None:
+            self.state.refresh()
+        self._rest()
 
     # --- what a hand does ---
 
@@ -130,6 +138,8 @@ class SlidersPanel(Panel):
                 self._try(key, self._stop(key, place))
             case {"kind": "move", "key": key, "at": int(place)}:
                 self.move(key, self._stop(key, place))
+            case {"kind": "current"}:
+                self.refresh()
             case {"kind": "undo"}:
                 self.undo()
             case _:
@@ -163,6 +173,8 @@ class SlidersPanel(Panel):
         is_last = steps == len(self.state.history) and not self._is_of_load(key) and self._designs is None
         if not (is_last and self.state.undo()):
             self._give(key, before)
+        if self._designs is None:
+            self.state.rest()
         self._rest()
         return True
 
@@ -170,12 +182,16 @@ class SlidersPanel(Panel):
         """Let a setting have a value from now on."""
         if self._designs is not None:
             self._moved = {**self._moved, key: value}
-        elif self._is_of_load(key):
-            self.state.set_load(knobs.loaded(self.state.load, key, value))
-        else:
-            self.state.do(*knobs.operations(self.state.chain, key, value))
-        if self._designs is None:
+            return
+        self._is_moving = True
+        try:
+            if self._is_of_load(key):
+                self.state.set_load(knobs.loaded(self.state.load, key, value))
+            else:
+                self.state.do(*knobs.operations(self.state.chain, key, value))
             self.state.rest()
+        finally:
+            self._is_moving = False
 
     def _try(self, key: str, value: Any) -> None:
         """Show what a value would do while a hand moves: on copies, with as many requests as fit into a blink."""
@@ -192,10 +208,14 @@ class SlidersPanel(Panel):
         trial = {**self._moved, key: value}
         try:
             self._moved_load(trial)
-            for chain in self._moved_designs(trial).values():
-                chain.require_valid()
+            before, after = self.designs, self._moved_designs(trial)
         except ChainkitError as error:
             return error
+        for name, chain in after.items():
+            known = {*map(str, before[name].validate())}
+            for each in chain.validate():
+                if str(each) not in known:  # what was wrong before stands above the figures
+                    return each
         return None
 
     def _stop(self, key: str, place: int) -> Any:
@@ -250,16 +270,13 @@ class SlidersPanel(Panel):
         """Return the value that a setting has."""
         return knobs.current(key, [*self.designs.values()], self.load)
 
-    def _what(self) -> tuple[Any, ...]:
-        """Return what the figures depend on."""
-        return (self.designs, self.load, self.state.requests, self.state.seed)
-
     def _knobs(self) -> tuple[Knob, ...]:
         """Return the knobs: those asked for, else the usual ones."""
         chains, load = [*self.designs.values()], self.load
         if isinstance(self._asked, Mapping):
             return tuple(knobs.knob(key, stops, chains, load) for key, stops in self._asked.items())
-        keys = self._usual(chains[0]) if self._asked is None else [*self._asked]
+        asked = [self._asked] if isinstance(self._asked, str) else self._asked
+        keys = self._usual(chains[0]) if asked is None else [*asked]
         return tuple(knobs.knob(key, None, chains, load) for key in keys)
 
     def _usual(self, chain: Chain) -> list[str]:
@@ -292,7 +309,7 @@ class SlidersPanel(Panel):
     def _rest(self) -> None:
         """Show the figures of all requests."""
         known = self.state.figures
-        self._run_of, self._said = self._what(), ""
+        self._said = ""
         if self._designs is not None:
             self._compare(self.designs, self.load, self.state.requests)
         elif known.run is not None and known.bill is not None:
@@ -300,7 +317,7 @@ class SlidersPanel(Panel):
             self.comparison = Comparison({NOW: known.run}, {NOW: known.bill})
         else:
             self.comparison = None
-            self._refusals = {"": known.errors[0]} if known.errors else self._refusals
+            self._refusals |= {"": known.errors[0]} if known.errors else {}
         self.knobs = self._knobs()
         if self.comparison is not None and len(self.comparison.runs) > 1:
             first, *others = self.comparison.runs
@@ -346,7 +363,7 @@ class SlidersPanel(Panel):
             "columns": [{"title": name, "cells": cells(found, name, names[0])} for name in names] if found else [],
             "said": "" if held else self._said,
             "note": self._note(),
-            "is_quick": bool(held),
+            "is_quick": bool(held), "is_stale": False,
             "refusals": {key: {"problem": e.problem, "fix": e.fix} for key, e in self._refusals.items()},
             "can_undo": bool(self._drags),
         }  # fmt: skip
@@ -363,6 +380,8 @@ class SlidersPanel(Panel):
 
     def twin(self) -> str:
         """Return where the sliders stand and the figures as text."""
+        if self.is_stale:
+            self.refresh()
         shown = self._scene({})
         lines = [f"{each['label']}: {each['stops'][each['at']]}" for each in shown["knobs"]]
         lines += [f"{each['problem']}\n  fix: {each['fix']}" for each in shown["refusals"].values()]
@@ -373,6 +392,8 @@ class SlidersPanel(Panel):
 
     def picture(self) -> str:
         """Return time against cost of the designs as SVG; of the chain alone its picture with figures."""
+        if self.is_stale:
+            self.refresh()
         found = self.comparison
         if found is None or len(found.runs) < 2:
             return super().picture()

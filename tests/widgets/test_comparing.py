@@ -68,7 +68,9 @@ def test_the_figures_are_those_of_compare(panel):
     panel.choose(["sync", "sqs"])
     panel.compare()
     chain = panel.state.chain
-    frame = ck.compare({"now": chain, **ck.variants(chain, ["sync", "sqs"])}, LOAD, requests=600, seed=1).to_frame()
+    frame = ck.compare(
+        {"this chain": chain, **ck.variants(chain, ["sync", "sqs"])}, LOAD, requests=600, seed=1
+    ).to_frame()
 
     assert panel.comparison.to_frame().equals(frame)
 
@@ -242,3 +244,86 @@ def test_it_stands_alone_with_a_static_twin_of_the_same_data():
 def test_the_javascript_and_style_ask_for_no_file(panel):
     for text in (panel.board._esm, str(panel.board._css)):
         assert not any(word in text for word in ("fetch(", "XMLHttpRequest", "<iframe", "url(", "\nimport "))
+
+
+def test_a_figure_without_a_winner_says_what_would_decide_and_one_with_a_winner_has_its_mark_alone(panel):
+    panel.choose(["sqs", "sns"])
+    panel.compare()
+    for row in panel.board.result["rows"]:
+        known = panel.comparison.verdict(row["key"])
+        marked = [each["name"] for each in panel.board.result["columns"] if each["cells"][row["key"]]["best"]]
+        assert marked == ([known.winner] if known.winner else [])
+        assert row["verdict"] == ("" if known.winner else known.text)
+    assert "no difference" in panel.twin()
+
+
+def test_what_aws_promises_stands_below_every_design(panel):
+    panel.choose(["sync", "sqs"])
+    panel.compare()
+    table = panel.comparison.guarantees().reset_index()
+
+    for column in panel.board.result["columns"]:
+        own = table[table["variant"] == column["name"]]
+        for key in ("delivery", "ordering", "after_last_try"):
+            told = {
+                (link, line.rpartition(": ")[0])
+                for line in column[key]
+                for link in line.rpartition(": ")[2].split(", ")
+            }
+            assert told == {*zip(own["link"], own[key], strict=True)}
+        twice = sorted({*own.loc[own["needs_idempotency"].astype(bool), "service"]})
+        assert column["idempotent"] == ([", ".join(twice)] if twice else [])
+
+
+def test_the_summary_of_a_variant_is_shown(panel):
+    panel.choose(["sqs"])
+    panel.compare()
+
+    assert panel.board.result["columns"][1]["summary"] == [ck.variants(panel.state.chain, ["sqs"])["sqs"].summary]
+
+
+def test_each_fault_has_a_line_with_what_it_does():
+    state = State(ck.example("orders"), LOAD, requests=600, seed=1)
+    panel = ComparePanel(state, faults={"provider down": {"payment.error_rate": 1.0}})
+    panel.choose(["sync", "sqs"])
+    panel.compare()
+    table = panel.comparison.under("provider down")
+
+    for column in panel.board.result["columns"]:
+        (line,) = column["faults"]
+        assert line.startswith("provider down: ")
+        lost = table.loc[(column["name"], "lost")]
+        assert f"{100 * lost['fault'] / 600:.3g} %" in line
+    assert "provider down" in panel.twin()
+
+
+def test_a_fault_that_no_design_has_is_told_and_the_rest_is_shown():
+    panel = ComparePanel(
+        State(ck.example("orders"), LOAD, requests=200, seed=1), faults={"x": {"nobody.error_rate": 1.0}}
+    )
+    panel.choose(["sqs"])
+    panel.compare()
+
+    assert "no chain has a service or link 'nobody'" in panel.board.controls["refusals"][0]["problem"]
+    assert titles(panel) == ["this chain", "sqs"]
+    with pytest.raises(ck.ConfigError):
+        ComparePanel(ck.example("orders"), LOAD, faults=["down"])
+
+
+def test_the_decision_record_is_that_of_the_comparison(panel):
+    assert not panel.board.controls["can_decide"]
+    panel.choose(["sqs"])
+    panel.compare()
+    assert panel.board.controls["can_decide"]
+    record = send(panel, kind="decide")["record"]
+
+    assert record.startswith("# Which way to wire orders?")
+    assert record == str(panel.decide())
+    assert "sqs instead of this chain" in record
+    assert send(panel, kind="decide", question="Queue or not?")["record"].startswith("# Queue or not?")
+
+
+def test_one_design_leaves_nothing_to_decide(panel):
+    panel.choose([])
+
+    assert "nothing to decide" in send(panel, kind="decide")["refusal"]["problem"]

@@ -13,7 +13,7 @@ class Board {
     this.model = model;
     [this.status, this.say] = speaker("ck-si-said");
     this.asking = new Asking(model, cleanups, (text, kind) => {
-      if (!text || !this.scene.progress) this.say(text, kind);
+      if (!this.scene.progress) this.say(text || this.scene.said || "", text ? kind : "");
     });
     this.title = h("h3", {});
     this.range = h("input", {

@@ -30,7 +30,13 @@ class Board {
     );
     el.append(this.root);
     hear(model, cleanups, "change:scene", () => this.show());
-    cleanups.push(() => clearTimeout(this.resting));
+    // In a tab that is not open there is nothing to keep current: it is looked at when it gets a width.
+    const observer = new ResizeObserver(() => this.#keepCurrent());
+    observer.observe(this.root);
+    cleanups.push(
+      () => observer.disconnect(),
+      () => clearTimeout(this.resting),
+    );
     this.show();
   }
 
@@ -38,7 +44,12 @@ class Board {
     return this.model.get("scene");
   }
 
+  #keepCurrent() {
+    if (this.scene.is_stale && this.root.clientWidth) this.asking.ask({ kind: "current" });
+  }
+
   show() {
+    this.#keepCurrent();
     const { knobs, refusals, said, note, is_quick, can_undo } = this.scene;
     const keys = knobs.map(({ key }) => key).join("\n");
     if (keys !== this.keys) {
