@@ -95,6 +95,7 @@ TrafficPanel,          widgets/traffic.py
 ComparePanel,          widgets/comparing.py
 CostPanel,             widgets/costing.py
 SlidersPanel,          widgets/sliders.py
+SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
 HistoryPanel,          widgets/history.py
@@ -181,6 +182,7 @@ _HOMES = {
     "widgets.comparing": ("ComparePanel",),
     "widgets.costing": ("CostPanel",),
     "widgets.sliders": ("SlidersPanel",),
+    "widgets.sizing": ("SizingPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
     "widgets.history": ("HistoryPanel",),

@@ -22,6 +22,7 @@ TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Compare": _of("comparing", "ComparePanel"),
     "Cost": _of("costing", "CostPanel"),
     "Sliders": _of("sliders", "SlidersPanel"),
+    "Sizes": _of("sizing", "SizingPanel"),
     "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),
