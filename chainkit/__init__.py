@@ -34,6 +34,27 @@ Replay                 simulation/replay.py
 simulate, Run,         simulation/run.py
 no_latency
 bill, Bill, usage_of   billing/bill.py
+price_book             billing/prices.py
+estimate               billing/estimate.py
+LambdaUse,             uses/functions.py
+LambdaEdgeUse,
+LambdaInstancesUse,
+LambdaMicrovmUse
+SqsUse, SnsUse,        uses/messages.py
+EventBridgeUse
+StepFunctionsUse,      uses/flows.py
+ApiGatewayUse
+DynamodbUse,           uses/stores.py
+KinesisUse, S3Use
+CloudWatchUse,         uses/watching.py
+XrayUse
+SecretsManagerUse,     uses/secrets.py
+ParameterStoreUse,
+KmsUse
+VpcUse, TransferUse    uses/networks.py
+PricedUse              uses/priced.py
+transitions,           asl_transitions.py
+Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/targets.py
@@ -44,9 +65,25 @@ check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
 beside
+Verdict                verdicts.py
+cost_at_scale,         scaling.py
+CostCurve
+pareto, Front          fronts.py
+sentence               sentences.py
+sensitivity,           swings.py
+Sensitivity
+decision, Decision     deciding.py
 calibrate,             calibration/calibrate.py
 Calibration
 sweep                  sweeps.py
+memory_curve,          sizing/memory_curves.py
+FunctionCurve
+power_tuning_input,    sizing/power_tuning.py
+write_power_tuning
+read_power_tuning,     calibration/tunings.py
+PowerTuning
+right_size, Sizing     sizing/right_sizing.py
+provisioned_rules      sizing/ready.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
@@ -99,6 +136,17 @@ _HOMES = {
     "simulation.replay": ("Replay",),
     "simulation.run": ("simulate", "Run", "no_latency"),
     "billing.bill": ("bill", "Bill", "usage_of"),
+    "billing.prices": ("price_book",),
+    "billing.estimate": ("estimate",),
+    "uses.functions": ("LambdaUse", "LambdaEdgeUse", "LambdaInstancesUse", "LambdaMicrovmUse"),
+    "uses.messages": ("SqsUse", "SnsUse", "EventBridgeUse"),
+    "uses.flows": ("StepFunctionsUse", "ApiGatewayUse"),
+    "uses.stores": ("DynamodbUse", "KinesisUse", "S3Use"),
+    "uses.watching": ("CloudWatchUse", "XrayUse"),
+    "uses.secrets": ("SecretsManagerUse", "ParameterStoreUse", "KmsUse"),
+    "uses.networks": ("VpcUse", "TransferUse"),
+    "uses.priced": ("PricedUse",),
+    "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.targets": ("local",),
@@ -108,8 +156,19 @@ _HOMES = {
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),
+    "verdicts": ("Verdict",),
+    "scaling": ("cost_at_scale", "CostCurve"),
+    "fronts": ("pareto", "Front"),
+    "sentences": ("sentence",),
+    "swings": ("sensitivity", "Sensitivity"),
+    "deciding": ("decision", "Decision"),
     "calibration.calibrate": ("calibrate", "Calibration"),
     "sweeps": ("sweep",),
+    "sizing.memory_curves": ("memory_curve", "FunctionCurve"),
+    "sizing.power_tuning": ("power_tuning_input", "write_power_tuning"),
+    "calibration.tunings": ("read_power_tuning", "PowerTuning"),
+    "sizing.right_sizing": ("right_size", "Sizing"),
+    "sizing.ready": ("provisioned_rules",),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
     "exporting": ("export",),

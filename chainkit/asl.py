@@ -10,6 +10,7 @@ Sources  [1] Amazon States Language, states-language.net/spec.html (2026)
 """
 
 import json
+import math
 import re
 import reprlib
 from collections import Counter
@@ -102,6 +103,16 @@ class State(_Part):
     def is_distributed(self) -> bool:
         """Whether each item of a Map is an execution of its own."""
         return any(scope.ProcessorConfig.get("Mode") == "DISTRIBUTED" for scope in self.scopes)
+
+    def runs(self, items: int) -> int:
+        """Return how often a Map runs what is inside for so many items: a distributed one may take them in batches."""
+        size = self.ItemBatcher.get("MaxItemsPerBatch", 1) if self.is_distributed else 1
+        return -(-items // size) if isinstance(size, int) and size > 0 else items
+
+    def tolerated(self, runs: int) -> int:
+        """Return how many runs of a Map may fail; only a distributed one tolerates any."""
+        share = math.floor(float(self.ToleratedFailurePercentage or 0) / 100 * runs + 1e-9)
+        return max(int(self.ToleratedFailureCount or 0), share) if self.is_distributed else 0
 
     def present(self, *fields: str) -> list[str]:
         """Return those of the fields that are there."""

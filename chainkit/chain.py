@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import chainkit.services  # noqa: F401 - fills the registry, from which design files are read
 from chainkit import designfile
+from chainkit.costs import Costed, cost_of
 from chainkit.declared import changed
 from chainkit.errors import ChainkitError, ConfigError, DesignFileError, WiringError, nearest
 from chainkit.problems import is_place, problems
@@ -25,7 +26,7 @@ REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 """How AWS writes a region."""
 
 
-class Chain:
+class Chain(Costed):
     """A design: AWS services by name, and the links between them.
 
     Parameters
@@ -52,6 +53,7 @@ class Chain:
             raise ConfigError(
                 f"chain {name!r}: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1"
             )
+        super().__init__()
         self.name = name
         self.region = region
         self.layout: dict[str, tuple[float, float]] = {}
@@ -150,11 +152,13 @@ class Chain:
         return tasks
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether two chains have the same name, region, services and links."""
+        """Tell whether two chains have the same name, region, services, links and costs."""
         if not isinstance(other, Chain):
             return NotImplemented
         # Links by their order, not by id: a file that lost the first of two parallel links numbers the other anew.
-        one, two = ((each.name, each.region, each._services, [*each._links.values()]) for each in (self, other))
+        one, two = (
+            (each.name, each.region, each._services, [*each._links.values()], each._costs) for each in (self, other)
+        )
         return one == two
 
     __hash__ = None  # type: ignore[assignment]
@@ -188,11 +192,7 @@ class Chain:
             raise ConfigError(
                 f"chain {self.name!r}: {service!r} is no service", fix='add one with its name: SqsQueue("jobs")'
             )
-        if service.name in self._services:
-            raise WiringError(
-                f"chain {self.name!r} has a service {service.name!r} already",
-                fix="choose another name, or change the one there with chain.set",
-            )
+        self._require_free(service.name)
         self._services[service.name] = service
         self._graph = None
         return service
@@ -283,13 +283,9 @@ class Chain:
         old = self.service(_name(key)).name
         names = {old: name}
         renamed = {n: service.renamed(names) for n, service in self._services.items()}
-        if name in self._services:
-            if name == old:
-                return self._services[name]
-            raise WiringError(
-                f"chain {self.name!r} has a service {name!r} already",
-                fix="choose another name, or rename that one first",
-            )
+        if name == old:
+            return self._services[name]
+        self._require_free(name)
         links: dict[str, Link] = {}
         for k, link in self._links.items():
             here = old in (link.source, link.target)
@@ -303,8 +299,8 @@ class Chain:
         return self._services[name]
 
     def become(self, other: "Chain") -> None:
-        """Take over the services, links, layout and groups of another chain; name, region and file stay."""
-        self._services, self._links = dict(other._services), dict(other._links)
+        """Take over services, links, costs, layout and groups of another chain; name, region and file stay."""
+        self._services, self._links, self._costs = dict(other._services), dict(other._links), dict(other._costs)
         self.layout, self.groups = dict(other.layout), dict(other.groups)
         self._graph = None
 
@@ -357,7 +353,7 @@ class Chain:
     def copy(self, name: str | None = None) -> Self:
         """Return a chain that can be changed without changing this one."""
         twin = type(self)(self.name if name is None else name, self.region)
-        twin._services, twin._links = dict(self._services), dict(self._links)
+        twin._services, twin._links, twin._costs = dict(self._services), dict(self._links), dict(self._costs)
         twin.layout, twin.groups = dict(self.layout), dict(self.groups)
         twin.path, twin._document = self.path, self._document
         return twin
@@ -384,6 +380,8 @@ class Chain:
             "services": {name: service.to_plain() for name, service in self._services.items()},
             "links": [{"from": link.source, "to": link.target, **link.to_plain()} for link in self._links.values()],
         }
+        if self._costs:
+            plain["costs"] = {name: cost.to_plain() for name, cost in self._costs.items()}
         if self.layout:
             plain["layout"] = {name: [*xy] for name, xy in self.layout.items() if name in self._services}
         if self.groups:
@@ -408,6 +406,9 @@ class Chain:
             options = dict(entry)
             with _Placed(at("links", k)):
                 chain.connect(options.pop("from"), options.pop("to"), **options)
+        for name, entry in plain.get("costs", {}).items():
+            with _Placed(at("costs", name)):
+                chain.add_cost(name, *cost_of(name, entry))
         chain.layout = {name: (float(x), float(y)) for name, (x, y) in plain.get("layout", {}).items()}
         for title, services in plain.get("groups", {}).items():
             with _Placed(at("groups", title)):

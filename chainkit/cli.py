@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chainkit import __version__, doctor
 from chainkit.errors import ChainkitError, ConfigError, MissingError, nearest
@@ -85,7 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     words = parser.add_subparsers(dest="word", metavar="command")
     for name, word in _WORDS.items():
         more = f" More words are handed on; see {word.takes}." if word.takes else ""
-        words.add_parser(name, help=word.help, description=f"{word.help[0].upper()}{word.help[1:]}.{more}")
+        # A word that reads its own options answers --help itself.
+        is_read_here = not word.takes.startswith("chainkit ")
+        description = f"{word.help[0].upper()}{word.help[1:]}.{more}"
+        words.add_parser(name, help=word.help, description=description, add_help=is_read_here)
     return parser
 
 
@@ -167,6 +171,90 @@ def _validate(rest: Arguments) -> int:
     if given.write is not None:
         given.write.write_text(document.as_markdown(table), encoding="utf-8")
     return 1 if table.counts["fail"] else 0
+
+
+def _prices(rest: Arguments) -> int:
+    """Print the price book, or read it anew from AWS's list; the exit code is 1 if a price was held back."""
+    parser = argparse.ArgumentParser(prog="chainkit prices", description="Print the price book, or renew it.")
+    parser.add_argument("refresh", nargs="?", choices=["refresh"], help="read prices anew from AWS's public price list")
+    parser.add_argument("--region", action="append", default=[], metavar="R", help="repeatable; us-east-1 if left out")
+    parser.add_argument("--find", metavar="WORD", help="only prices with this word, with their notes")
+    of_refresh = parser.add_argument_group("refresh")
+    of_refresh.add_argument(
+        "--from", type=Path, metavar="FOLDER", help="read saved files, and nothing from the network"
+    )
+    of_refresh.add_argument("--to", type=Path, metavar="FOLDER", help="where to write, instead of your settings")
+    of_refresh.add_argument("--nat", action="store_true", help="NAT gateways too: the list of EC2, 300 MB")
+    of_refresh.add_argument("--yes", action="store_true", help="take prices too that are zero or ten times off")
+    given = vars(parser.parse_args(rest))
+    if given.pop("refresh"):
+        return _refreshed(given)
+    if wrong := [f"--{name}" for name in ("from", "to", "nat", "yes") if given[name]]:
+        return _refuse(f"{', '.join(wrong)} belongs to chainkit prices refresh", code=2)
+    for region in given["region"] or ["us-east-1"]:
+        print(_book_text(region, given["find"]))
+    return 0
+
+
+def _book_text(region: str, word: str | None) -> str:
+    """Return a region's prices as a table, or those with a word, each with its note."""
+    from chainkit.billing.prices import price_book
+    from chainkit.units import plain
+
+    book = price_book(region)
+    looked = [
+        price
+        for price in book.by_key.values()
+        if word is None or word.lower() in f"{price.key} {price.unit} {price.source} {price.note}".lower()
+    ]
+    if not looked:
+        raise ConfigError(
+            f"prices: no price of {region} has the word {word!r}{nearest(word, book.by_key)}",
+            fix=f"chainkit prices --region {region} shows all",
+        )
+    rows = [("key", "USD per", "unit", "free a month", "source", "of", "A-D")]
+    rows += [
+        (
+            x.key,
+            x.tiers_text(),
+            x.unit,
+            plain(x.free_per_month) if x.free_per_month else "",
+            x.source,
+            x.date,
+            x.confidence,
+        )
+        for x in looked
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if word is not None:
+        lines = [
+            lines[0],
+            *(f"{line}\n    {x.note}" if x.note else line for line, x in zip(lines[1:], looked, strict=True)),
+        ]
+    return "\n".join([f"{region}: {len(looked)} prices, on demand, before tax, checked {book.checked}", *lines])
+
+
+def _refreshed(given: dict[str, Any]) -> int:
+    import datetime as dt
+
+    from chainkit import data
+    from chainkit.billing import offers, refreshing
+
+    if given["find"]:
+        return _refuse("--find belongs to chainkit prices, without refresh", code=2)
+    folder = given["to"] or data.own_prices() or data.own_prices_home()
+    read = refreshing.saved(given["from"], nat=given["nat"]) if given["from"] else []
+    held = 0
+    for region in given["region"] or offers.regions_of(read) or ["us-east-1"]:
+        lists = read if given["from"] else list(refreshing.fetched(region, nat=given["nat"]))
+        renewed = refreshing.renewal(lists, region, yes=given["yes"])
+        print(renewed)
+        print(f"  written to {refreshing.write(renewed, folder, today=dt.date.today())}")
+        held += len(renewed.held)
+    if folder != data.own_prices():
+        print(f"in use with CHAINKIT_PRICES={folder}")
+    return 1 if held else 0
 
 
 def _own_folder() -> Path:
@@ -287,6 +375,9 @@ _WORDS = {
     "doctor": _Word(_doctor, "say what is there, what is missing and what to do"),
     "validate": _Word(
         _validate, "compare predictions with published and measured figures", takes="chainkit validate --help"
+    ),
+    "prices": _Word(
+        _prices, "print the price book, or read it anew from AWS's public list", takes="chainkit prices --help"
     ),
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types and import contracts"),

@@ -18,6 +18,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal, TextIO
 
+from chainkit import data
+from chainkit.errors import ConfigError
+
 Light = Literal["green", "yellow", "red"]
 
 _PACKAGE = Path(__file__).parent
@@ -70,6 +73,7 @@ def examine() -> list[Row]:
         lab_extension("@jupyter-widgets/jupyterlab-manager", "ipywidgets"),
         lab_extension("anywidget", "anywidget"),
         bytecode(),
+        price_files(),
         aws(),
         browser(),
     ]
@@ -122,9 +126,9 @@ def python() -> Row:
 def installation() -> Row:
     """Return whether this is a checkout or an installed copy, and whether its data came along."""
     beside = is_checkout()
-    data = _CHECKOUT / "data" if beside else _PACKAGE / "_data"
+    folder = _CHECKOUT / "data" if beside else _PACKAGE / "_data"
     found = f"{'a checkout' if beside else 'an installed copy'} at {_CHECKOUT if beside else _PACKAGE}"
-    if not (data / "latency.json").is_file():
+    if not (folder / "latency.json").is_file():
         return Row("red", "chainkit", f"{found}, without its data", "install chainkit again, or clone it again")
     return Row("green", "chainkit", found)
 
@@ -231,6 +235,19 @@ def bytecode() -> Row:
         found = "PYTHONDONTWRITEBYTECODE is set: numba and pandas are compiled from source at every start, some seconds"
         return Row("yellow", "start-up", found, "unset PYTHONDONTWRITEBYTECODE")
     return Row("green", "start-up", "Python keeps its compiled modules")
+
+
+def price_files() -> Row:
+    """Return which prices a bill is made with: those that come with chainkit, or the user's own before them."""
+    try:
+        own = data.own_prices()
+        ours = [] if own is None else sorted(file.stem for file in own.glob("*.json"))
+        dates = {region: data.prices(region)["checked"] for region in data.price_regions()}
+    except ConfigError as error:
+        return Row("red", "prices", error.problem, error.fix)
+    if not ours:
+        return Row("green", "prices", f"those of chainkit, checked {max(dates.values())}, in {len(dates)} regions")
+    return Row("green", "prices", f"your own in {own} for {', '.join(ours)}; else those of chainkit")
 
 
 def aws() -> Row:

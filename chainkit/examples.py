@@ -6,7 +6,10 @@ from chainkit.errors import ConfigError, nearest
 
 
 def example(name: str) -> Chain:
-    """Return one of the designs that come with chainkit: "orders" or "orders-sfn".
+    """Return one of the designs that come with chainkit: "orders", "orders-sfn", "etl" or "media".
+
+    "orders" is a shop's order and "orders-sfn" the same as a state machine, both with code; "etl" hands files from
+    stage to stage, "media" works on an upload in parallel, both without code.
 
     Raises
     ------

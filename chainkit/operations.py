@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainkit.chain import Chain
+from chainkit.costs import Cost
 from chainkit.declared import settings, stated
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.law import Law
 from chainkit.service import Service
 from chainkit.wiring import WORDS, Link, Task
 
-VERBS = ("add", "connect", "set", "remove", "rename", "place", "group", "become")
+VERBS = ("add", "connect", "set", "remove", "rename", "place", "group", "add_cost", "remove_cost", "become")
 """Methods of `Chain` that change it."""
 
 
@@ -86,6 +87,7 @@ def is_same(one: Chain, other: Chain) -> bool:
         and [*one.links] == [*other.links]
         and (one.layout, one.groups) == (other.layout, other.groups)
         and [*one.services] == [*other.services]
+        and [*one.costs] == [*other.costs]
     )
 
 
@@ -133,9 +135,18 @@ def _steps(before: Chain, after: Chain) -> Iterator[Operation]:
     names = [name for name in after.services if before.layout.get(name) != after.layout.get(name)]
     if names:
         yield Operation("place", ({name: after.layout.get(name) for name in names},))
+    for name, cost in before.costs.items():
+        if cost != after.costs.get(name):
+            yield Operation("remove_cost", (name,))
+    yield from (_cost(name, cost) for name, cost in after.costs.items() if cost != before.costs.get(name))
     for title in dict.fromkeys([*before.groups, *after.groups]):
         if before.groups.get(title) != after.groups.get(title):
             yield Operation("group", (title, after.groups.get(title, ())))
+
+
+def _cost(name: str, cost: Cost) -> Operation:
+    """Return the operation that adds a cost."""
+    return Operation("add_cost", (name, cost.use), {"per": cost.per} if cost.per != "month" else {})
 
 
 def _own_links(chain: Chain) -> dict[str, Link]:
@@ -193,6 +204,7 @@ def recipe(chain: Chain) -> tuple[Operation, ...]:
             Operation("connect", (link.source, link.target), {"link": link.word, **own_settings(link)})
             for link in _own_links(chain).values()
         ),
+        *(_cost(name, cost) for name, cost in chain.costs.items()),
         *((Operation("place", (places,)),) if places else ()),
         *(Operation("group", (title, services)) for title, services in chain.groups.items()),
     )

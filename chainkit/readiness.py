@@ -2,6 +2,8 @@
 
 Sources  [1] Application Auto Scaling on provisioned concurrency: AWS Lambda Developer Guide, provisioned-concurrency
              (2023): target tracking, about three minutes over the target before it scales out, in below 90 % of it
+         [2] Lambda pricing page (2026): a period of provisioned concurrency is rounded up to 5 minutes; a snapshot is
+             kept in the cache for at least 3 hours
 Checked  2026-11-27
 """
 
@@ -99,18 +101,21 @@ class Warmer:
 
 
 def meters(provisioned: Provisioned | None, memory_mb: int, on: str) -> tuple[Meter, ...]:
-    """Return what environments kept ready cost: all the time, and less while they run; `on` is x86 or arm64."""
+    """Return what environments kept ready cost: all the time, and less while they run; `on` is x86 or arm64.
+
+    `provisioned_s` adds up how long each was allocated, rounded up to 5 minutes where that ended [2].
+    """
     if provisioned is None:
         return ()
     ready, run, gb = f"lambda-provisioned-gb-s-{on}", f"lambda-provisioned-duration-gb-s-{on}", memory_mb / GB_MB
     return (
-        Meter(price=ready, counter="provisioned_s", factor=gb, per="hour", why="environments kept ready"),
+        Meter(price=ready, counter="provisioned_s", factor=gb, per="hour", why="environments kept ready, by 5 minutes"),
         Meter(price=run, counter="provisioned_run_ms", factor=gb / 1000, why="run time in those, by the ms"),
     )
 
 
 def snapshot_meters(memory_mb: int) -> tuple[Meter, ...]:
-    """Return what SnapStart costs where it costs anything."""
+    """Return what SnapStart costs where it costs anything; a month is over the least time of its cache [2]."""
     gb, cache, restore = memory_mb / GB_MB, "lambda-snapstart-cache-gb-s", "lambda-snapstart-restore-gb"
     return (
         Meter(price=cache, counter="hours", factor=3600 * gb, per="hour", why="the snapshot kept in its cache"),

@@ -7,7 +7,7 @@ it says with the records of records.py, through the methods of `Service`; engine
 import dataclasses
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -84,6 +84,10 @@ class Service(ABC):
 
     def meters(self) -> tuple["Meter", ...]:
         """Return what of this service's use is billed."""
+        return ()
+
+    def unpriced(self, leaving: Sequence[Any]) -> tuple[str, ...]:
+        """Return what AWS bills here and no setting says how much of, given the links that leave; with the setting."""
         return ()
 
     def problems(self, names: Mapping[str, "Service"]) -> list[ConfigError]:

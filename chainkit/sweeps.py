@@ -18,7 +18,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chainkit.billing.bill import bill as bill_of
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices, price_book
 from chainkit.chain import Chain, as_chain
 from chainkit.comparison import LOST
 from chainkit.declared import IDENTITY, settings
@@ -120,7 +120,7 @@ def sweep(
     plan = _plan(designs, grid, load, {**options, "requests": requests, "seed": seed})
     plan.options["latency"] = hop_laws(options.get("latency"))  # read once
     if bill:
-        books = {chain.region: prices(chain.region) for chain in plan.chains.values()}
+        books = {chain.region: price_book(chain.region) for chain in plan.chains.values()}
         plan = dataclasses.replace(plan, books=books, month=(requests_per_month, free_tier))
     plan.check()
     if client is None:

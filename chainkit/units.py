@@ -1,9 +1,11 @@
 """Constants and the one way numbers with units are read and shown. Inside the library: seconds, US dollars, bytes."""
 
 import re
+from decimal import Decimal
 
 KB = 1024
 MB = 1024 * KB
+GB = 1024 * MB
 GB_MB = 1024
 """Megabytes in the gigabyte that Lambda bills by."""
 
@@ -75,3 +77,25 @@ def usd(value_usd: float) -> str:
     ('$1,234.50', '$0.20', '$0.000123')
     """
     return f"${value_usd:,.2f}" if abs(value_usd) >= 0.01 or value_usd == 0 else f"${value_usd:.3g}"
+
+
+def plain(value: float) -> str:
+    """Return a number with all its digits and no exponent, as prices are read.
+
+    >>> plain(2e-7), plain(0.0000166667), plain(3.0), plain(0)
+    ('0.0000002', '0.0000166667', '3', '0')
+    """
+    text = format(Decimal(repr(float(value))), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def amount(value: float) -> str:
+    """Return a count for people, two or three figures of it, from a million up in words.
+
+    >>> amount(4_130_000), amount(10e6), amount(2.5e9), amount(12_345), amount(1e12)
+    ('4.13 million', '10 million', '2.5 billion', '12,300', '1,000 billion')
+    """
+    for size, word in ((1e9, " billion"), (1e6, " million")):
+        if abs(value) >= size * 0.9995:
+            return f"{float(f'{value / size:.3g}'):,.10g}{word}"
+    return f"{float(f'{value:.3g}'):,.10g}"

@@ -63,10 +63,10 @@ class Invocation(Caller):
     """A circuit breaker in front of the call; None: none. `on_error="continue"` is its fallback answer."""
     on_error: Literal["fail", "continue"] = "fail"
     """Whether a failed call fails the caller at that instant or is taken as an answer."""
-    response_bytes: int = Field(
-        default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
+    response_bytes: int | None = Field(
+        default=None, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
     )
-    """Size of the answer, bytes."""
+    """Size of the answer, bytes; an API's is priced as data out. None: not stated, small and not priced."""
 
     main_settings: ClassVar[tuple[str, ...]] = (*Caller.main_settings, "retry", "on_error")
     emits: ClassVar[tuple[str, ...]] = ("call", "integration")

@@ -14,6 +14,7 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["CHAINKIT_PRICES"] = ""  # the prices that come with chainkit, not those of whoever runs the tests
 
 # No deadline: a test that fails on a slow machine tests the machine. The same examples every time: what is new is
 # sought by `make fuzz` and by tests marked slow.

@@ -89,4 +89,14 @@ def shop_flow() -> ck.Chain:
     return ck.example("orders-sfn")
 
 
-EXAMPLES = (orders, calls, events, shop, shop_flow)
+def pipeline() -> ck.Chain:
+    """The data pipeline that comes with chainkit: more room in /tmp, limited concurrency."""
+    return ck.example("etl")
+
+
+def uploads() -> ck.Chain:
+    """The uploads that come with chainkit: a topic's deliveries with dead letters, a link taken by some requests."""
+    return ck.example("media")
+
+
+EXAMPLES = (orders, calls, events, shop, shop_flow, pipeline, uploads)

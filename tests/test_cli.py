@@ -55,7 +55,7 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
-        "validate, test, check, bench, fuzz, notebooks, shots, wheelhouse\n"
+        "validate, prices, test, check, bench, fuzz, notebooks, shots, wheelhouse\n"
     )
 
 
@@ -237,3 +237,85 @@ def test_a_stored_notebook_has_its_outputs_without_the_living_widget(tmp_path: P
     stored = nbformat.read(path, as_version=4)
     assert [list(output["data"]) for output in stored.cells[0].outputs] == [["text/plain"]]
     assert set(stored.metadata) == {"kernelspec", "language_info"}
+
+
+# --- prices ---
+
+LISTS = Path(__file__).parent / "billing" / "price_lists"
+
+
+def test_prices_prints_the_book_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prices", "--region", "me-south-1"]) == 0
+    assert capsys.readouterr().out == (
+        "me-south-1: 1 prices, on demand, before tax, checked 2026-11-23\n"
+        "key                        USD per    unit        free a month  source  of       A-D\n"
+        "stepfunctions-transitions  0.0000275  transition  4000          P9      2026-04  C\n"
+    )
+
+
+def test_prices_finds_a_word_and_shows_the_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prices", "--find", "PIPES"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [line.split()[0] for line in lines[2::2]] == ["events-pipes"]
+    assert lines[3].startswith("    after the filter; a batch is one")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (["--find", "zebra"], 1, "prices: no price of us-east-1 has the word 'zebra'"),
+        (["--region", "eu-west-9"], 1, "region='eu-west-9' has no price file"),
+        (["--yes", "--from", "x"], 2, "--from, --yes belongs to chainkit prices refresh"),
+        (["refresh", "--find", "sqs"], 2, "--find belongs to chainkit prices, without refresh"),
+        (["refresh", "--from", "no-such-folder"], 1, "in no-such-folder there is no file of the price list"),
+    ],
+)
+def test_prices_refuses_in_one_line(
+    words: list[str], code: int, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["prices", *words]) == code
+    assert problem in capsys.readouterr().err
+
+
+def test_refresh_writes_what_saved_lists_give_and_says_what_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["prices", "refresh", "--region", "ap-northeast-1", "--from", str(LISTS), "--to", str(tmp_path)]
+
+    assert cli.main(words) == 0
+    shown = capsys.readouterr().out
+    assert "lambda-provisioned-gb-s-arm64: none -> 0.0000043068 USD per GB-s\n" in shown
+    assert f"written to {tmp_path / 'ap-northeast-1.json'}\nin use with CHAINKIT_PRICES={tmp_path}\n" in shown
+    assert [file.name for file in tmp_path.iterdir()] == ["ap-northeast-1.json"]
+
+
+def test_refresh_takes_the_regions_of_the_files_and_fails_where_a_price_waits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["prices", "refresh", "--from", str(LISTS), "--to", str(tmp_path)]
+
+    assert cli.main(words) == 1
+    assert "held back" in capsys.readouterr().out
+    assert sorted(file.stem for file in tmp_path.iterdir()) == ["ap-northeast-1", "eu-west-1", "us-east-1"]
+    assert cli.main([*words, "--yes"]) == 0
+
+
+def test_refresh_writes_to_the_users_settings_if_nothing_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CHAINKIT_PRICES")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    assert cli.main(["prices", "refresh", "--region", "eu-west-1", "--from", str(LISTS)]) == 0
+    assert "in use with" not in capsys.readouterr().out
+    assert cli.main(["prices", "--region", "eu-west-1", "--find", "sqs-standard"]) == 0
+    assert "0.00000044 to 100,000,000,000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["prices", "validate"])
+def test_a_word_with_options_of_its_own_explains_them(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([word, "--help"])
+
+    assert {"prices": "--from FOLDER", "validate": "--only CASE"}[word] in capsys.readouterr().out

@@ -12,6 +12,7 @@ from chainkit.distributions import Empirical, Law, from_plain
 from chainkit.errors import ConfigError, PriceMissingError
 
 PRICES = data.prices("us-east-1")["prices"]
+SHARED = ("unit", "free_per_month", "free_pool")
 HOPS = data.latency()["hops"]
 INIT = data.latency()["init"]
 LAWS = {**HOPS, **INIT}
@@ -43,10 +44,10 @@ def test_an_installed_package_reads_the_data_inside_it(installed):
 
 
 def test_a_missing_file_is_answered_with_what_exists():
-    with pytest.raises(ConfigError, match=r"'prices/us-east-2.json' does not exist; .* us-east-1.json") as caught:
-        data.path("prices", "us-east-2.json")
+    with pytest.raises(ConfigError, match=r"'prices/us-east-9.json' does not exist; .* us-east-1.json") as caught:
+        data.path("prices", "us-east-9.json")
 
-    assert "did you mean 'us-east-1.json'" in caught.value.fix
+    assert "did you mean 'us-east-2.json'" in caught.value.fix
 
 
 def test_a_region_without_prices_is_an_error_and_never_free():
@@ -54,31 +55,131 @@ def test_a_region_without_prices_is_an_error_and_never_free():
         data.prices("eu-west-9")
 
 
+# --- prices of the user's own ---
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder of price files of the user's own, in use, and what writes one there."""
+    monkeypatch.setenv("CHAINKIT_PRICES", str(tmp_path))
+
+    def write(name: str, prices: dict[str, Any], **fields: Any) -> None:
+        table = {"region": name, "currency": "USD", "checked": "2027-01-02", "prices": prices, **fields}
+        (tmp_path / f"{name}.json").write_text(json.dumps(table), encoding="utf-8")
+
+    return write
+
+
+def test_a_price_of_ones_own_file_goes_before_and_the_others_stay(own):
+    dear = {**PRICES["sns-publishes"], "tiers": [{"up_to": None, "usd": 1.0}]}
+    own("us-east-1", {"sns-publishes": dear})
+    table = data.prices("us-east-1")
+
+    assert table["prices"] == {**PRICES, "sns-publishes": dear}
+    assert table["checked"] == "2026-11-23"
+
+
+def test_a_file_of_ones_own_may_bring_a_region(own):
+    own("us-gov-west-1", {"sns-publishes": PRICES["sns-publishes"]})
+
+    assert "us-gov-west-1" in data.price_regions()
+    assert set(data.prices("us-gov-west-1")["prices"]) == {"sns-publishes"}
+
+
+def test_a_file_that_changes_is_read_again(own):
+    own("us-east-1", {})
+    before = data.prices("us-east-1")["prices"]["sns-publishes"]
+    own("us-east-1", {"sns-publishes": {**before, "note": "new"}})
+
+    assert data.prices("us-east-1")["prices"]["sns-publishes"]["note"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"currency": "CNY"}, "currency='CNY'; its name and place want 'eu-west-1' in 'USD'"),
+        ({"region": "eu-west-2"}, "region='eu-west-2'"),
+        ({"more": 1}, "has not exactly the fields checked, currency, prices, region"),
+    ],
+)
+def test_a_file_of_ones_own_that_cannot_be_is_named(own, fields, problem):
+    own("eu-west-1", {}, **fields)
+
+    with pytest.raises(ConfigError, match=problem) as caught:
+        data.prices("eu-west-1")
+
+    assert "eu-west-1.json" in caught.value.problem
+
+
+def test_a_file_of_ones_own_that_is_no_json_is_named(own, tmp_path):
+    (tmp_path / "eu-west-1.json").write_text("{", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"eu-west-1.json is no JSON"):
+        data.prices("eu-west-1")
+
+
+def test_a_folder_that_is_named_and_not_there_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("CHAINKIT_PRICES", str(tmp_path / "none"))
+
+    with pytest.raises(ConfigError, match=r"CHAINKIT_PRICES=.* is no folder"):
+        data.own_prices()
+
+
+def test_without_a_name_the_folder_is_in_the_users_settings(monkeypatch, tmp_path):
+    monkeypatch.delenv("CHAINKIT_PRICES")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    home = tmp_path / "chainkit" / "prices"
+
+    assert data.own_prices() is None
+    home.mkdir(parents=True)
+    assert data.own_prices() == data.own_prices_home() == home
+
+
+@pytest.mark.parametrize(("platform", "folder"), [("linux", ".config"), ("darwin", ".config"), ("win32", "Roaming")])
+def test_the_users_settings_are_where_the_system_keeps_them(monkeypatch, tmp_path, platform, folder):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("APPDATA", str(tmp_path / "Roaming"))
+    monkeypatch.setattr(data.sys, "platform", platform)
+    monkeypatch.setattr(data.Path, "home", lambda: tmp_path)
+
+    assert data.own_prices_home() == tmp_path / folder / "chainkit" / "prices"
+
+
 # --- prices ---
 
 
-@pytest.mark.parametrize("key", PRICES)
-def test_a_price_says_unit_tiers_free_part_source_date_and_confidence(key):
-    price = PRICES[key]
+@pytest.mark.parametrize("region", data.price_regions())
+def test_a_price_says_unit_tiers_free_part_source_date_and_confidence(region):
+    fields = {"unit", "tiers", "free_per_month", "free_pool", "source", "date", "confidence", "note"}
+    prices = data.prices(region)["prices"]
 
-    assert set(price) == {"unit", "tiers", "free_per_month", "free_pool", "source", "date", "confidence", "note"}
-    assert price["unit"]
-    assert price["source"]
-    assert price["free_per_month"] >= 0
-    assert re.fullmatch(r"20\d\d(-\d\d)?", price["date"])
-    assert price["confidence"] in "ABCD"
+    assert prices
+    for key, price in prices.items():
+        assert set(price) == fields, key
+        assert price["unit"], key
+        assert price["source"], key
+        assert price["free_per_month"] >= 0, key
+        assert re.fullmatch(r"20\d\d(-\d\d)?", price["date"]), key
+        assert price["confidence"] in "ABCD", key
 
 
-@pytest.mark.parametrize("key", PRICES)
-def test_tiers_rise_to_no_limit_and_never_get_dearer(key):
-    tiers = PRICES[key]["tiers"]
-    bounds = [tier["up_to"] for tier in tiers]
-    usd = [tier["usd"] for tier in tiers]
+@pytest.mark.parametrize("region", data.price_regions())
+def test_tiers_rise_to_no_limit_and_never_get_dearer(region):
+    for key, price in data.prices(region)["prices"].items():
+        bounds = [tier["up_to"] for tier in price["tiers"]]
+        usd = [tier["usd"] for tier in price["tiers"]]
 
-    assert bounds[-1] is None
-    assert bounds[:-1] == sorted(set(bounds[:-1]))
-    assert usd == sorted(usd, reverse=True)
-    assert usd[-1] >= 0
+        assert bounds[-1] is None, key
+        assert bounds[:-1] == sorted(set(bounds[:-1])), key
+        assert usd == sorted(usd, reverse=True), key
+        assert usd[-1] >= 0, key
+
+
+@pytest.mark.parametrize("region", data.price_regions())
+def test_a_price_has_the_unit_and_the_free_part_of_the_same_price_elsewhere(region):
+    for key, price in data.prices(region)["prices"].items():
+        if key in PRICES:
+            assert [price[name] for name in SHARED] == [PRICES[key][name] for name in SHARED], key
 
 
 def test_meters_that_share_a_free_pool_agree_on_its_size():
@@ -113,7 +214,8 @@ def test_tiers_give_the_published_amounts(key, quantity, usd):
 
 def test_every_price_source_is_explained_in_the_readme():
     readme = data.path("README.md").read_text(encoding="utf-8")
-    tags = {tag for price in PRICES.values() for tag in re.findall(r"\b[PWE]\d+\b", price["source"])}
+    prices = [price for region in data.price_regions() for price in data.prices(region)["prices"].values()]
+    tags = {tag for price in prices for tag in re.findall(r"\b[PWE]\d+\b", price["source"])}
 
     assert {tag for tag in tags if f"| {tag} |" not in readme} == set()
 

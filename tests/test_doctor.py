@@ -1,4 +1,6 @@
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -189,3 +191,32 @@ def test_a_terminal_gets_colour_unless_its_user_does_not_want_it(monkeypatch: py
 def test_a_file_gets_no_colour(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as file:
         assert not doctor.wants_colour(file)
+
+
+def test_the_prices_are_those_of_chainkit_if_there_are_no_others() -> None:
+    row = doctor.price_files()
+
+    assert row.light == "green"
+    assert re.fullmatch(r"those of chainkit, checked 20\d\d-\d\d-\d\d, in \d\d regions", row.found)
+
+
+def test_prices_of_ones_own_are_named_with_their_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHAINKIT_PRICES", str(tmp_path))
+    table = {"region": "eu-west-1", "currency": "USD", "checked": "2027-01-02", "prices": {}}
+    (tmp_path / "eu-west-1.json").write_text(json.dumps(table), encoding="utf-8")
+
+    assert doctor.price_files() == Row(
+        "green", "prices", f"your own in {tmp_path} for eu-west-1; else those of chainkit"
+    )
+
+
+def test_prices_of_ones_own_that_cannot_be_read_are_red_with_advice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CHAINKIT_PRICES", str(tmp_path))
+    (tmp_path / "eu-west-1.json").write_text("{}", encoding="utf-8")
+    row = doctor.price_files()
+
+    assert row.light == "red"
+    assert "eu-west-1.json has not exactly the fields" in row.found
+    assert row.advice

@@ -42,6 +42,7 @@ WHOLE = {
     "rules_traffic",
     "contract",
     "docs",
+    "examples",
     "house",
     "imports",
     "kernel_vs_twin",

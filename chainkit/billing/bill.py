@@ -1,34 +1,33 @@
-"""Usage x prices = a bill.
+"""A chain's usage x prices = its bill; and usage that is typed in.
 
-Quantities are brought to a month, added up per price over the whole account, freed of the free tier if that is asked
-for, and put through the tiers; each line then has its share, in proportion to its quantity. AWS meters the account, not
-the function: tiers and free parts taken line by line would be granted many times over.
-
-Assumed, since AWS does not say: the free part comes off before the tiers begin, and prices that share one free part
-share it in proportion to their quantities.
+Quantities are brought to a month and priced as one account's (account.py). A bill is also what `estimate` makes of
+uses that are typed in without a chain (estimate.py).
 """
 
 import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, prices
+from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled, used_for
+from chainkit.billing.prices import Prices
+from chainkit.billing.prices import price_book as list_prices
+from chainkit.billing.statement import matching, story, table
 from chainkit.chain import Chain, as_chain
-from chainkit.errors import ConfigError, PriceMissingError, nearest
+from chainkit.errors import ConfigError, nearest
 from chainkit.records import Usage, UsageLine
 from chainkit.units import HOURS_PER_MONTH, usd
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chainkit.figures.drawing import Drawing
+
 # Cold starts and batches: more requests share a warm environment, or one receive. They do not grow with the requests.
 _UNEVEN_COUNTERS = {"init_ms", "receives", "deletes"}
 _RATE_TOLERANCE = 0.1
-_LOW_CONFIDENCE = "CD"
 
 
 class HasUsage(Protocol):
@@ -39,73 +38,100 @@ class HasUsage(Protocol):
         """What was used."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BillLine:
-    """What one meter of one node costs in a month."""
-
-    node: str
-    what: str
-    """What is paid for."""
-    price: str
-    """Key in the price book."""
-    quantity: float
-    """Of the month, in `unit`, free part included."""
-    unit: str
-    free: float
-    """How much of `quantity` the free tier takes off."""
-    tiers: tuple[Charge, ...]
-    """The rest of `quantity`, tier by tier."""
-    why: str
-    """From what was counted to the dollars, as a sentence."""
-    depends_on_rate: bool
-    """Whether the quantity is no simple multiple of the requests: cold starts, batches, polls."""
-    source: str
-    date: str
-    """Year, or year and month, of which the price's source speaks."""
-    confidence: str
-    """Of the price, A to D; U is the user's own."""
-
-    @property
-    def usd(self) -> float:
-        """Cost of the month, USD: the sum of its tiers."""
-        return math.fsum(charge.usd for charge in self.tiers)
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bill:
-    """What a chain costs in a month. A meter that counted nothing has no line."""
+    """What a month costs. What was not used has no line."""
 
     chain: str
+    """Whose bill it is."""
     region: str
     requests_per_month: float
-    free_tier: bool
+    """0 where they were not said."""
+    hours_per_month: float = HOURS_PER_MONTH
+    free_tier: FreeTier
     nodes: tuple[str, ...]
-    """Services of the chain, in its order."""
+    """What can cost something: services of the chain, then its costs, in their order."""
     lines: tuple[BillLine, ...]
     notes: tuple[str, ...]
     """What to know before believing the figures."""
 
     @property
     def total_usd(self) -> float:
-        """Cost of the month, USD: the sum of the lines."""
+        """Cost of the month, USD: the exact sum of the lines."""
         return math.fsum(line.usd for line in self.lines)
+
+    @property
+    def invoice_usd(self) -> float:
+        """Cost of the month, USD, as AWS prints it: each line rounded to the cent, then added up.
+
+        A line here is one meter of one node, where AWS's has all nodes together: with many small lines the exact
+        `total_usd` is the better figure.
+        """
+        return round(math.fsum(line.rounded_usd for line in self.lines), 2)
 
     @property
     def usd_per_million(self) -> float:
         """Cost of a million requests at this month's volume, USD; NaN for a month without requests."""
         return self.total_usd / self.requests_per_month * 1e6 if self.requests_per_month else math.nan
 
+    @property
+    def title(self) -> str:
+        """Whose bill, where, and of what month."""
+        requests = f"{count(self.requests_per_month)} requests a month"
+        is_usual = self.hours_per_month == HOURS_PER_MONTH
+        month = f"a month of {count(self.hours_per_month)} hours"
+        if self.requests_per_month:
+            month = requests if is_usual else f"{requests} of {count(self.hours_per_month)} hours"
+        return f"{self.chain} in {self.region}: {month}"
+
     def node_usd(self) -> dict[str, float]:
-        """Return the cost of the month per service, in USD; 0 where nothing is billed."""
+        """Return the cost of the month per node, in USD; 0 where nothing is billed."""
         return {name: math.fsum(line.usd for line in self.lines if line.node == name) for name in self.nodes}
+
+    def explain(self, node: str | None = None, meter: str | None = None) -> str:
+        """Return where the dollars come from: quantity, free part, tiers, unit price with its source, line by line.
+
+        Parameters
+        ----------
+        node : whose lines; None: all
+        meter : a unit ("GB-s"), or a part of what is paid for or of the price's key; None: all
+
+        Raises
+        ------
+        ConfigError
+            If the bill has no such node or line; the text names those that it has.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> month = ck.estimate({"app": ck.SqsUse(sends=3e6)}, free_tier=True)
+        >>> print(month.explain("app", "messages"))
+        app: messages sent
+          quantity  3,000,000 request, as given
+          free      1,000,000, all of 1,000,000 a month and account, which it shares with the other prices of sqs-requests
+          tiers     2,000,000 x $0.0000004 (of this price up to 100,000,000,000 a month)
+          price     sqs-standard-requests, P1, P3, P7 in data/README.md (2026-09)
+                    confidence A: read in a copy of the official price list
+                    every API action, empty receives included; a batch is one; each 64 KB of payload is one (E41); FIFO queues share the free part, all regions together
+          dollars   $0.80, exactly 0.8
+        """  # noqa: E501 - a note of the price book
+        lines = matching(self.lines, self.nodes, node, meter)
+        return "\n".join(map(story, lines)) or f"{node or self.chain}: nothing is billed"
+
+    def plot(self) -> "Drawing":
+        """Return the picture of this bill, as `ck.plot` does."""
+        # The one import that points up: a bill that shows itself is worth it, and nothing is drawn at import.
+        from chainkit.figures.drawing import plot
+
+        return plot(self)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per line, with its cost in USD and where that comes from."""
         import pandas as pd
 
         columns = (
-            "node", "what", "price", "quantity", "unit", "free", "usd", "depends_on_rate", "why", "source", "date",
-            "confidence",
+            "node", "what", "price", "quantity", "unit", "free", "usd", "rounded_usd", "depends_on_rate", "why",
+            "source", "date", "confidence",
         )  # fmt: skip
         return pd.DataFrame([{name: getattr(line, name) for name in columns} for line in self.lines], columns=columns)
 
@@ -115,16 +141,12 @@ class Bill:
 
     def __str__(self) -> str:
         """Return the bill as a table, notes below."""
-        rows = [("node", "what", "quantity", "free", "unit", "USD a month")]
-        rows += [(x.node, x.what, _count(x.quantity), _count(x.free), x.unit, usd(x.usd)) for x in self.lines]
-        rows.append(("total", "", "", "", "", usd(self.total_usd)))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        cells = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>><>", widths, strict=True))
-        table = [cells.format(*row) for row in rows]
         tier = "with the free tier" if self.free_tier else "without free tier"
-        head = f"{self.chain} in {self.region}: {_count(self.requests_per_month)} requests a month, {tier}"
+        if not isinstance(self.free_tier, bool):
+            tier = f"with the free tier of {', '.join(self.free_tier) or 'nothing'}"
+        rows = table(self.lines, self.total_usd, self.invoice_usd)
         per_million = [f"{usd(self.usd_per_million)} per million requests"] if self.requests_per_month else []
-        return "\n".join([head, *table, *per_million, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([f"{self.title}, {tier}", *rows, *per_million, *(f"note: {note}" for note in self.notes)])
 
 
 @dataclass(frozen=True)
@@ -134,10 +156,12 @@ class _Month:
     usage: Usage
     requests: float
     """Of the month."""
+    hours: float
+    """Of the month."""
 
     @property
     def hour_scale(self) -> float:
-        return HOURS_PER_MONTH / self.usage.hours
+        return self.hours / self.usage.hours
 
     @property
     def request_scale(self) -> float:
@@ -149,10 +173,10 @@ class _Month:
 
     def counted(self, line: UsageLine) -> str:
         """Return what was counted, if the month is not the usage itself."""
-        over, scale = f"{_count(self.usage.requests)} requests", self.request_scale
+        over, scale = f"{count(self.usage.requests)} requests", self.request_scale
         if line.meter.per == "hour":
-            over, scale = f"{_count(self.usage.hours)} hours", self.hour_scale
-        return "" if scale == 1 else f" (counted {_count(line.quantity)} over {over}, times {scale:.6g})"
+            over, scale = f"{count(self.usage.hours)} hours", self.hour_scale
+        return "" if scale == 1 else f"counted {count(line.quantity)} over {over}, times {scale:.6g}"
 
     def differs(self) -> bool:
         """Tell whether the month's rate is another than the one that was counted at."""
@@ -164,8 +188,9 @@ def bill(
     run: Usage | HasUsage,
     *,
     requests_per_month: float | None = None,
-    free_tier: bool = False,
+    free_tier: FreeTier = False,
     price_book: Prices | None = None,
+    hours_per_month: float = HOURS_PER_MONTH,
 ) -> Bill:
     """Return what a month costs.
 
@@ -174,10 +199,13 @@ def bill(
     chain : gives region and services; a variant gives its own
     run : a run, or anything else with a `usage`, or a `Usage` itself
     requests_per_month : 0 or more
-        What is counted per request is scaled to these, what is counted per hour to the 730 hours of a month. None: the
+        What is counted per request is scaled to these, what is counted per hour to the hours of the month. None: the
         month goes on at the rate of the run.
     free_tier : whether the account's free part of each month is taken off
+        A list takes it off those prices alone: ["lambda-gb-s"], by their pool or key.
     price_book : prices to use instead of the region's list prices
+    hours_per_month : above 0
+        How long the month is: 730 as AWS's calculator takes it, 720 for 30 days, 744 for 31.
 
     Raises
     ------
@@ -190,7 +218,7 @@ def bill(
     --------
     >>> import chainkit as ck
     >>> chain = ck.Chain("shop")
-    >>> pay = chain.add(ck.LambdaFunction("pay", memory_mb=1536))
+    >>> pay = chain.add(ck.LambdaFunction("pay", memory_mb=1536, log_bytes=0))
     >>> usage = usage_of(chain, {"pay": {"invocations": 3e6, "run_ms": 3e6 * 120}}, requests=3e6)
     >>> print(bill(chain, usage, free_tier=True))
     shop in us-east-1: 3,000,000 requests a month, with the free tier
@@ -204,21 +232,16 @@ def bill(
     usage = run if isinstance(run, Usage) else getattr(run, "usage", None)
     if not isinstance(usage, Usage):
         raise ConfigError(f"bill: run={run!r} has no usage", fix="give a run of ck.simulate, or a Usage")
-    if not isinstance(free_tier, bool):
-        raise ConfigError(f"bill: free_tier={free_tier!r} is neither True nor False", fix="give one of the two")
-    if not isinstance(price_book, Prices | None):
-        raise ConfigError(
-            f"bill: price_book={price_book!r} is no price book", fix="give a Prices of chainkit.billing.prices"
-        )
-    month = _month(chain, usage, requests_per_month)
-    book = prices(chain.region) if price_book is None else price_book
-    lines = tuple(_lines(chain, month, book, free_tier))
+    book, free, hours = priced_month("bill", chain.region, free_tier, price_book, hours_per_month)
+    month = _month(chain, usage, requests_per_month, hours)
+    lines = tuple(charged([*_used(chain, month)], book, free_tier=free))
     return Bill(
         chain=chain.name,
         region=book.region,
         requests_per_month=month.requests,
-        free_tier=free_tier,
-        nodes=tuple(chain.services),
+        hours_per_month=month.hours,
+        free_tier=free,
+        nodes=(*chain.services, *chain.costs),
         lines=lines,
         notes=tuple(_notes(chain, month, book, lines)),
     )
@@ -271,9 +294,9 @@ def usage_of(
                     f"usage of {name!r}: counter {counter!r} is unknown{nearest(counter, known)}",
                     fix=f"its counters: {', '.join(dict.fromkeys(known)) or 'none'}",
                 )
-            _require(f"usage of {name!r}", counter, value)
-    _require("usage", "requests", requests)
-    _require("usage", "hours", hours, above_zero=True)
+            require(f"usage of {name!r}", counter, value)
+    require("usage", "requests", requests)
+    require("usage", "hours", hours, above_zero=True)
     lines = [
         UsageLine(name, meter, meter.factor * {"hours": hours, **counts.get(name, {})}.get(meter.counter, 0.0))
         for name, service in chain.services.items()
@@ -288,10 +311,10 @@ def usage_of(
 # --- from usage to lines ---
 
 
-def _month(chain: Chain, usage: Usage, requests_per_month: float | None) -> _Month:
+def _month(chain: Chain, usage: Usage, requests_per_month: float | None, hours: float) -> _Month:
     """Return the month, after checking the usage."""
-    _require("usage", "requests", usage.requests)
-    _require("usage", "hours", usage.hours, above_zero=True)
+    require("usage", "requests", usage.requests)
+    require("usage", "hours", usage.hours, above_zero=True)
     for line in usage.lines:
         if line.node not in chain.services:
             raise ConfigError(
@@ -299,65 +322,36 @@ def _month(chain: Chain, usage: Usage, requests_per_month: float | None) -> _Mon
                 f"{nearest(line.node, chain.services)}",
                 fix="bill the chain that was run, or run this one",
             )
-        _require(f"usage of {line.node!r}", line.meter.counter, line.quantity)
+        require(f"usage of {line.node!r}", line.meter.counter, line.quantity)
         if line.quantity and not usage.requests and line.meter.per == "request":
             raise ConfigError(
                 f"usage of {line.node!r}: {line.meter.counter} is counted per request, and requests={usage.requests!r}",
                 fix="say how many requests used it",
             )
     if requests_per_month is None:
-        return _Month(usage, usage.requests * (HOURS_PER_MONTH / usage.hours))
-    _require("bill", "requests_per_month", requests_per_month)
-    return _Month(usage, float(requests_per_month))
+        return _Month(usage, usage.requests * (hours / usage.hours), hours)
+    require("bill", "requests_per_month", requests_per_month)
+    return _Month(usage, float(requests_per_month), hours)
 
 
-def _lines(chain: Chain, month: _Month, book: Prices, free_tier: bool) -> Iterator[BillLine]:
-    """Yield the line of each meter that counted something."""
-    used = [(line, quantity) for line in month.usage.lines if (quantity := month.quantity(line))]
-    priced = {line.meter.price: _price(book, line) for line, _ in used}
-    totals = {key: math.fsum(quantity for line, quantity in used if line.meter.price == key) for key in priced}
-    free = _free_parts(priced, totals) if free_tier else dict.fromkeys(priced, 0.0)
-    charges = {key: price.charges(totals[key] - free[key]) for key, price in priced.items()}
+def _used(chain: Chain, month: _Month) -> Iterator[Used]:
+    """Yield what each meter of a chain counted in the month, and each of its costs."""
     polled = {link.target for link in chain.links.values() if link.kind == "poll"}
-    for line, quantity in used:
-        key = line.meter.price
-        share = quantity / totals[key]
-        tiers = tuple(Charge(share * charge.quantity, charge.usd_per_unit) for charge in charges[key])
-        price, deducted = priced[key], share * free[key]
-        yield BillLine(
-            node=line.node,
-            what=line.meter.why,
-            price=key,
-            quantity=quantity,
-            unit=price.unit,
-            free=deducted,
-            tiers=tiers,
-            why=f"{line.meter.why}: {_arithmetic(quantity, deducted, tiers, price.unit)}{month.counted(line)}",
-            depends_on_rate=_depends_on_rate(line, polled),
-            source=price.source,
-            date=price.date,
-            confidence=price.confidence,
-        )
-
-
-def _price(book: Prices, line: UsageLine) -> Price:
-    """Return the price of a line, or say what was used that has none."""
-    try:
-        return book.price(line.meter.price)
-    except PriceMissingError as error:
-        what = f"{line.node!r}: {line.meter.counter} ({line.meter.why})"
-        raise PriceMissingError(f"bill: {what}: {error.problem}", fix=error.fix) from None
-
-
-def _free_parts(priced: Mapping[str, Price], totals: Mapping[str, float]) -> dict[str, float]:
-    """Return how much of each price's quantity is free."""
-    pool_of = {key: price.free_pool or key for key, price in priced.items()}
-    free = {}
-    for key, price in priced.items():
-        pool = math.fsum(totals[other] for other in priced if pool_of[other] == pool_of[key])
-        share = totals[key] / pool
-        free[key] = min(price.free_per_month * share, totals[key])
-    return free
+    for line in month.usage.lines:
+        if quantity := month.quantity(line):
+            yield Used(
+                node=line.node,
+                what=line.meter.why,
+                price=line.meter.price,
+                quantity=quantity,
+                counted=month.counted(line),
+                depends_on_rate=_depends_on_rate(line, polled),
+            )
+    for name, cost in chain.costs.items():
+        for each, quantity in cost.quantities(month.requests, month.hours):
+            if quantity:
+                counted = f"{count(each.quantity)} for each of {count(month.requests)} requests"
+                yield used_for(name, each, quantity, counted if cost.per == "request" else "")
 
 
 def _depends_on_rate(line: UsageLine, polled: set[str]) -> bool:
@@ -374,15 +368,13 @@ def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...
     if uneven and month.differs():
         counted_per_s, month_per_s = (
             requests / hours / 3600
-            for requests, hours in ((month.usage.requests, month.usage.hours), (month.requests, HOURS_PER_MONTH))
+            for requests, hours in ((month.usage.requests, month.usage.hours), (month.requests, month.hours))
         )
         yield (
             f"the usage was counted at {counted_per_s:.3g} requests per second, the month has {month_per_s:.3g}; cold"
             f" starts, batches and polls depend on the rate: {'; '.join(uneven)}"
         )
-    for key, price in {line.price: book.price(line.price) for line in lines}.items():
-        if price.confidence in _LOW_CONFIDENCE:
-            yield f"price {key} has confidence {price.confidence}: {CONFIDENCE[price.confidence]}"
+    yield from doubtful(lines)
     if month.usage.region != book.region:
         yield f"the usage was counted in {month.usage.region} and is priced in {book.region}"
     meters = {name: [*service.meters()] for name, service in chain.services.items()}
@@ -392,25 +384,38 @@ def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...
     if changed:
         names = ", ".join(dict.fromkeys(changed))
         yield f"the usage was counted under other settings than the chain has now, and is priced as counted: {names}"
+    unstated: dict[str, list[str]] = {}
+    for name, service in chain.services.items():
+        for what in service.unpriced([link for _, link in chain.outgoing(name)]):
+            unstated.setdefault(what, []).append(name)
+    if unstated:
+        missing = "; ".join(f"{what} of {', '.join(names)}" for what, names in unstated.items())
+        yield f"not on the bill, as nothing says how much: {missing}"
 
 
-# --- words and checks ---
+# --- checks ---
 
 
-def _arithmetic(quantity: float, free: float, tiers: tuple[Charge, ...], unit: str) -> str:
-    """Return how the dollars of a line are made."""
-    taken = f"{_count(quantity)} - {_count(free)} free; " if free else ""
-    # Through text and Decimal: every digit of the list price, and no exponent.
-    sums = [f"{_count(charge.quantity)} x ${Decimal(str(charge.usd_per_unit)):f}" for charge in tiers]
-    return f"{taken}{' + '.join(sums)} per {unit} = {usd(math.fsum(charge.usd for charge in tiers))}"
+def priced_month(
+    who: str, region: str, free_tier: Any, price_book: Any, hours_per_month: Any
+) -> tuple[Prices, bool | tuple[str, ...], float]:
+    """Return prices, free tier and hours of a month, after checking them.
+
+    Raises
+    ------
+    ConfigError
+        For the first that says nothing; `who` is the verb.
+    PriceMissingError
+        If the region has no prices.
+    """
+    require(who, "hours_per_month", hours_per_month, above_zero=True)
+    if not isinstance(price_book, Prices | None):
+        raise ConfigError(f"{who}: price_book={price_book!r} is no price book", fix="give one of ck.price_book")
+    book = list_prices(region) if price_book is None else price_book
+    return book, settled(who, free_tier, book), float(hours_per_month)
 
 
-def _count(quantity: float) -> str:
-    """Return a quantity for people: whole from a thousand up, four figures below."""
-    return f"{quantity:,.0f}" if quantity >= 1000 or quantity == int(quantity) else f"{quantity:.4g}"
-
-
-def _require(who: str, field: str, value: Any, *, above_zero: bool = False) -> None:
+def require(who: str, field: str, value: Any, *, above_zero: bool = False) -> None:
     """Raise unless `value` is a finite number, 0 or more."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= sys.float_info.max or (above_zero and value == 0):

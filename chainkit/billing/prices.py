@@ -1,19 +1,27 @@
 """The price book: what one unit costs, in which tier, and who says so.
 
-Prices are read from `data/prices/<region>.json` and checked there and then: a price that is wrong is found before
-money is computed with it. Quantities are those of one month and one account, in the price's own unit.
+Prices are read from `data/prices/<region>.json`, and files of the user's own before them, and checked there and then: a
+price that is wrong is found before money is computed with it. Quantities are those of one month and one account, in the
+price's own unit.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from itertools import pairwise
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from chainkit import data
 from chainkit.errors import ConfigError, PriceMissingError, nearest
+from chainkit.units import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 CONFIDENCE = {
     "A": "read in a copy of the official price list",
@@ -120,8 +128,18 @@ class Price:
         """Return what a month's `quantity` (0 or more, free part taken off) costs, in USD."""
         return math.fsum(charge.usd for charge in self.charges(quantity))
 
+    def tiers_text(self) -> str:
+        """Return the USD per unit, tier by tier, for people.
 
-@dataclass(frozen=True)
+        >>> Price(key="gold", unit="ounce", tiers=(Tier(2000.0, 10.0), Tier(math.inf, 8.5))).tiers_text()
+        '10 to 2,000; 8.5 above'
+        """
+        *lower, last = self.tiers
+        parts = [f"{plain(tier.usd)} to {tier.up_to:,.0f}" for tier in lower]
+        return "; ".join([*parts, plain(last.usd) + (" above" if lower else "")])
+
+
+@dataclass(frozen=True, repr=False)
 class Prices:
     """The prices of one region.
 
@@ -156,47 +174,78 @@ class Prices:
         Raises
         ------
         PriceMissingError
-            If this region has no such price.
+            If this region has no such price; the text lists the regions that have one.
 
         Examples
         --------
-        >>> prices("us-east-1").price("lambda-requests").usd(3e6)
+        >>> price_book("us-east-1").price("lambda-requests").usd(3e6)
         0.6
         """
-        if key not in self.by_key:
+        if key in self.by_key:
+            return self.by_key[key]
+        here = f"prices: price={key!r} is not among the {len(self.by_key)} prices of region {self.region!r}"
+        if elsewhere := [region for region, _ in _with_key(key)]:
             raise PriceMissingError(
-                f"prices: price={key!r} is not among the {len(self.by_key)} prices of region"
-                f" {self.region!r}{nearest(key, self.by_key)}",
-                fix=f"add it to data/prices/{self.region}.json with its source; a missing price is not taken as zero",
+                f"{here}; it is known in {', '.join(elsewhere)}",
+                fix=f"chainkit prices refresh --region {self.region} reads it from AWS's list; or say it yourself:"
+                f" price_book=ck.price_book({self.region!r}).with_price({key!r}, usd). It is not taken as zero",
             )
-        return self.by_key[key]
+        raise PriceMissingError(
+            f"{here}{nearest(key, self.by_key)}",
+            fix=f"add it to data/prices/{self.region}.json with its source; a missing price is not taken as zero",
+        )
 
     def with_price(self, key: str, usd: float, *, source: str = "given by the user") -> Self:
         """Return a copy in which one price is flat: `usd` per unit at any quantity, its free part as before.
 
+        A price that this region lacks takes its unit and its free part from a region that has it.
+
         Parameters
         ----------
-        key : of a price that is there
+        key : of a price that some region has
         usd : USD per unit, 0 or more
         source : whose price it is: a contract, an older list
 
         Raises
         ------
         PriceMissingError
-            If there is no such price to replace.
+            If no region has such a price.
         ConfigError
             If `usd` is no amount.
 
         Examples
         --------
-        >>> prices("us-east-1").with_price("lambda-gb-s-x86", 0.00001667).price("lambda-gb-s-x86").usd(1e6)
+        >>> price_book("us-east-1").with_price("lambda-gb-s-x86", 0.00001667).price("lambda-gb-s-x86").usd(1e6)
         16.67
         """
-        own = replace(self.price(key), tiers=(Tier(math.inf, usd),), source=source, date="", confidence="U", note="")
+        pattern = self.by_key.get(key) or next((price for _, price in _with_key(key)), None) or self.price(key)
+        own = replace(pattern, tiers=(Tier(math.inf, usd),), source=source, date="", confidence="U", note="")
         return replace(self, by_key={**self.by_key, key: own})
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per price: the USD per unit of its first tier, all its tiers, its free part and its source.
 
-def prices(region: str) -> Prices:
+        Examples
+        --------
+        >>> price_book("us-east-1").to_frame().set_index("key").tiers["http-api-requests"]
+        '0.000001 to 300,000,000; 0.0000009 above'
+        """
+        import pandas as pd
+
+        columns = ["key", "unit", "usd", "tiers", "free", "source", "date", "confidence", "note"]
+        rows = [
+            (each.key, each.unit, each.tiers[0].usd, each.tiers_text(), each.free_per_month, each.source, each.date,
+             each.confidence, each.note)
+            for each in self.by_key.values()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def __repr__(self) -> str:
+        """Return the book in a word."""
+        return f"Prices({self.region!r}, {len(self.by_key)} prices, checked {self.checked})"
+
+
+def price_book(region: str) -> Prices:
     """Return the list prices of one region, checked.
 
     Parameters
@@ -212,11 +261,25 @@ def prices(region: str) -> Prices:
 
     Examples
     --------
-    >>> prices("us-east-1").price("sqs-standard-requests").free_pool
+    >>> price_book("us-east-1").price("sqs-standard-requests").free_pool
     'sqs-requests'
     """
+    return _read(region, data.price_files(region))
+
+
+@lru_cache(maxsize=128)
+def _read(region: str, files: "tuple[tuple[Path, int], ...]") -> Prices:
+    """Return the book of one state of the files: it cannot be changed, so all may share it."""
     table = data.prices(region)
     return Prices(region, table["checked"], {key: from_entry(key, entry) for key, entry in table["prices"].items()})
+
+
+def _with_key(key: str) -> Iterator[tuple[str, Price]]:
+    """Yield the regions that have a price, and the price there; the one with the most prices first."""
+    books = [price_book(region) for region in data.price_regions()]
+    for book in sorted(books, key=lambda book: -len(book.by_key)):
+        if key in book.by_key:
+            yield book.region, book.by_key[key]
 
 
 def from_entry(key: str, entry: Mapping[str, Any]) -> Price:

@@ -13,6 +13,7 @@ reading.py         files, text and objects -> intake: what it is is recognised
 estimates.py       intervals, effective numbers of runs, mean-keeping tables, shrinkage to priors
 environments.py    what environments share: autocorrelation, speed factor, instances, keep-alive
 memory.py          T = io + cpu / min(memory, 1769)
+tunings.py         results of AWS Lambda Power Tuning, read and written
 modes.py           first runs against warm ones; two modes and their reason
 overheads.py       what a state machine adds to its tasks
 assembly.py        intake -> figures of one function

@@ -95,7 +95,10 @@ def fit(sizes: Mapping[int, FloatArray], effective_fraction: float, base_mb: int
     freedom = len(means) - len(columns)
     lack = float(np.sum(weights * residual**2) / freedom) if freedom > 0 else 0.0
     covariance = np.zeros((2, 2))
-    covariance[np.ix_(columns, columns)] = inverse * max(lack, spread**2 / max(effective_fraction, 1e-9))
+    variance = max(lack, spread**2 / max(effective_fraction, 1e-9))
+    covariance[np.ix_(columns, columns)] = inverse * variance
+    # A part that is 0 because it must not be below is not known to be 0: the share's error is that of both parts.
+    both = np.linalg.inv(design.T @ (weights[:, None] * design)) * variance
     values = np.zeros(2)
     values[columns] = solved
     return MemoryCurve(
@@ -103,7 +106,7 @@ def fit(sizes: Mapping[int, FloatArray], effective_fraction: float, base_mb: int
         cpu_mb_s=float(values[1]),
         io_se_s=math.sqrt(covariance[0, 0]),
         cpu_se_mb_s=math.sqrt(covariance[1, 1]),
-        fraction_se=_fraction_error(values, covariance, min(base_mb, knee_mb())),
+        fraction_se=_fraction_error(values, both, min(base_mb, knee_mb())),
         sizes={int(m): (int(n), float(t)) for m, n, t in zip(memory, counts, means, strict=True)},
         worst_fraction=float(np.max(np.abs(residual) / means)),
     )

@@ -1,10 +1,7 @@
 """Files, text and objects -> intake. What a source is, is recognised from its first lines; a file is streamed."""
 
-import base64
 import gzip
 import io
-import math
-import struct
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain, islice
@@ -15,7 +12,8 @@ from typing import Any, Literal
 from chainkit.calibration import tables
 from chainkit.calibration.histories import is_event, read_history
 from chainkit.calibration.intake import Intake
-from chainkit.calibration.report_lines import Around, number_of, parsed, read_object, read_text, surroundings_of
+from chainkit.calibration.report_lines import Around, parsed, read_object, read_text, surroundings_of
+from chainkit.calibration.tunings import is_tuning, tuning_of
 from chainkit.errors import ConfigError
 
 Kind = Literal["report", "history", "requests", "tuning"]
@@ -188,9 +186,9 @@ def _read_json(intake: Intake, lines: Iterator[str], first: str, kind: Kind | No
 def _read_value(intake: Intake, value: Any, kind: Kind | None, around: Around) -> None:
     """Read one JSON value: a history, several of them, a tuning's result, or log events."""
     inside = value.get("events") if isinstance(value, Mapping) else value
-    if _is_tuning(value):
+    if is_tuning(value):
         intake.kinds.append("tuning")
-        _read_tuning(intake, value)
+        intake.tunings |= {size.memory_mb: size.duration_s for size in tuning_of(value).sizes}
     elif isinstance(inside, list | tuple) and inside and all(is_event(each) for each in inside):
         intake.kinds.append("history")
         intake.lines += len(inside)
@@ -201,40 +199,3 @@ def _read_value(intake: Intake, value: Any, kind: Kind | None, around: Around) -
     else:
         intake.kinds.append("report")
         read_object(intake, value, around)
-
-
-def _is_tuning(value: Any) -> bool:
-    """Tell whether a JSON value is a result of AWS Lambda Power Tuning."""
-    if not isinstance(value, Mapping):
-        return False
-    stats, machine = value.get("stats"), value.get("stateMachine")
-    if isinstance(machine, Mapping) and "visualization" in machine:
-        return True
-    rows = stats if isinstance(stats, list) else []
-    return bool(rows) and all(isinstance(row, Mapping) and "averageDuration" in row for row in rows)
-
-
-def _read_tuning(intake: Intake, result: Mapping[str, Any]) -> None:
-    """Take memory sizes and mean durations of AWS Lambda Power Tuning.
-
-    Its result holds them as `stats` (includeOutputResults), or in the address of its picture: base64 of 16-bit sizes in
-    MB and of 32-bit times in ms (matteo-ronchetti/aws-lambda-power-tuning-ui, README).
-    """
-    pairs = [(number_of(row.get("value")), number_of(row.get("averageDuration"))) for row in result.get("stats") or ()]
-    if not pairs:
-        address = str(result["stateMachine"]["visualization"])
-        sizes, times, *_ = [*address.partition("#")[2].split(";"), "", ""]
-        pairs = list(zip(_unpacked(sizes, "h"), _unpacked(times, "f"), strict=False))
-    good = [(memory_mb, time_ms) for memory_mb, time_ms in pairs if memory_mb > 0 and 0 < time_ms < math.inf]
-    if not good:
-        problem = f"calibrate: {intake.sources[-1]!r} is a Power Tuning result without sizes and times"
-        raise ConfigError(f"{problem}; allowed: one with stats or a visualization", fix="run it with two sizes or more")
-    intake.tunings |= {int(memory_mb): time_ms / 1000 for memory_mb, time_ms in good}
-
-
-def _unpacked(text: str, code: str) -> list[float]:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4))
-        return list(struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw))
-    except (ValueError, struct.error):
-        return []

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from chainkit import data
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices, price_book
 from chainkit.chain import Chain
 from chainkit.checks.wholes import as_one
 from chainkit.distributions import from_plain
@@ -102,7 +102,7 @@ class Design:
     @cached_property
     def _prices(self) -> Prices:
         """The list prices of the chain's region."""
-        return prices(self.chain.region)
+        return price_book(self.chain.region)
 
     def dead_letter_queue(self, name: str) -> Operation:
         """Return the operation that adds a queue for what a service could not handle: `name`-dead, or a free name."""

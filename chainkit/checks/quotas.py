@@ -38,7 +38,7 @@ def payload_over_limit(design: Design) -> Iterator[Finding]:
             and link.kind == "sync"
             and isinstance(design.behaviours.get(link.target), Flow)
         ):
-            size, (most, source) = max(link.message_bytes, link.response_bytes), quota(*LIMITS["start"])
+            size, (most, source) = max(link.message_bytes, link.response_bytes or 0), quota(*LIMITS["start"])
         else:
             continue
         if size <= most:

@@ -17,7 +17,7 @@ from chainkit.errors import DesignFileError, nearest
 
 Plain = dict[str, Any]
 VERSION = 1
-KEYS = ("chainkit", "chain", "region", "services", "links", "layout", "groups")
+KEYS = ("chainkit", "chain", "region", "services", "links", "costs", "layout", "groups")
 _SHAPES = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[Plain, Document, Where]:
 
     Returns
     -------
-    plain : the keys chainkit, chain, services and links, with region, layout and groups where the file has them
+    plain : the keys chainkit, chain, services and links, with region, costs, layout and groups where the file has them
     document : what `write` needs to keep the file's comments
     where : turns ("services", "pay") into "orders.chain.yaml:12: "
 
@@ -213,7 +213,9 @@ def _checked(plain: Any, where: Where) -> Plain:
         _expect(design.get(key, ""), str, where(key), key, "put it in quotes")
     for key, empty in (("services", {}), ("links", [])):
         _expect(design.setdefault(key, empty), type(empty), where(key), key, _EXAMPLES[key])
-    _check_services(design["services"], where)
+    _check_entries(design["services"], where, "services")
+    _expect(design.get("costs", {}), dict, where("costs"), "costs", _EXAMPLES["costs"])
+    _check_entries(design.get("costs", {}), where, "costs")
     _check_links(design["links"], where)
     _check_layout(design.get("layout", {}), where)
     _check_groups(design.get("groups", {}), where)
@@ -223,21 +225,24 @@ def _checked(plain: Any, where: Where) -> Plain:
 _EXAMPLES = {
     "services": "write services: {jobs: {type: SqsQueue}}, or one per line",
     "links": "write links: [{from: jobs, to: pay}], or one per line after a dash",
+    "costs": "write costs: {gate: {type: VpcUse, nat_gateways: 1}}, or one per line",
     "layout": "write layout: {jobs: [120, 80]}, or one per line",
     "groups": "write groups: {Payments: [jobs, pay]}, or one per line",
 }
 
 
-def _check_services(services: dict[Any, Any], where: Where) -> None:
-    """Refuse entries that are no service."""
-    for name, entry in services.items():
-        place = where("services", name)
-        _expect(name, str, place, f"services: the name {name!r}", "put it in quotes")
+def _check_entries(entries: dict[Any, Any], where: Where, section: str) -> None:
+    """Refuse entries that are no service, or no cost."""
+    one = section.removesuffix("s")
+    example = {"services": "{type: SqsQueue}", "costs": "{type: VpcUse}"}[section]
+    for name, entry in entries.items():
+        place = where(section, name)
+        _expect(name, str, place, f"{section}: the name {name!r}", "put it in quotes")
         is_kind = isinstance(entry, str)
-        fix = f"write {name}: {{type: {entry}}}" if is_kind else f"write {name}: {{type: SqsQueue}}, or another type"
-        _expect(entry, dict, place, f"service {name!r}", fix)
+        fix = f"write {name}: {{type: {entry}}}" if is_kind else f"write {name}: {example}, or another type"
+        _expect(entry, dict, place, f"{one} {name!r}", fix)
         for key in entry:
-            _expect(key, str, where("services", name, key), f"service {name!r}: the key {key!r}", "name a setting")
+            _expect(key, str, where(section, name, key), f"{one} {name!r}: the key {key!r}", "name a setting")
 
 
 def _check_links(links: list[Any], where: Where) -> None:

@@ -1,7 +1,7 @@
 """The design file as a JSON Schema (draft 2020-12), so that editors complete keys, show their texts and flag mistakes.
 
-It is made from what is declared once: the fields of services and links with their ranges, defaults and texts, and the
-laws. What takes more than one entry to see (a link that cannot be, a circle of calls) is left to `chain.validate`.
+It is made from what is declared once: the fields of services, links and uses with their ranges, defaults and texts, and
+the laws. What takes more than one entry to see (a link that cannot be, a circle of calls) is left to `chain.validate`.
 """
 
 import json
@@ -15,9 +15,15 @@ from chainkit.declared import schema as declared_schema
 from chainkit.designfile.reading import VERSION
 from chainkit.distributions import law_schema
 from chainkit.service import NAME, registry
+from chainkit.use import registry as uses_registry
 from chainkit.wiring import LINKS, WORDS, Link
 
 Schema = dict[str, Any]
+_PER: Schema = {
+    "enum": ["month", "request"],
+    "default": "month",
+    "description": "Whether the use is a month's, or one request's.",
+}
 
 
 def schema() -> Schema:
@@ -50,6 +56,12 @@ def schema() -> Schema:
                 "items": {"$ref": "#/$defs/link"},
                 "description": "How one service triggers another.",
             },
+            "costs": {
+                "type": ["object", "null"],
+                "propertyNames": name,
+                "additionalProperties": {"$ref": "#/$defs/cost"},
+                "description": "What it costs besides its services: uses by name.",
+            },
             "layout": {
                 "type": ["object", "null"],
                 "additionalProperties": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
@@ -79,11 +91,17 @@ def write_schema(path: Path) -> Path:
 
 
 def _definitions() -> dict[str, Schema]:
-    """Return the schema of every service, link, law, and of what they share."""
+    """Return the schema of every service, link, use, law, and of what they share."""
+    import chainkit.uses  # noqa: F401 - fills the registry of uses, which a chain without costs does not need
+
     kinds = {name: _settings_schema(cls, {"type": {"const": name}}, ("type",)) for name, cls in registry.items()}
     links = {cls.__name__: _link_schema(cls) for cls in LINKS}
+    uses = {
+        name: _settings_schema(cls, {"type": {"const": name}, "per": _PER}, ("type",))
+        for name, cls in uses_registry.items()
+    }
     shared: dict[str, Schema] = {}
-    for each in (*kinds.values(), *links.values()):
+    for each in (*kinds.values(), *links.values(), *uses.values()):
         shared |= each.pop("$defs", {})
     return {
         "service": {
@@ -100,10 +118,17 @@ def _definitions() -> dict[str, Schema]:
             "if": {"not": {"required": ["link"]}},
             "then": {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in links]},
         },
+        "cost": {
+            "type": "object",
+            "required": ["type"],
+            "properties": {"type": {"enum": [*uses]}},
+            "allOf": [_when("type", [name], name) for name in uses],
+        },
         "law": law_schema(),
         **shared,
         **kinds,
         **links,
+        **uses,
     }
 
 

@@ -24,7 +24,7 @@ from chainkit.designfile.reading import Document, Plain, parsed, scalar
 from chainkit.distributions import LAWS
 from chainkit.errors import DesignFileError
 
-_BLOCKS = {"services": 2, "links": 1, "layout": 1, "groups": 1}
+_BLOCKS = {"services": 2, "links": 1, "costs": 1, "layout": 1, "groups": 1}
 """Top-level key -> how many levels below it have a line per entry, however short they are."""
 _WIDTH = 100
 """A setting that would be longer gets a line per entry, laws excepted."""

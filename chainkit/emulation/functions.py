@@ -54,7 +54,7 @@ def install(host: Host) -> None:
     replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
     replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
     _install_deletion(host)
-    _install_dead_letter_config()
+    _install_configuration()
     _install_event_invoke_config()
 
 
@@ -124,8 +124,8 @@ def _install_deletion(host: Host) -> None:
     original = replace(LambdaBackend, "delete_function", delete, parameters="self function_name qualifier")
 
 
-def _install_dead_letter_config() -> None:
-    """Moto forgets DeadLetterConfig; keep it on the function and show it on read."""
+def _install_configuration() -> None:
+    """Moto forgets DeadLetterConfig; keep it on the function and show it on read. It updates no EphemeralStorage."""
 
     def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
         original_create(function, account_id, spec, region, version)
@@ -134,6 +134,8 @@ def _install_dead_letter_config() -> None:
     def update(function: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
         if "DeadLetterConfig" in config_updates:
             setattr(function, _DEAD_LETTERS, config_updates["DeadLetterConfig"] or {})
+        if "EphemeralStorage" in config_updates:
+            function.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
         return dict(original_update(function, config_updates))
 
     def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:

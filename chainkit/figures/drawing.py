@@ -17,10 +17,12 @@ from chainkit.billing.bill import Bill
 from chainkit.breaking import BreakingPoint
 from chainkit.calibration.calibrate import Calibration
 from chainkit.calibration.drawing import lines
+from chainkit.calibration.tunings import PowerTuning
 from chainkit.chain import Chain
 from chainkit.comparison import Comparison
 from chainkit.errors import ConfigError
 from chainkit.figures.chains import chain_size, draw_chain
+from chainkit.figures.decisions import draw_costs, draw_front, draw_sensitivity, shown_swings
 from chainkit.figures.runs import (
     POINTS,
     draw_blame,
@@ -30,14 +32,20 @@ from chainkit.figures.runs import (
     interval_of,
     parts,
 )  # fmt: skip
+from chainkit.figures.sizing import draw_curve, draw_curve_dollars, draw_sizing, draw_tuning, draw_tuning_dollars
 from chainkit.figures.style import PALE, SMALL, WIDTH, dress, legend, note_never, scale_times
 from chainkit.figures.timelines import TIME_UNITS, draw_series, panels
 from chainkit.figures.waterfall import draw_trace, rows
+from chainkit.fronts import Front
 from chainkit.pictures import BLUE, GREEN, INK, PAPER, VERMILION
 from chainkit.records import Trace
 from chainkit.rewiring import Variant
+from chainkit.scaling import CostCurve
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import FRACTIONS, Run
+from chainkit.sizing.memory_curves import FunctionCurve
+from chainkit.sizing.right_sizing import Sizing
+from chainkit.swings import Sensitivity
 from chainkit.units import usd
 
 if TYPE_CHECKING:
@@ -85,12 +93,18 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
     load             requests per second over time: a sample in steps, and what is expected in the mean
     run.series       environments, throttles, cold starts, backlogs over time, below each other (the first in `ax`)
     run.blame()      the parts of the mean, and beside them those of the slowest (not drawn into a given `ax`)
+    cost at scale    dollars a million requests by volume, and where another design becomes the cheapest
+    pareto           time against cost, with intervals: filled on the front, hollow undecided, grey beaten
+    sensitivity      a tornado: the figure at both ends of what may be off; hatched where another design wins
     breaking point   every rate that was tried, and between which two the chain breaks
+    memory curve     a function's times at every size, and beside them dollars of a million runs; a tuning likewise
+    sizing           every design that was tried, by time and money, with the limit, before and after
     ===============  ===========================================================================================
 
     Parameters
     ----------
-    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison, Load, BreakingPoint, run.series or run.blame()
+    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison, CostCurve, Front, Sensitivity, Load,
+        BreakingPoint, FunctionCurve, PowerTuning, Sizing, run.series or run.blame()
     ax : matplotlib axes to draw into; None: a figure of its own
 
     Returns
@@ -159,7 +173,7 @@ def _draw_bill(ax: Axes, bill: Bill) -> None:
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     dress(
-        ax, f"{bill.chain} in {bill.region}: {usd(bill.total_usd)} for {bill.requests_per_month:,.0f} requests",
+        ax, f"{bill.title.replace(': ', f': {usd(bill.total_usd)} for ', 1)}",
         "USD a month",
     )  # fmt: skip
 
@@ -275,8 +289,14 @@ _FIGURES: Mapping[type, _Figure] = {
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills
     ),
+    CostCurve: _Figure(draw_costs, lambda _: (WIDTH, 5.4)),
+    Front: _Figure(draw_front, lambda _: (WIDTH, 5.0)),
+    Sensitivity: _Figure(draw_sensitivity, _rows(lambda found: len(shown_swings(found)))),
     Load: _Figure(_draw_load, lambda _: (WIDTH, 3.6)),
     BreakingPoint: _Figure(draw_breaking_point, lambda _: (WIDTH, 4.4)),
+    FunctionCurve: _Figure(draw_curve, _rows(lambda curve: len(curve.sizes), 0.42, 2.0), draw_curve_dollars),
+    PowerTuning: _Figure(draw_tuning, _rows(lambda tuning: len(tuning.sizes), 0.42, 2.0), draw_tuning_dollars),
+    Sizing: _Figure(draw_sizing, lambda _: (WIDTH, 5.0)),
 }
 _FRAMES: Mapping[Any, _Figure] = {
     "series": _Figure(draw_series, lambda frame: (WIDTH, 0.6 + 2.3 * len(panels(frame))), panels=panels),

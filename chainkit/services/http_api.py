@@ -1,12 +1,14 @@
 """Amazon API Gateway, HTTP API.
 
 Model    A relay: each request goes to the target of one route and is answered with that target's answer.
-Ignored  Authorizers, CORS, throttling per route, custom domains, data transfer out.
+Ignored  Authorizers, CORS, throttling per route, custom domains.
 Sources  [1] HTTP API: 30 s integration timeout, not adjustable (AWS agent toolkit, lambda.md, 2026)
-         [2] HTTP API pricing: 512 KB units (data/prices/)
-Checked  2026-11-23
+         [2] HTTP API pricing: 512 KB units, of the larger of request and answer (assumed); data out to the internet
+             apart, GB = 1024 MB (data/prices/)
+Checked  2026-11-27
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -14,6 +16,7 @@ from pydantic import Field
 from chainkit.distributions import Duration
 from chainkit.records import Api, Call, Handle, Meter, Port, Properties, Relay, Resource
 from chainkit.service import Service, Surroundings, given, logical_id, service
+from chainkit.units import GB
 
 
 @service
@@ -47,8 +50,20 @@ class HttpApi(Service):
         return Relay(timeout_s=self.integration_timeout_s, overhead=self.overhead, overhead_hop="http_api")
 
     def meters(self) -> tuple[Meter, ...]:
-        """Return requests; [2]."""
-        return (Meter(price="http-api-requests", counter="requests", why="requests, 512 KB each"),)
+        """Return requests and, where the size of answers is stated, data out; [2]."""
+        price, out = "http-api-requests", "transfer-internet-out-gb"
+        return (
+            Meter(price=price, counter="requests", why="requests, 512 KB each"),
+            Meter(
+                price=price, counter="extra_requests", why="512 KB steps over the first, of request or answer (assumed)"
+            ),
+            Meter(price=out, counter="bytes_out", factor=1 / GB, why="answers, as data out to the internet"),
+        )
+
+    def unpriced(self, leaving: Sequence[Any]) -> tuple[str, ...]:
+        """Return data out, where a link with an answer does not state its size."""
+        sizes = [getattr(link, "response_bytes", 0) for link in leaving if link.kind == "sync"]
+        return ("data out to the internet (response_bytes of its links)",) if None in sizes else ()
 
     def resources(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the API and its default stage."""

@@ -1,7 +1,8 @@
 """AWS Lambda function.
 
 Model    A pool of environments, each running one invocation at a time; the most recently used idle one is taken first.
-Ignored  Layers, VPC, response streaming, ephemeral storage beyond 512 MB, tenant isolation, durable functions.
+Ignored  Layers, VPC, response streaming, tenant isolation, durable functions; INIT of provisioned environments, which
+         are made anew every few hours. A restore from a snapshot is billed whole, as INIT: an assumption.
 Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
          [2] AWS Lambda, asynchronous invocation error handling (2025-26)
          [3] Init durations by runtime: maxday/lambda-perf, July-August 2026 (data/latency.json)
@@ -12,27 +13,27 @@ Sources  [1] AWS Lambda quotas, docs.aws.amazon.com gettingstarted-limits (2026)
              Developer Guide, provisioned-concurrency (2023)
          [9] Recursive loops: docs.aws.amazon.com lambda invocation-recursion (2024); boto/boto3#3899: the 16th call
          [8] SnapStart: AWS agent toolkit, lambda.md (2026); restore times measured 2024 (data/latency.json)
-Checked  2026-11-23
+         [10] Ephemeral storage over 512 MB is billed for the time a function runs: Lambda price list (2026)
+Checked  2026-11-27
 """
 
-import json
 import re
-import zlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from chainkit import data, packaging, parts, readiness
+from chainkit import data, logs, packaging, parts, readiness
 from chainkit.declared import settings
 from chainkit.distributions import Constant, Duration, from_plain
 from chainkit.errors import ConfigError, TemplateError
+from chainkit.function_calls import EVENT_SETTINGS, FUNCTION, LOG_GROUP, PERMISSION
 from chainkit.law import Law
 from chainkit.parts import PartsSetting
 from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
-from chainkit.records import Api, Call, Grant, Meter, Pool, Port, Properties, Provisioned, Resource
-from chainkit.service import Service, Surroundings, given, logical_id, service
+from chainkit.records import Call, Grant, Meter, Pool, Port, Properties, Provisioned, Resource
+from chainkit.service import Service, Surroundings, logical_id, service
 from chainkit.units import GB_MB
 
 Runtime = Literal[
@@ -43,6 +44,7 @@ Runtime = Literal[
 
 SNAPPED = ("java", "python3.12", "python3.13", "python3.14", "dotnet8", "dotnet10")
 """Runtimes that have SnapStart; [8]."""
+_FREE_STORAGE_MB = 512
 
 
 def _days(days: Any) -> Any:
@@ -133,6 +135,12 @@ class LambdaFunction(Service):
     """Environment variables besides those that links give."""
     log_retention_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], BeforeValidator(_days)] = 14
     """How long its log group keeps events, days."""
+    log_bytes: int | None = Field(default=None, ge=0, le=2**30, json_schema_extra={"source": "your own figures"})
+    """Bytes of log that an invocation writes, START, END and REPORT included; None: not stated, and not priced."""
+    ephemeral_storage_mb: int = Field(
+        default=512, ge=512, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"}
+    )
+    """Room in /tmp, MB; what lies over 512 is paid for while the function runs."""
 
     port: ClassVar[Port] = Port(emits=("call", "outcome"), accepts=("call", "delivery", "batch"))
     colour: ClassVar[str] = "#ED7100"
@@ -206,17 +214,40 @@ class LambdaFunction(Service):
         return super().with_settings(**changes)
 
     def meters(self) -> tuple[Meter, ...]:
-        """Return requests, duration and INIT; [5]."""
+        """Return requests, duration, INIT, storage and logs; [5], [10]."""
         gb_s = f"lambda-gb-s-{'arm64' if self.architecture == 'arm64' else 'x86'}"
         gb_s_per_ms = self.memory_mb / GB_MB / 1000
+        start = "restores of cold starts, whole (assumed)," if self.snap_start else "INIT of cold starts"
         return (
             Meter(price="lambda-requests", counter="invocations", why="invocations, retries included"),
             Meter(price="lambda-requests", counter="extra_requests", why="64 KB steps of events over 256 KB"),
             Meter(price=gb_s, counter="run_ms", factor=gb_s_per_ms, why=f"run time at {self.memory_mb} MB, by the ms"),
-            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"INIT of cold starts at {self.memory_mb} MB"),
+            Meter(price=gb_s, counter="init_ms", factor=gb_s_per_ms, why=f"{start} at {self.memory_mb} MB"),
             *readiness.meters(self._provisioned(), self.memory_mb, "arm64" if "arm64" in gb_s else "x86"),
             *(readiness.snapshot_meters(self.memory_mb) if self.snap_start and not self._is_java() else ()),
+            *self._storage_meters(),
+            *(logs.meters(self.log_bytes, self.log_retention_days) if self.log_bytes is not None else ()),
         )
+
+    def _storage_meters(self) -> tuple[Meter, ...]:
+        """Return ephemeral storage over what is included, for all billed time; [10]."""
+        over_mb = self.ephemeral_storage_mb - _FREE_STORAGE_MB
+        if not over_mb:
+            return ()
+        ready = (("provisioned_run_ms", "runs in environments kept ready"),) if self._provisioned() is not None else ()
+        return tuple(
+            Meter(
+                price="lambda-ephemeral-gb-s",
+                counter=counter,
+                factor=over_mb / GB_MB / 1000,
+                why=f"/tmp of {self.ephemeral_storage_mb} MB over {_FREE_STORAGE_MB} MB, {when}",
+            )
+            for counter, when in (("run_ms", "run time"), ("init_ms", "INIT of cold starts"), *ready)
+        )
+
+    def unpriced(self, leaving: Sequence[Any]) -> tuple[str, ...]:
+        """Return logs where nothing says how large they are."""
+        return ("logs (log_bytes)",) if self.log_bytes is None else ()
 
     def problems(self, names: Any) -> list[ConfigError]:
         """Return what Lambda would refuse beyond single settings."""
@@ -249,6 +280,9 @@ class LambdaFunction(Service):
             found.append((f"snap_start=True on {self.runtime}", f"choose a runtime of {', '.join(SNAPPED)}, or False"))
         if self.snap_start and self._provisioned() is not None:
             found.append(("snap_start=True excludes provisioned concurrency", "choose one of them"))
+        if self.snap_start and self.ephemeral_storage_mb > _FREE_STORAGE_MB:
+            problem = f"snap_start=True excludes ephemeral_storage_mb={self.ephemeral_storage_mb}"
+            found.append((problem, f"choose {_FREE_STORAGE_MB}, or snap_start=False"))
         most = max(self.provisioned_concurrency, getattr(self.provisioned_scaling, "maximum", 0))
         if self.reserved_concurrency is not None and most > self.reserved_concurrency:
             fix = f"reserve at least {most}, or provision less"
@@ -286,7 +320,7 @@ class LambdaFunction(Service):
         self._refuse_what_is_not_deployed()
         full = f"{around.chain}-{self.name}"
         runtime, handler = self._runs()
-        logs = Resource(
+        group = Resource(
             id=logical_id(self.name, "logs"),
             type="AWS::Logs::LogGroup",
             properties={"LogGroupName": f"/aws/lambda/{full}", "RetentionInDays": self.log_retention_days},
@@ -305,10 +339,12 @@ class LambdaFunction(Service):
         }
         if self.reserved_concurrency is not None:
             properties["ReservedConcurrentExecutions"] = self.reserved_concurrency
+        if self.ephemeral_storage_mb > _FREE_STORAGE_MB:
+            properties["EphemeralStorage"] = {"Size": self.ephemeral_storage_mb}
         function = Resource(
-            id=self.id, type="AWS::Lambda::Function", properties=properties, api=FUNCTION, depends_on=(logs.id,)
+            id=self.id, type="AWS::Lambda::Function", properties=properties, api=FUNCTION, depends_on=(group.id,)
         )
-        return (logs, function, *self._event_settings(around))
+        return (group, function, *self._event_settings(around))
 
     def _event_settings(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the event invoke config, if anything in it differs from AWS's defaults."""
@@ -371,130 +407,3 @@ def default_init(runtime: str, architecture: str) -> Law:
     """Return the measured init law of a hello-world function on a runtime; [3]."""
     rows = data.latency()["init"]
     return from_plain(rows[f"{runtime}-{'arm64' if architecture == 'arm64' else 'x86'}"]["law"])
-
-
-# --- the same resources by direct calls ---
-
-_SETTINGS = ("FunctionName", "Role", "Runtime", "Handler", "MemorySize", "Timeout", "Environment")
-
-
-def _create(p: Properties) -> dict[str, Any]:
-    """Return CreateFunction's parameters."""
-    return {**given(p, *_SETTINGS, "Architectures"), "Code": {"ZipFile": p["Zip"]}, "Publish": False}
-
-
-def _concurrency(p: Properties) -> dict[str, Any]:
-    """Return PutFunctionConcurrency's parameters, or none where nothing is reserved."""
-    return given(p, "FunctionName", "ReservedConcurrentExecutions") if _reserved(p) is not None else {}
-
-
-def _no_concurrency(p: Properties) -> dict[str, Any]:
-    """Return DeleteFunctionConcurrency's parameters, or none where something is, or never was, reserved."""
-    return given(p, "FunctionName") if "ReservedConcurrentExecutions" in p and _reserved(p) is None else {}
-
-
-def _reserved(p: Properties) -> Any:
-    return p.get("ReservedConcurrentExecutions")
-
-
-def _log_group(answer: Mapping[str, Any], p: Properties) -> Any:
-    """Return the group of exactly that name: the API finds by prefix."""
-    return next((group for group in answer["logGroups"] if group["logGroupName"] == p["LogGroupName"]), {})
-
-
-_RETENTION = Call(
-    "put_retention_policy",
-    lambda p: {"logGroupName": p["LogGroupName"], "retentionInDays": p["RetentionInDays"]},
-)
-
-LOG_GROUP = Api(
-    client="logs",
-    create=(Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"]}), _RETENTION),
-    read=(Call("describe_log_groups", lambda p: {"logGroupNamePrefix": p["LogGroupName"]}),),
-    update=(_RETENTION,),
-    delete=(Call("delete_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),),
-    ref=lambda answer, p: _log_group(answer, p).get("logGroupName"),
-    attributes={"Arn": lambda answer, p: _log_group(answer, p)["arn"]},
-    settings={
-        "LogGroupName": lambda answer, p: _log_group(answer, p)["logGroupName"],
-        "RetentionInDays": lambda answer, p: _log_group(answer, p).get("retentionInDays"),
-    },
-    fixed=("LogGroupName",),
-    missing=("ResourceNotFoundException",),
-)
-
-FUNCTION = Api(
-    client="lambda",
-    create=(
-        Call("create_function", _create),
-        Call("put_function_concurrency", _concurrency),
-    ),
-    read=(
-        Call("get_function", lambda p: given(p, "FunctionName")),
-        Call("get_function_concurrency", lambda p: given(p, "FunctionName")),
-    ),
-    update=(
-        Call("update_function_code", lambda p: {**given(p, "FunctionName", "Architectures"), "ZipFile": p["Zip"]}),
-        Call("update_function_configuration", lambda p: given(p, *_SETTINGS)),
-        Call("put_function_concurrency", _concurrency),
-        Call("delete_function_concurrency", _no_concurrency),
-    ),
-    delete=(Call("delete_function", lambda p: given(p, "FunctionName")),),
-    ref="Configuration.FunctionName",
-    attributes={"Arn": "Configuration.FunctionArn"},
-    settings={
-        **{name: f"Configuration.{name}" for name in (*_SETTINGS, "Architectures")},
-        "Zip": "Configuration.CodeSha256",
-        "ReservedConcurrentExecutions": "ReservedConcurrentExecutions",
-    },
-    fixed=("FunctionName",),
-    unset={"ReservedConcurrentExecutions": None},
-    missing=("ResourceNotFoundException",),
-)
-
-_EVENT_SETTINGS = ("FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
-_PUT_EVENT_SETTINGS = Call("put_function_event_invoke_config", lambda p: given(p, *_EVENT_SETTINGS))
-
-EVENT_SETTINGS = Api(
-    client="lambda",
-    create=(_PUT_EVENT_SETTINGS,),
-    read=(Call("get_function_event_invoke_config", lambda p: given(p, "FunctionName", "Qualifier")),),
-    update=(_PUT_EVENT_SETTINGS,),  # it replaces what was there, so what is left out is taken away
-    delete=(Call("delete_function_event_invoke_config", lambda p: given(p, "FunctionName", "Qualifier")),),
-    ref="FunctionArn",
-    settings={name: name for name in _EVENT_SETTINGS[2:]},
-    fixed=("FunctionName", "Qualifier"),
-    unset={"DestinationConfig": {}},
-    missing=("ResourceNotFoundException",),
-)
-
-
-def _statement_id(p: Properties) -> str:
-    """Return a permission's statement id, made from whom it lets in."""
-    return "chainkit-" + format(zlib.crc32(str((p["Principal"], p["SourceArn"])).encode()), "08x")
-
-
-def _statement(answer: Mapping[str, Any], p: Properties) -> Any:
-    """Return the statement of a function's policy that is this permission."""
-    statements = json.loads(answer["Policy"])["Statement"] if "Policy" in answer else []
-    return next((statement for statement in statements if statement["Sid"] == _statement_id(p)), {})
-
-
-PERMISSION = Api(
-    client="lambda",
-    create=(
-        Call(
-            "add_permission",
-            lambda p: {**given(p, "FunctionName", "Action", "Principal", "SourceArn"), "StatementId": _statement_id(p)},
-        ),
-    ),
-    read=(Call("get_policy", lambda p: given(p, "FunctionName")),),
-    delete=(Call("remove_permission", lambda p: {"FunctionName": p["FunctionName"], "StatementId": _statement_id(p)}),),
-    ref=lambda answer, p: _statement(answer, p).get("Sid"),
-    settings={
-        "Action": lambda answer, p: _statement(answer, p)["Action"],
-        "Principal": lambda answer, p: _statement(answer, p)["Principal"]["Service"],
-        "SourceArn": lambda answer, p: _statement(answer, p)["Condition"]["ArnLike"]["AWS:SourceArn"],
-    },
-    missing=("ResourceNotFoundException",),
-)

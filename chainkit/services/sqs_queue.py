@@ -5,8 +5,11 @@ Ignored  FIFO, fair queues, retention (four days by default), server-side encryp
 Sources  [1] Amazon SQS quotas, docs.aws.amazon.com quotas-messages (2026)
          [2] SQS pricing: every API action counts, 64 KB of payload each (data/prices/)
          [3] Lambda's mapping polls all day: 5 pollers, 20 s waits, 180 empty receives an hour each (AWS text quoted in
-             2024-25; the 20 s is an assumption)
-Checked  2026-11-23
+             2024-25; the 20 s is an assumption). Counted as if none of these polls brought a message: at most
+         [4] Each message is sent by a call of its own, never as a batch of ten; so is what a topic or bus delivers here
+             (an assumption). What fails comes back by itself: no ChangeMessageVisibility. The way to a dead-letter
+             queue is no request
+Checked  2026-11-27
 """
 
 from typing import Any, ClassVar
@@ -51,7 +54,7 @@ class SqsQueue(Service):
         return Buffer(visibility_timeout_s=float(self.visibility_timeout_s), delay_s=float(self.delay_s))
 
     def meters(self) -> tuple[Meter, ...]:
-        """Return every kind of request that is billed; [2], [3]."""
+        """Return every kind of request that is billed; [2], [3], [4]."""
         price = "sqs-standard-requests"
         return (
             Meter(price=price, counter="sends", why="messages sent, 64 KB each"),

@@ -269,14 +269,12 @@ class StateMachine(Service):
             return {"link": name, "wait_for": wait_for, "timeout_s": min(times_s, default=None)}
         if state.Type != "Map":
             return {}
-        items = self._items(name) if not state.is_distributed else self._batches(name, state)
+        items = state.runs(self._items(name))
         most = data.quotas()["stepfunctions"]["distributed_concurrency" if state.is_distributed else "map_concurrency"]
-        percentage = float(state.ToleratedFailurePercentage or 0)
-        tolerated = max(int(state.ToleratedFailureCount or 0), math.floor(percentage / 100 * items + 1e-9))
         return {
             "items": items,
             "concurrency": min(int(state.MaxConcurrency or most["value"]), int(most["value"])),
-            "tolerated": tolerated if state.is_distributed else 0,
+            "tolerated": state.tolerated(items),
             "has_children": state.is_distributed,
         }
 
@@ -286,11 +284,6 @@ class StateMachine(Service):
             fix = f'give items={{"{name}": 10}}'
             raise SimulationError(f"{self._who(name)}: nothing says how many items it has", fix=fix)
         return self.items[name]
-
-    def _batches(self, name: str, state: asl.State) -> int:
-        """Return how many child executions a distributed Map starts."""
-        size = state.ItemBatcher.get("MaxItemsPerBatch", 1)
-        return -(-self._items(name) // size) if isinstance(size, int) and size > 0 else self._items(name)
 
     def _result_bytes(self, name: str, state: asl.State) -> int:
         """Return the size of what a state gives on; a distributed Map may write its results to S3."""
@@ -305,8 +298,9 @@ class StateMachine(Service):
             why = "states entered, retries included"
             return (Meter(price="stepfunctions-transitions", counter="transitions", why=why),)
         quota = data.quotas()["stepfunctions"]
+        payload_bytes = max(_PAYLOAD_BYTES, *self.result_bytes.values(), 0)
         branches = sum(len(state.scopes) for _, state in asl.states(self._scope))
-        used_mb = quota["express_memory_base"]["value"] + (len(self._text.encode()) + _PAYLOAD_BYTES * branches) / MB
+        used_mb = quota["express_memory_base"]["value"] + (len(self._text.encode()) + payload_bytes * branches) / MB
         unit_mb = quota["express_memory_unit"]["value"]
         memory_mb = math.ceil(used_mb / unit_mb) * unit_mb
         gb_s = quota["express_duration_unit"]["value"] * memory_mb / GB_MB

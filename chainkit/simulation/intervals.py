@@ -141,34 +141,7 @@ def _percentile(samples: _Samples, fraction: float) -> Row:
     return (low, value, high, samples.note)
 
 
-def difference(one: Sequence["Tally"], other: Sequence["Tally"], which: int, fraction: float) -> Row:
-    """Return by how much a percentile of `one` is above that of `other`, with its 95 % interval; seconds.
-
-    Both runs have the same arrivals and draws, so what replications have by chance falls out of their differences. The
-    interval is about the difference of the whole runs: Student's t with the spread of the replications' about it.
-    """
-    both = [_samples(tallies, which) for tallies in (one, other)]
-    rows = [_percentile(samples, fraction) for samples in both]
-    value = _less(rows[0][1], rows[1][1])
-    if any(TOO_FEW in row[3] for row in rows) or len(one) != len(other):
-        return (math.nan, value, math.nan, TOO_FEW)
-    each = [_less(a, b) for a, b in zip(*(_each(samples, fraction) for samples in both), strict=True)]
-    low, value, high = about(value, each)
-    return (low, value, high, "; ".join(dict.fromkeys(filter(None, (row[3] for row in rows)))))
-
-
-def _each(samples: _Samples, fraction: float) -> list[float]:
-    """Return a percentile of every sample."""
-    shares = samples.counts.cumsum(axis=1) / samples.totals[:, None]
-    return [_reaches(own, fraction, samples.slowest_s) for own in shares]
-
-
-def _less(a: float, b: float) -> float:
-    """Return a - b; two that never come to an end are equal."""
-    return 0.0 if a == b else a - b
-
-
-def about(value: float, each: Iterable[float]) -> tuple[float, float, float]:
+def about(value: float, each: Iterable[float], confidence: float = 0.95) -> tuple[float, float, float]:
     """Return (low, value, high) of a figure of a whole run, from what it is in each of its parts."""
     sample = np.asarray(each, dtype=float)
     if sample.size < 2:
@@ -176,7 +149,7 @@ def about(value: float, each: Iterable[float]) -> tuple[float, float, float]:
     if not np.isfinite(sample).all() or not math.isfinite(value):
         return (min(value, float(sample.min())), value, max(value, float(sample.max())))
     n = sample.size
-    half = student_t(n - 1) * math.sqrt(float(((sample - value) ** 2).sum()) / (n * (n - 1)))
+    half = student_t(n - 1, confidence) * math.sqrt(float(((sample - value) ** 2).sum()) / (n * (n - 1)))
     return (value - half, value, value + half)
 
 
@@ -219,8 +192,8 @@ def interval(value: float, each: Iterable[float], widening: float = 1.0) -> tupl
 
 
 @functools.cache
-def student_t(degrees: int) -> float:
-    """Return the 97.5 % point of Student's t, the factor of a 95 % interval.
+def student_t(degrees: int, confidence: float = 0.95) -> float:
+    """Return the factor of a two-sided interval of Student's t: of a 95 % interval its 97.5 % point.
 
     References
     ----------
@@ -229,16 +202,18 @@ def student_t(degrees: int) -> float:
 
     >>> round(student_t(9), 4)
     2.2622
+    >>> round(student_t(9, 0.99), 4)
+    3.2498
     """
     if degrees > MANY:
-        z = NormalDist().inv_cdf(0.975)
+        z = NormalDist().inv_cdf(0.5 + confidence / 2)
         first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
         third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
         return z + first / degrees + second / degrees**2 + third / degrees**3
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
+        low, high = (middle, high) if _within(middle, degrees) < confidence else (low, middle)
     return math.sqrt(degrees) * math.tan(high)
 
 

@@ -59,11 +59,15 @@ class Keeper:
         self._plan()
 
     def figures(self, memory: "Memory") -> dict[str, float]:
-        """Return for how long environments were provisioned, together, seconds, and how many runs spilled over."""
+        """Return how long environments were provisioned, and are billed, in seconds, and how many runs spilled over."""
         if self.scaling is None:
             return {}
-        allocated_s = self.scaling.allocated_until(memory.last_arrival_s)
-        return {"provisioned_s": allocated_s, "spill_over": self.scaling.spilled_over(memory)}
+        last_s = memory.last_arrival_s
+        return {
+            "provisioned_s": self.scaling.allocated_until(last_s),
+            "provisioned_billed_s": self.scaling.billed_until(last_s),
+            "spill_over": self.scaling.spilled_over(memory),
+        }
 
 
 @dataclass
@@ -86,6 +90,10 @@ class _Scaling:
     """How often each entry of the schedule has happened."""
     area_s: float = 0.0
     since_s: float = 0.0
+    begun_s: list[float] = field(default_factory=list)
+    """Since when each environment of now is allocated, the newest last."""
+    rounded_s: float = 0.0
+    """What is billed for those that are gone."""
     minute_busy_s: float = 0.0
     minute_ready_s: float = 0.0
     spilled: int = 0
@@ -99,6 +107,7 @@ class _Scaling:
         self.low, self.high = self.plan.minimum, self.plan.maximum
         self.turn = [0] * len(self.plan.schedule)
         self.delay_s = float(rules["provisioned_delay"]["value"])
+        self.period_s = float(rules["provisioned_period"]["value"])
         self.minutes_over = int(rules["tracking_scale_out"]["value"])
         self.minutes_under = int(rules["tracking_scale_in"]["value"])
         self.share_under = float(rules["tracking_scale_in_share"]["value"])
@@ -170,6 +179,14 @@ class _Scaling:
         """Return the time integral of what was allocated."""
         return self.area_s + self.ready * (until_s - self.since_s)
 
+    def billed_until(self, until_s: float) -> float:
+        """Return the same as it is billed: up to whole periods for each environment that is gone.
+
+        Those that are there still go on after the run, so their periods are not over. Assumed, since AWS speaks of one
+        number that is set and taken back: where there are fewer, the newest go.
+        """
+        return self.rounded_s + sum(until_s - begun_s for begun_s in self.begun_s)
+
     def spilled_over(self, memory: "Memory") -> int:
         """Return how many invocations took an environment on demand although some were provisioned."""
         row, pool = self._rows(memory)
@@ -184,6 +201,9 @@ class _Scaling:
     def _allocate(self, memory: "Memory", now_s: float, ready: int) -> None:
         """Set how many are allocated; without a reservation they are taken from the account."""
         self.area_s, self.since_s = self.allocated_until(now_s), now_s
+        self.begun_s += [now_s] * (ready - len(self.begun_s))
+        while len(self.begun_s) > ready:
+            self.rounded_s += math.ceil((now_s - self.begun_s.pop()) / self.period_s - 1e-9) * self.period_s
         self.spilled = self.spilled_over(memory)
         row, pool = self._rows(memory)
         self.on_demand = int(pool[m.INVOCATIONS] - row[m.INVOCATIONS])

@@ -134,7 +134,8 @@ def run(
                 queues[q + BATCHES] += 1
                 queues[q + IN_FLIGHT] += c
                 queues[q + RECEIVED] += c
-                queues[q + RECEIVE_CHUNKS] += max(1, (c * queues[q + MESSAGE_BYTES] + 65535) >> 16)
+                h = queues[q + MESSAGE_BYTES]  # ReceiveMessage brings at most ten, and each 64 KB of it is a request
+                queues[q + RECEIVE_CHUNKS] += (c // 10) * ((10 * h + 65535) >> 16) + ((c % 10 * h + 65535) >> 16)
                 make_ready(frames, g, b2)
             if g[G_FREE_COUNT] <= 8:
                 why = MORE_FRAMES

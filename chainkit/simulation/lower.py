@@ -29,7 +29,6 @@ from chainkit.simulation.assembler import POOL_WORDS, IntArray, Program
 from chainkit.simulation.lower_calls import Ends
 from chainkit.simulation.lower_links import (
     ALWAYS,
-    HTTP_BYTES,
     NEVER,
     NOT_OK,
     OWN,
@@ -162,7 +161,7 @@ class _Lowering(States):
         a.label("entry")
         match behaviour:
             case Relay():
-                a.emit(k.METER, a.counter("requests"), -(-max(1, self._bytes_into(entry)) // HTTP_BYTES))
+                a.emit(k.METER, a.counter("requests"), 1)
                 self._delay(f"{entry}.start", self._law(behaviour.overhead, behaviour.overhead_hop))
                 a.emit(k.PATIENCE, g=float(behaviour.timeout_s))
                 watched = self._calls_s(entry, (entry,)) > behaviour.timeout_s
@@ -173,7 +172,7 @@ class _Lowering(States):
             case Flow() if behaviour.answers:
                 a.emit(k.CALL, f"{entry}.run", -1, -1, -1)
             case _:
-                self._meter_arrival(entry)
+                self._meter_arrival(entry, self._bytes_into(entry))
                 self._next_request()
                 a.emit(k.JUMP, ALWAYS, 0, self._start(entry))
                 return
@@ -463,7 +462,7 @@ class _Lowering(States):
         if queue is None:
             a.emit(k.END_FLOW, k.DROPPED)
             return
-        self._meter_arrival(queue)
+        self._meter_arrival(queue, self._bytes_of(key))
         if self._mapping(queue) is not None:
             a.emit(k.SPAWN, f"{queue}.message", -1, 0, OWN, -1)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)

@@ -57,9 +57,10 @@ class Calls(Links):
         for key, link in links:
             if link.kind != "sync":
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
+                self._meter_route(link)
                 for item in range(link.count):
                     self._take(link.target, ends.failed)
-                    self._spawn(key, link.target, item, link.message_bytes)
+                    self._spawn(key, link.target, item)
                 self._after(with_end)
         is_relay = isinstance(self.behaviours[name], Relay)
         one_case = len({v.case for _, v in waits}) == 1 and all(v.case for _, v in waits)
@@ -67,7 +68,9 @@ class Calls(Links):
         if len(waits) == 1 or is_relay or excludes or not waits:
             for key, link in waits:
                 with_end = self._only_if(name, key, link, f"{ends.leave}.{key}")
+                self._meter_route(link)
                 self._call(key, link, ends)
+                self._meter_answer(link)
                 self._after(with_end)
             return
         for n, (key, link) in enumerate(waits):
@@ -152,12 +155,10 @@ class Calls(Links):
         if isinstance(behaviour, FanOut) and behaviour.quota:
             self.a.emit(k.TAKE, self._limiter(f"{behaviour.quota}.put"), 0, refused)
 
-    def _spawn(
-        self, key: str, target: str, item: int, size: int | None = None, *, way: int = OWN, limiter: int = -1
-    ) -> None:
+    def _spawn(self, key: str, target: str, item: int, *, way: int = OWN, limiter: int = -1) -> None:
         """Write that one message leaves by a link, and that sometimes it does so twice."""
         a, start = self.a, self._delivery(key, target)
-        place = self._place(key) + ITEM * item
+        place, size = self._place(key) + ITEM * item, self._bytes_of(key)
         self._meter_arrival(target, size)
         a.emit(k.SPAWN, start, self._hop(key), place, way, limiter)
         a.mark(key)

@@ -11,7 +11,7 @@ from chainkit.chain import Chain
 from chainkit.distributions import Constant
 from chainkit.errors import SimulationError
 from chainkit.law import Law
-from chainkit.records import Buffer, FanOut, Flow, Pool, Step
+from chainkit.records import Buffer, FanOut, Flow, Pool, Relay, Step
 from chainkit.simulation import kernel as k
 from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import POOL_WORDS, Assembler, IntArray
@@ -227,6 +227,11 @@ class Links:
                 sizes.append(size if size is not None else self._bytes_into(link.source, (*seen, name)))
         return max(sizes)
 
+    def _bytes_of(self, key: str) -> int:
+        """Return the size of what a link carries; what a topic or bus hands on is as large as what reaches it."""
+        size = getattr(self.links[key], "message_bytes", None)
+        return size if size is not None else self._bytes_into(self.links[key].source)
+
     def _hop(self, key: str) -> int:
         """Return the site of a link's latency, or -1 for none."""
         law, size_s = self._hop_law(self.links[key])
@@ -259,9 +264,8 @@ class Links:
                 return f"{name}.message"
         return f"{name}.in"
 
-    def _meter_arrival(self, name: str, size: int | None = None) -> None:
-        """Count what handing one message to a node costs there."""
-        size = self._bytes_into(name) if size is None else size
+    def _meter_arrival(self, name: str, size: int) -> None:
+        """Count what handing one message of a size, in bytes, to a node costs there."""
         chunks = max(1, -(-size // UNIT_BYTES))
         match self.behaviours[name]:
             case Buffer():
@@ -270,6 +274,18 @@ class Links:
                 self.a.emit(k.METER, self.a.counter("messages", name), chunks)
             case Pool() if size > EVENT_BYTES:
                 self.a.emit(k.METER, self.a.counter("extra_requests", name), -(-(size - EVENT_BYTES) // UNIT_BYTES))
+
+    def _meter_answer(self, link: Caller) -> None:
+        """Count what an API's answer costs beyond its request: data out, where it is stated."""
+        size = getattr(link, "response_bytes", None) or 0
+        if size and isinstance(self.behaviours[link.source], Relay):
+            self.a.emit(k.METER, self.a.counter("bytes_out", link.source), size)
+
+    def _meter_route(self, link: Caller) -> None:
+        """Count the units of a request to an API beyond the first; assumed: of the larger of request and answer."""
+        size = max(link.message_bytes, getattr(link, "response_bytes", None) or 0)
+        if size > HTTP_BYTES and isinstance(self.behaviours[link.source], Relay):
+            self.a.emit(k.METER, self.a.counter("extra_requests", link.source), -(-size // HTTP_BYTES) - 1)
 
     def _speed(self, name: str) -> int:
         """Return the site of a pool's speed factor, or -1."""

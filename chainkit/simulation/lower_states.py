@@ -255,7 +255,7 @@ class States(Pieces):
         a, is_call = self.a, isinstance(self.behaviours[link.target], Pool | Flow) and waits(link)
         if step.wait_for == "token":
             self._take(link.target, f"{at}.made")
-            self._spawn(key, link.target, 0, link.message_bytes, way=TOKEN)
+            self._spawn(key, link.target, 0, way=TOKEN)
             a.emit(k.AWAIT, leave)
         elif is_call and step.wait_for == "end":
             flow = self.behaviours[link.target]
@@ -270,7 +270,7 @@ class States(Pieces):
             a.mark(key)
         else:
             self._take(link.target, f"{at}.made")
-            self._spawn(key, link.target, 0, link.message_bytes)
+            self._spawn(key, link.target, 0)
         a.label(f"{at}.made")
 
     def _timed(self, at: str, key: str, link: Task, step: Step) -> None:

@@ -22,6 +22,8 @@ LEDGER = ("dropped", "expired", "dead-lettered", "throttled", "failed", "complet
 """In the order in which an outcome is decided: the first that applies."""
 COUNTED = ("requests", "messages", "deliveries", "executions", "transitions")
 """Counters of other services than functions and queues that the table shows."""
+BILLED_AS = {"provisioned_s": "provisioned_billed_s"}
+"""Counters of meters that AWS rounds -> the machine's own that are rounded."""
 
 
 def outcomes(counts: Sequence[IntArray], name: str, *, unfinished: int | None, total: int = 0) -> "pd.Series[int]":
@@ -117,13 +119,19 @@ def counted(program: Program, tallies: Sequence["Tally"], node: str, counter: st
 def usage(chain: Chain, program: Program, tallies: Sequence["Tally"], requests: int) -> Usage:
     """Return what a run used, as the price book counts it."""
     hours = sum(tally.span_s for tally in tallies) / 3600
-    rules = data.quotas()["sqs_mapping"]
     lines = []
     billed = [(name, service.meters()) for name, service in chain.services.items()]
     for name, meters in [*billed, *((link.source, link.meters()) for link in chain.links.values())]:
         for meter in meters:
-            quantity = hours if meter.counter == "hours" else counted(program, tallies, name, meter.counter)
-            if meter.counter == "empty_receives" and name in program.queue_nodes:
-                quantity = rules["idle_pollers"]["value"] * 3600 / rules["poll_wait"]["value"] * hours
+            counter = BILLED_AS.get(meter.counter, meter.counter)
+            quantity = hours if counter == "hours" else counted(program, tallies, name, counter)
+            if counter == "empty_receives" and name in program.queue_nodes:
+                quantity = _pollers(chain, name) * 3600 / data.quotas()["sqs_mapping"]["poll_wait"]["value"] * hours
             lines.append(UsageLine(name, meter, quantity * meter.factor))
     return Usage(lines=tuple(lines), requests=float(requests), hours=hours, region=chain.region)
+
+
+def _pollers(chain: Chain, queue: str) -> int:
+    """Return how many pollers wait at a queue: those of the provisioned mode, or as many as the mapping keeps."""
+    stated = [getattr(link, "minimum_pollers", None) for link in chain.links.values() if link.source == queue]
+    return next(filter(None, stated), int(data.quotas()["sqs_mapping"]["idle_pollers"]["value"]))

@@ -150,10 +150,8 @@ def _short(value: Any) -> str:
 def figures(comparison: Comparison) -> Figures:
     """Return low, value, high of every figure of every chain; NaN where there is none."""
     known: Figures = {}
-    for name, run in comparison.runs.items():
-        rows = run.summary().reindex([*ROWS])[["low", "value", "high"]]
-        times = {str(key): (float(low), float(value), float(high)) for key, low, value, high in rows.itertuples()}
-        known[name] = times | {key: comparison.interval(key, name) for key in (*MONEY, *COUNTS)}
+    for name in comparison.runs:
+        known[name] = {key: comparison.interval(key, name) for key in ROWS}
     return known
 
 
@@ -171,10 +169,7 @@ def _cells(comparison: Comparison, known: Mapping[str, Figure], name: str, first
 
 def _best(comparison: Comparison, known: Figures, key: str) -> str | None:
     """Return the chain whose figure is surely less than that of every other, if there is one."""
-    values = {name: own[key][1] for name, own in known.items()}
-    least = min(values, key=lambda name: math.inf if math.isnan(values[name]) else values[name])
-    others = [comparison.difference(key, least, name) for name in values if name != least]
-    return least if others and all(high < 0 for _, _, high, _ in others) else None
+    return comparison.verdict(key).winner if len(known) > 1 else None
 
 
 def _value(key: str, value: float, requests: int) -> str:

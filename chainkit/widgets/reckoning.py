@@ -76,7 +76,8 @@ class Reckoning:
             return {}
         columns = self.run.nodes.reindex(columns=[*_COLUMNS]).fillna(0.0)
         if of == "cost":
-            return _shares(self.bill.node_usd())
+            cost = self.bill.node_usd()  # costs besides the services have no card
+            return _shares({name: cost[name] for name in self.run.chain.services})
         if of == "wait":
             visits = columns["invocations"] + columns["messages"]
             return _shares(visits * (columns["duration_mean_s"] + columns["wait_mean_s"]))
@@ -109,7 +110,9 @@ def reckon(
     count = min(requests, max(fitting, FEWEST))
     started_s = time.perf_counter()
     try:
-        run = simulate(chain, load, requests=count, seed=seed, at=at)
+        run = simulate(
+            chain, load, requests=count, seed=seed, at=at, keep="requests"
+        )  # for comparisons: it costs nothing
         priced = bill(chain, run)
     except ChainkitError as error:
         return replace(known, errors=(error,))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit.billing.bill import bill, usage_of
-from chainkit.billing.prices import Prices, prices
+from chainkit.billing.prices import Prices, price_book
 from chainkit.errors import ConfigError, PriceMissingError, WiringError
 from chainkit.records import Meter, Usage, UsageLine
 from chainkit.rewiring import Variant
@@ -35,12 +35,12 @@ def chain_of(*services):
 
 SHOP = chain_of(
     ck.HttpApi("api"),
-    ck.LambdaFunction("check", memory_mb=1024),
+    ck.LambdaFunction("check", memory_mb=1024, log_bytes=0),
     ck.SqsQueue("jobs"),
-    ck.LambdaFunction("pay", memory_mb=512),
-    ck.LambdaFunction("ship", memory_mb=1024, architecture="arm64"),
+    ck.LambdaFunction("pay", memory_mb=512, log_bytes=0),
+    ck.LambdaFunction("ship", memory_mb=1024, architecture="arm64", log_bytes=0),
 )
-SHOP.connect("api", "check")
+SHOP.connect("api", "check", response_bytes=0)
 SHOP.connect("check", "jobs")
 SHOP.connect("jobs", "pay")
 
@@ -82,7 +82,7 @@ def total_usd(usage, **options):
 def test_functions_cost_what_their_pricing_page_says(
     requests, duration_ms, memory_mb, free_tier, usd_per_gb_s, published_usd, exact_usd
 ):
-    book = prices("us-east-1")
+    book = price_book("us-east-1")
     if usd_per_gb_s:
         book = book.with_price("lambda-gb-s-x86", usd_per_gb_s)
     chain = chain_of(ck.LambdaFunction("pay", memory_mb=memory_mb))
@@ -278,6 +278,29 @@ def test_cold_starts_batches_and_polls_depend_on_the_rate():
     ]
 
 
+def test_a_longer_month_has_more_of_the_hours_and_as_many_of_the_requests_that_are_named():
+    usage = usage_of(SHOP, {"jobs": {"sends": 1000, "empty_receives": 1000}}, requests=1000, hours=73)
+    send, poll = bill(SHOP, usage, requests_per_month=5e6, hours_per_month=744).lines
+
+    assert (send.quantity, poll.quantity) == pytest.approx((5e6, 1000 * 744 / 73))
+    assert bill(SHOP, usage, hours_per_month=744).requests_per_month == pytest.approx(1000 * 744 / 73)
+    assert bill(SHOP, usage, requests_per_month=5e6, hours_per_month=744).title.endswith("a month of 744 hours")
+
+
+def test_a_bill_draws_itself():
+    drawn = bill(SHOP, usage_of(SHOP, COUNTS, requests=1e6)).plot()
+
+    assert drawn.axes[0].get_title() == ck.plot(bill(SHOP, usage_of(SHOP, COUNTS, requests=1e6))).axes[0].get_title()
+
+
+def test_where_a_run_was_counted_is_part_of_a_lines_story():
+    usage = usage_of(SHOP, {"pay": {"run_ms": 2e6}}, requests=1e3, hours=73)
+    told = bill(SHOP, usage, free_tier=["lambda-requests"]).explain("pay", "GB-s")
+
+    assert "quantity  10,000 GB-s, counted 1,000 over 1,000 requests, times 10" in told
+    assert "depends on the rate" in told  # polled: it runs once for a batch
+
+
 def test_zero_usage_costs_zero():
     actual = bill(SHOP, usage_of(SHOP, {}, requests=0))
 
@@ -309,7 +332,7 @@ def test_the_total_is_the_sum_of_the_lines_and_each_line_that_of_its_tiers(used,
 @given(counts, st.booleans())
 def test_lines_of_one_price_cost_together_what_the_account_pays(used, free_tier):
     actual = bill(SHOP, usage_of(SHOP, used, requests=1e6), free_tier=free_tier)
-    book = prices("us-east-1")
+    book = price_book("us-east-1")
     for key in {line.price for line in actual.lines}:
         lines = [line for line in actual.lines if line.price == key]
         paid = math.fsum(line.quantity for line in lines) - math.fsum(line.free for line in lines)
@@ -479,7 +502,7 @@ def test_a_variant_is_billed_as_its_chain_and_anything_else_is_refused():
 
 
 def test_a_missing_price_is_never_zero():
-    with pytest.raises(PriceMissingError, match=r"'pay': any \(anything\): .*'gold'.*'us-east-1'"):
+    with pytest.raises(PriceMissingError, match=r"'pay': anything: .*'gold'.*'us-east-1'"):
         bill(SHOP, metered("gold", 1e-9))
 
 
@@ -497,7 +520,7 @@ def test_a_region_without_prices_is_refused():
 def test_a_price_book_of_ones_own_stands_in_for_a_region_without_prices():
     chain = ck.Chain("shop", region="us-gov-west-1")
     chain.add(ck.HttpApi("api"))
-    own = Prices("us-gov-west-1", "2026", {"http-api-requests": prices("us-east-1").price("http-api-requests")})
+    own = Prices("us-gov-west-1", "2026", {"http-api-requests": price_book("us-east-1").price("http-api-requests")})
     usage = usage_of(chain, {"api": {"requests": 1e6}}, requests=1e6)
 
     assert bill(chain, usage, price_book=own).total_usd == pytest.approx(1.0)
@@ -566,3 +589,21 @@ def test_an_unknown_counter_is_answered_with_the_nearest():
 def test_typed_numbers_that_cannot_be_are_refused(typed, problem):
     with pytest.raises(ConfigError, match=problem):
         usage_of(SHOP, **{"counts": {}, "requests": 1, **typed})
+
+
+def test_what_nobody_has_stated_is_said_to_be_missing_until_it_is_stated() -> None:
+    chain = ck.Chain("shop")
+    chain.add(ck.HttpApi("api"))
+    chain.add(ck.LambdaFunction("pay"))
+    chain.connect("api", "pay")
+    usage = ck.usage_of(chain, {"pay": {"invocations": 10.0}}, requests=10)
+
+    (note,) = [note for note in ck.bill(chain, usage).notes if note.startswith("not on the bill")]
+    assert note == (
+        "not on the bill, as nothing says how much: data out to the internet (response_bytes of its links) of api;"
+        " logs (log_bytes) of pay"
+    )
+
+    chain.set("pay", log_bytes=500)
+    chain.set("api>pay", response_bytes=2_000)
+    assert not [note for note in ck.bill(chain, usage).notes if note.startswith("not on the bill")]

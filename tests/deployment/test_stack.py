@@ -75,6 +75,16 @@ def test_what_a_design_leaves_out_is_taken_away(target, stand):
     assert plan(chain, target).is_empty
 
 
+def test_the_room_in_tmp_stands_as_designed_and_changes_with_the_design(target, stand):
+    for size_mb in (2048, 1024, 512):
+        chain = two_step("room", ephemeral_storage_mb=size_mb)
+        stand(chain)
+
+        settings = target.client("lambda").get_function_configuration(FunctionName="room-pay")
+        assert settings["EphemeralStorage"] == {"Size": size_mb}
+        assert plan(chain, target).is_empty
+
+
 def test_the_outputs_say_where_the_services_are(stand):
     stack = stand(orders())
 

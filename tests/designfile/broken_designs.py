@@ -28,7 +28,7 @@ _FUNCTION_SETTINGS = (
     "error_name, poison_fraction, parts, reserved_concurrency, maximum_retry_attempts, maximum_event_age_s, "
     "keep_alive, reuse, speed_factor, snap_start, provisioned_concurrency, provisioned_scaling, warmer, "
     "service_error_rate, recursive_loop, idempotent, runtime, architecture, code, handler, environment, "
-    "log_retention_days"
+    "log_retention_days, log_bytes, ephemeral_storage_mb"
 )
 
 BROKEN = {

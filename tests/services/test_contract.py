@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import chainkit as ck
 from chainkit import data
-from chainkit.billing.prices import prices
+from chainkit.billing.prices import price_book
 from chainkit.declared import IDENTITY, Setting, settings
 from chainkit.records import Behaviour, Call, Resource
 from chainkit.service import Service, from_plain, registry
@@ -32,7 +32,6 @@ from tests.strategies import services
 ROOT = Path(__file__).parents[2]
 KINDS = sorted(registry)
 PAIRS = [(a, b, word) for a in KINDS for b in KINDS for word in fitting(registry[a]("a"), registry[b]("b"))]
-REGIONS = sorted(file.stem for file in data.path("prices").glob("*.json"))
 
 PHYSICAL_ID = "12345678-1234-1234-1234-123456789012"  # long enough for every API
 
@@ -81,9 +80,10 @@ def alone(service: Service) -> ck.Chain:
 
 
 def join(chain: ck.Chain, source: str, target: str, word: str, number: int = 0) -> None:
-    """Add a service that triggers another, with messages as large as the link carries, up to 1 MB."""
+    """Add a service that triggers another, with messages as large as the link carries, up to 1 MB, and answers."""
     link = WORDS[word][0]
     size = {"message_bytes": min(2**20, link.maximum_bytes)} if hasattr(link, "maximum_bytes") else {}
+    size |= {"response_bytes": 2**20} if hasattr(link, "response_bytes") and word == "sync" else {}
     a, b = chain.add(registry[source](f"a{number}")), chain.add(registry[target](f"b{number}"))
     chain.connect(a, b, link=word, **size)
 
@@ -256,14 +256,24 @@ def test_every_meter_is_counted_by_some_run(kind: str) -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("region", REGIONS)
-def test_every_meter_has_a_price_in_every_region(kind: str, region: str) -> None:
-    book = prices(region)
+def test_every_meter_has_a_price(kind: str) -> None:
+    book = price_book("us-east-1")
 
     for service in choice_made(kind):
         for meter in service.meters():
             assert book.price(meter.price).unit
             assert meter.why
+
+
+def test_a_meter_without_a_price_in_a_region_is_an_error_that_names_both() -> None:
+    keys = {meter.price for kind in KINDS for service in choice_made(kind) for meter in service.meters()}
+    books = [price_book(region) for region in data.price_regions()]
+    missing = [(book, key) for book in books for key in keys if key not in book.by_key]
+
+    assert missing
+    for book, key in missing:
+        with pytest.raises(ck.PriceMissingError, match=f"'{key}'.*'{book.region}'.*known in .*us-east-1"):
+            book.price(key)
 
 
 # --- what it becomes ---

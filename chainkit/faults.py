@@ -1,0 +1,115 @@
+"""What breaks while a comparison looks: settings that change in every chain, as far as each has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chainkit.billing.bill import Bill
+from chainkit.chain import Chain
+from chainkit.declared import IDENTITY, settings
+from chainkit.errors import ChainkitError, ConfigError, nearest
+from chainkit.simulation.run import Run
+
+FIX = 'write settings with a value each: faults={"provider down": {"payment.error_rate": 1.0}}'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Every chain under one fault."""
+
+    runs: Mapping[str, Run]
+    bills: Mapping[str, Bill] = field(repr=False)
+    notes: Mapping[str, str]
+    """Chain -> which settings of the fault it does not have."""
+
+
+def as_faults(faults: Any) -> dict[str, dict[str, Any]]:
+    """Return faults by name, checked for form.
+
+    Raises
+    ------
+    ConfigError
+        If they are no mapping of names to settings.
+    """
+    if faults is None:
+        return {}
+    if not isinstance(faults, Mapping):
+        raise ConfigError(f"compare: faults={faults!r} is no mapping of names to settings", fix=FIX)
+    for name, change in faults.items():
+        is_dotted = (
+            isinstance(change, Mapping) and change and all(isinstance(key, str) and "." in key for key in change)
+        )
+        if not isinstance(name, str) or not is_dotted:
+            raise ConfigError(f"compare: faults[{name!r}]={change!r} holds no settings", fix=FIX)
+    return {name: dict(change) for name, change in faults.items()}
+
+
+def changed(
+    fault: str, change: Mapping[str, Any], chains: Mapping[str, Chain]
+) -> tuple[dict[str, Chain], dict[str, str]]:
+    """Return copies of the chains with the settings of a fault, and what each chain does not have.
+
+    Raises
+    ------
+    ConfigError
+        If no chain has one of the settings, or refuses its value.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> one, other = ck.Chain("one"), ck.Chain("other")
+    >>> _ = one.add(ck.LambdaFunction("pay")), other.add(ck.LambdaFunction("ship"))
+    >>> chains, notes = changed("down", {"pay.error_rate": 1.0}, {"one": one, "other": other})
+    >>> chains["one"].service("pay").error_rate, notes
+    (1.0, {'one': '', 'other': "has no 'pay'"})
+    """
+    owned = {name: {**chain.services, **chain.links} for name, chain in chains.items()}
+    for key in change:
+        _require(fault, key, owned)
+    copies = {name: chain.copy() for name, chain in chains.items()}
+    for name, copy in copies.items():
+        for key, value in change.items():
+            owner, _, setting = key.rpartition(".")
+            if setting not in _settings(owned[name].get(owner)):
+                continue
+            try:
+                copy.set(owner, **{setting: value})
+            except ChainkitError as error:
+                raise type(error)(f"compare: fault {fault!r}: {name!r}: {error.problem}", fix=error.fix) from None
+    return copies, {name: _missing(change, own) for name, own in owned.items()}
+
+
+def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise unless some chain has a setting."""
+    owner, _, setting = key.rpartition(".")
+    having = [own[owner] for own in owned.values() if owner in own]
+    if not having:
+        names = [*dict.fromkeys(name for own in owned.values() for name in own)]
+        raise ConfigError(
+            f"compare: fault {fault!r}: no chain has a service or link {owner!r}{nearest(owner, names)}",
+            fix=f'write "name.setting"; names: {", ".join(names)}',
+        )
+    names = [*dict.fromkeys(name for each in having for name in _settings(each))]
+    if setting not in names:
+        raise ConfigError(
+            f"compare: fault {fault!r}: {owner!r} has no setting {setting!r}{nearest(setting, names)}",
+            fix=f"its settings: {', '.join(names)}",
+        )
+
+
+def _settings(thing: Any) -> list[str]:
+    """Return the settings of a service or link; of nothing none."""
+    kind: Any = type(thing)
+    return [] if thing is None else [each.name for each in settings(kind) if each.name not in IDENTITY]
+
+
+def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Return which services, links and settings of a fault a chain does not have."""
+    found = []
+    for key in change:
+        owner, _, setting = key.rpartition(".")
+        if owner not in own:
+            found.append(repr(owner))
+        elif setting not in _settings(own[owner]):
+            found.append(repr(key))
+    return f"has no {', '.join(dict.fromkeys(found))}" if found else ""
