@@ -83,6 +83,7 @@ write_power_tuning
 read_power_tuning,     calibration/tunings.py
 PowerTuning
 right_size, Sizing     sizing/right_sizing.py
+provisioned_rules      sizing/ready.py
 breaking_point,        breaking.py
 BreakingPoint
 plot                   figures/drawing.py
@@ -92,6 +93,9 @@ FormPanel,             widgets/forms.py
 FiguresPanel,          widgets/figures_panel.py
 TrafficPanel,          widgets/traffic.py
 ComparePanel,          widgets/comparing.py
+CostPanel,             widgets/costing.py
+SlidersPanel,          widgets/sliders.py
+SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
 HistoryPanel,          widgets/history.py
@@ -167,6 +171,7 @@ _HOMES = {
     "sizing.power_tuning": ("power_tuning_input", "write_power_tuning"),
     "calibration.tunings": ("read_power_tuning", "PowerTuning"),
     "sizing.right_sizing": ("right_size", "Sizing"),
+    "sizing.ready": ("provisioned_rules",),
     "breaking": ("breaking_point", "BreakingPoint"),
     "figures.drawing": ("plot",),
     "exporting": ("export",),
@@ -175,6 +180,9 @@ _HOMES = {
     "widgets.figures_panel": ("FiguresPanel",),
     "widgets.traffic": ("TrafficPanel",),
     "widgets.comparing": ("ComparePanel",),
+    "widgets.costing": ("CostPanel",),
+    "widgets.sliders": ("SlidersPanel",),
+    "widgets.sizing": ("SizingPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
     "widgets.history": ("HistoryPanel",),

@@ -222,6 +222,21 @@ def quotas() -> dict[str, Any]:
     return dict(_parsed("quotas.json"))
 
 
+def provisioned() -> dict[str, Any]:
+    """Return rules of thumb for provisioned concurrency. Shared by all callers: read them, do not change them.
+
+    Returns
+    -------
+    `source`, `note` and `confidence`; `roles` by name: `low` and `high`, shares of the peak, and the rule's `text`.
+
+    Examples
+    --------
+    >>> provisioned()["roles"]["internal"]["high"]
+    0.3
+    """
+    return dict(_parsed("provisioned.json"))
+
+
 def validation(name: str) -> Any:
     """Return figures that predictions are compared with. Shared by all callers: read them, do not change them.
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from chainkit import data
 from chainkit.billing.bill import bill
-from chainkit.comparison import TIMES, Comparison
+from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.errors import ConfigError, nearest
 from chainkit.fronts import Front, pareto
 from chainkit.rewiring import Variant
 from chainkit.rewiring.inventory import counted, difference
 from chainkit.rewiring.inventory import parts as inventory
-from chainkit.scaling import CostCurve, cost_at_scale
+from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.sentences import break_even_words, chosen_time, dollars, length, sentence, span
 from chainkit.simulation import lower
 from chainkit.simulation.loads import Load
@@ -31,6 +31,8 @@ MOST_PAIRS = 4
 """Sentences of a record; one to two pages have no room for more."""
 MOST_LINES = 12
 """Assumptions with a line of their own; the others share one."""
+FEW_OPTIONS = 5
+"""Up to so many there is room for what each keeps, and why."""
 NEVER = "never"
 NOT_MODELLED = (
     "people: what it takes to build, watch and change each option",
@@ -110,7 +112,8 @@ def decision(
     comparison : of two designs or more; the first is what others are held against
     options : by name variants, or words, that say what each option changes; None: counted from the chains
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : a percentile of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : a percentile or mean of `Comparison.to_frame`; None: "response_p99_s", or "completion_p99_s" where nobody
+        waits for an answer or each design gives it at the same time
     curve : what `cost_at_scale` gave for this comparison, at the rate of its runs; None: made here
     sensitivity : what `sensitivity` gave for two of them: what would turn the decision, and what to measure first
     noun : what a request is called
@@ -139,8 +142,16 @@ def decision(
             f"decision: comparison={comparison!r} leaves nothing to decide between",
             fix="give what ck.compare returns for two or more designs",
         )
-    if time is not None and time not in TIMES:
-        raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, TIMES)}", fix=f"known: {', '.join(TIMES)}")
+    times = (*TIMES, *MEANS)
+    if time is not None and time not in times:
+        raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, times)}", fix=f"known: {', '.join(times)}")
+    asked = [*(options or {}), *([each for each in (sensitivity.of, sensitivity.to) if each] if sensitivity else [])]
+    for name in asked:
+        if name not in comparison.runs:
+            known = ", ".join(comparison.runs)
+            raise ConfigError(
+                f"decision: {name!r} is no option{nearest(name, comparison.runs)}", fix=f"options: {known}"
+            )
     of = _Matter(comparison, options or {}, requests_per_month, time, curve, sensitivity, noun)
     return Decision(
         " ".join(question.split()),
@@ -170,7 +181,8 @@ class _Matter:
         noun: str,
     ) -> None:
         first = next(iter(comparison.bills.values()))
-        self.month = first.requests_per_month if requests_per_month is None else float(requests_per_month)
+        asked = first.requests_per_month if requests_per_month is None else requests_per_month
+        self.month = a_month("decision", asked)
         self.comparison = _at(comparison, self.month)
         self.options, self.noun, self.sensitivity = options, noun, sensitivity
         self.curve = curve or cost_at_scale(self.comparison)
@@ -212,7 +224,8 @@ class _Matter:
             option = self.options.get(name)
             if isinstance(option, Variant):
                 kept = [line for line in option.kept if not line.endswith("already")]
-                words = "; ".join(filter(None, (option.summary, *kept, *option.notes)))
+                more = (*kept, *option.notes) if len(self.names) <= FEW_OPTIONS else ()
+                words = "; ".join(filter(None, (option.summary, *more)))
             elif option is not None:
                 words = str(option)
             else:
@@ -233,7 +246,7 @@ class _Matter:
             cells.append(_cell(*self.curve.usd(name, self.month), dollars))
             cells += [_cell(*self.comparison.interval(key, name), _whole) for key in ("lost", "failed")]
             cells.append(f"{self.comparison.interval('cold_fraction', name)[1] * 100:.2f} %")
-            cells.append(f"{self.comparison.interval('parts', name)[1]:.0f}")
+            cells.append(f"{self.comparison.interval('to_operate', name)[1]:.0f}")
             yield f"| {' | '.join([name, *cells])} |"
         yield ""
         yield f"Lost and failed are of {self._run.requests:,} simulated requests."
@@ -242,11 +255,14 @@ class _Matter:
     def grounds(self) -> Iterator[str]:
         """Yield what the figures rest on, with who says so and when."""
         found = self._suppositions()
-        lines = [each for each in found if each.kind in ("latency", "setting") and each.confidence != "stated"]
-        for each in lines[:MOST_LINES]:
-            yield f"* {each.words}, {each.taken}: {each.confidence}; {each.source}"
-        if len(lines) > MOST_LINES:
-            yield f"* as well: {', '.join(each.words for each in lines[MOST_LINES:])}"
+        by_source: dict[tuple[str, str], list[str]] = {}
+        for each in found:
+            if each.kind in ("latency", "setting") and each.confidence != "stated":
+                by_source.setdefault((each.confidence, each.source), []).append(f"{each.words} ({each.taken})")
+        for (confidence, source), names in [*by_source.items()][:MOST_LINES]:
+            yield f"* {', '.join(names)}: {confidence}; {source}"
+        if rest := [name for names in [*by_source.values()][MOST_LINES:] for name in names]:
+            yield f"* as well: {', '.join(rest)}"
         stated = [each.name for each in found if each.confidence == "stated"]
         yield f"* stated in the design and the traffic: {', '.join(stated)}"
         yield from self._price_lines([each for each in found if each.kind == "price"])

@@ -144,22 +144,22 @@ def stated(thing: Any) -> dict[str, Any]:
     """Return the settings that differ from the defaults, as plain values that a design file can hold."""
     cls: Any = type(thing)
     return {
-        s.name: _plain(getattr(thing, s.name))
+        s.name: as_plain(getattr(thing, s.name))
         for s in settings(cls)
         if s.name not in IDENTITY and (s.is_required or getattr(thing, s.name) != s.default)
     }
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """Return `value` in the types that YAML has."""
     if hasattr(value, "to_plain"):
         return value.to_plain()
     if hasattr(value, "__pydantic_fields__"):
         return stated(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [as_plain(item) for item in value]
     return value
 
 

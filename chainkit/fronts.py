@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chainkit.comparison import MONEY, TIMES, Comparison
+from chainkit.comparison import MEANS, MONEY, TIMES, Comparison
 from chainkit.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def pareto(comparison: Comparison, *, time: str = "completion_p95_s", money: str
     Parameters
     ----------
     comparison : of two designs or more
-    time : a percentile of `Comparison.to_frame`
+    time : a percentile or mean of `Comparison.to_frame`
     money : "usd_per_month" or "usd_per_million"
 
     Raises
@@ -112,7 +112,7 @@ def pareto(comparison: Comparison, *, time: str = "completion_p95_s", money: str
     """
     if not isinstance(comparison, Comparison):
         raise ConfigError(f"pareto: {comparison!r} is no comparison", fix="give what ck.compare returns")
-    for word, known in ((time, TIMES), (money, MONEY)):
+    for word, known in ((time, (*TIMES, *MEANS)), (money, MONEY)):
         if word not in known:
             raise ConfigError(f"pareto: {word!r} is unknown{nearest(word, known)}", fix=f"known: {', '.join(known)}")
     return Front(time, money, tuple(_standings(comparison, time, money)))
@@ -120,15 +120,13 @@ def pareto(comparison: Comparison, *, time: str = "completion_p95_s", money: str
 
 def _standings(comparison: Comparison, time: str, money: str) -> Iterator[Standing]:
     """Yield where each design stands."""
-    for name, run in comparison.runs.items():
-        summary = run.summary()
-        low, value, high = (float(summary[key].get(time, math.nan)) for key in ("low", "value", "high"))
+    for name in comparison.runs:
         others = [other for other in comparison.runs if other != name]
         beats = {other: _beats(comparison, other, name, (time, money)) for other in others}
         yield Standing(
             name,
             comparison.interval(money, name),
-            (low, value, high),
+            comparison.interval(time, name),
             tuple(other for other in others if beats[other]),
             tuple(other for other in others if beats[other] is None),
         )

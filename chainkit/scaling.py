@@ -269,7 +269,7 @@ def cost_at_scale(
     hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew
         By default every request uses what it used at the rate of its own run. That is right within a few percent while
-        batches and cold starts are much the same: for the order chain at 10 million a month it is 0.05 % from 100,000
+        batches and cold starts are much the same: for the order chain at 10 million a month it is 0.1 % from 100,000
         to 10 million; at 100 million fuller batches make the bill 5 % smaller, and at 10,000 cold starts make it up to
         5 % larger. Between two of these volumes usage goes from one to the other with the logarithm of the volume,
         beyond them it stays.
@@ -340,6 +340,21 @@ def _volumes(given: Any) -> tuple[float, ...]:
         if not is_number(volume) or not 0 <= volume < math.inf:
             raise ConfigError(f"cost at scale: requests_per_month={volume!r} is no volume; allowed: 0 or more", fix=fix)
     return tuple(sorted({float(volume) for volume in listed}))
+
+
+def a_month(who: str, requests: Any) -> float:
+    """Return how many requests a month has, above 0.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such number.
+    """
+    if not is_number(requests) or not 0 < requests < math.inf:
+        raise ConfigError(
+            f"{who}: requests_per_month={requests!r} is no volume; allowed: above 0", fix="give a number: 10e6"
+        )
+    return float(requests)
 
 
 def _used(source: Source) -> tuple[Chain, Usage]:

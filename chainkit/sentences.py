@@ -6,10 +6,10 @@ sentence says that; where a time is missing or infinite it says why.
 
 import math
 
-from chainkit.comparison import TIMES, Comparison
+from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.crossings import BreakEven, BreakEvens, Money
 from chainkit.errors import ConfigError, nearest
-from chainkit.scaling import CostCurve, cost_at_scale
+from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.units import amount
 
 
@@ -30,7 +30,8 @@ def sentence(
     comparison : that holds both
     of, to : "`of` instead of `to` ..."
     requests_per_month : above 0; None: the month of the comparison's bills
-    time : which percentile of `Comparison.to_frame`; None: "response_p99_s", where nobody waits "completion_p99_s"
+    time : percentile or mean of `Comparison.to_frame`; None: "response_p99_s", or "completion_p99_s" where nobody waits
+        for an answer or each design gives it at the same time
     curve : of the same designs, as `cost_at_scale` gives it; None: made here
     noun : what a request is called
 
@@ -51,18 +52,24 @@ def sentence(
     sqs instead of sns costs 7.26 USD a month more at 10 million requests, and takes as long at response p50; it costs\
  more at every volume from 1,000 to 10^12 a month.
     """
+    if not isinstance(comparison, Comparison):
+        raise ConfigError(f"sentence: {comparison!r} is no comparison", fix="give what ck.compare returns")
     for name in (of, to):
         if name not in comparison.runs:
             known = ", ".join(comparison.runs)
             raise ConfigError(f"sentence: {name!r} is unknown{nearest(name, comparison.runs)}", fix=f"known: {known}")
     time = time or chosen_time(comparison, of, to)
-    if time not in TIMES:
-        raise ConfigError(f"sentence: time={time!r} is unknown{nearest(time, TIMES)}", fix=f"known: {', '.join(TIMES)}")
+    known_times = (*TIMES, *MEANS)
+    if time not in known_times:
+        raise ConfigError(
+            f"sentence: time={time!r} is unknown{nearest(time, known_times)}", fix=f"known: {', '.join(known_times)}"
+        )
     if curve is None:
         pair = Comparison({name: comparison.runs[name] for name in (of, to)}, comparison.bills)
         curve = cost_at_scale(pair)
     points = curve.break_even(of, to)
-    volume = comparison.bills[of].requests_per_month if requests_per_month is None else requests_per_month
+    asked = comparison.bills[of].requests_per_month if requests_per_month is None else requests_per_month
+    volume = a_month("sentence", asked)
     gap = curve.difference(of, to, volume)
     at = f"at {amount(volume)} {noun}"
     return (
@@ -72,9 +79,12 @@ def sentence(
 
 
 def chosen_time(comparison: Comparison, *names: str) -> str:
-    """Return the p99 that a user would feel: of the response if somebody waits for it in each design."""
-    runs = [run for name, run in comparison.runs.items() if not names or name in names]
-    return "completion_p99_s" if any(run.program.nobody_waits for run in runs) else "response_p99_s"
+    """Return the p99 to compare by: of the response if somebody waits for it and it is not the same in each design."""
+    first, *others = names or comparison.runs
+    if any(comparison.runs[name].program.nobody_waits for name in (first, *others)):
+        return "completion_p99_s"
+    gaps = [comparison.difference("response_p99_s", name, first)[:3] for name in others]
+    return "completion_p99_s" if others and all(gap == (0.0, 0.0, 0.0) for gap in gaps) else "response_p99_s"
 
 
 # --- money ---
@@ -118,8 +128,8 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
     """Return by how much a percentile is later, or why there is nothing to say."""
     low, value, high, note = comparison.difference(time, of, to)
     what, p, _ = time.split("_")
-    at = f"at {what} {p}"
-    ends = comparison.to_frame()[time]
+    at = f"in the mean {what}" if p == "mean" else f"at {what} {p}"
+    ends = {name: comparison.interval(time, name)[1] for name in (of, to)}
     if what == "response" and (math.isnan(ends[of]) or math.isnan(ends[to])):
         who = [name for name in (of, to) if math.isnan(ends[name])]
         return f"has no response to compare: nobody waits for an answer of {' or '.join(who)}"

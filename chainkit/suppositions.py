@@ -21,7 +21,7 @@ Shares (failure rates, probabilities) are varied by their odds p / (1 - p), so t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from chainkit.distributions import from_plain
 from chainkit.errors import ConfigError, nearest
 from chainkit.law import Law, is_number
 from chainkit.simulation import lower
-from chainkit.simulation.loads import Load
+from chainkit.simulation.loads import ClosedLoop, Load
 from chainkit.simulation.run import Run
 from chainkit.units import seconds
 from chainkit.wiring import Task
@@ -46,6 +46,8 @@ STATED = "the design says so"
 TRAFFIC = "load.rate_per_s"
 _NO_SHARE = ("cpu_fraction", "after_fraction")
 """Shares that say how work is arranged, not how often something happens."""
+_SHARES = ("probability", "match_fraction")
+"""How often a link is taken, whether the caller's code decides that or a topic or bus: one thing, one name."""
 _FIX = 'give factors, or values of a setting: ranges={"pay.duration": (0.5, 2), "pay.error_rate": (0.0, 0.05)}'
 
 
@@ -55,7 +57,7 @@ class Supposition:
 
     name: str
     """"pay.duration", "*.keep_alive" (wherever it was left at its default), "load.rate_per_s", "latency.sqs_mapping",
-    "price.lambda-requests"."""
+    "price.lambda-requests", "ask>*.message_bytes" (of all that it sends), "ask>jobs.probability" (by its draw)."""
     low: float
     high: float
     confidence: str
@@ -65,12 +67,8 @@ class Supposition:
     """What it was taken to be, in a word."""
     is_factor: bool = True
     """Whether low and high multiply what was taken; else they stand in its place."""
-
-    @property
-    def kind(self) -> str:
-        """What it is about: "price", "latency", "load" or "setting"."""
-        first = self.name.partition(".")[0]
-        return first if first in ("price", "latency", "load") else "setting"
+    kind: Literal["setting", "load", "latency", "price"] = "setting"
+    """What it is about: a service may be called "load", too."""
 
     @property
     def words(self) -> str:
@@ -103,7 +101,7 @@ class Setup:
         rest = supposition.name.partition(".")[2]
         if supposition.kind == "latency":
             return replace(self, latency={**self.latency, rest: self.latency[rest].scaled(value)})
-        if supposition.name == TRAFFIC:
+        if supposition.kind == "load" and supposition.name == TRAFFIC:
             factor = value if supposition.is_factor else value / self.load.rate_per_s
             faster = self.load.with_rate(self.load.rate_per_s * factor)
             return replace(self, load=faster, requests_per_month=self.requests_per_month * factor)
@@ -130,13 +128,16 @@ class _Place:
     part: str = ""
     way: str = ""
     """Which of several lists of shares."""
+    shared: str = ""
+    """What designs that are wired in other ways have in common: the draw that decides, or who sends."""
     is_default: bool = False
 
     @property
     def name(self) -> str:
-        """How a supposition calls it."""
+        """How a supposition calls it: alike in all designs in which it is the same thing."""
         last = f".{self.way}" if self.way else ""
-        return f"{'*' if self.is_default else self.part or self.owner}.{self.setting}{last}"
+        setting = _SHARES[0] if self.setting in _SHARES else self.setting
+        return f"{'*' if self.is_default else self.shared or self.part or self.owner}.{setting}{last}"
 
     def change(self, chain: Chain, value: float, *, is_factor: bool) -> None:
         """Set it to a value, or to a multiple of what it was."""
@@ -195,7 +196,8 @@ def _all_places(chain: Chain) -> Iterator[_Place]:
     for owner, thing in {**chain.services, **links}.items():
         yield from _places_of(owner, thing)
         for name, part in _parts(thing).items():
-            yield from (replace(each, part=name, is_default=False) for each in _places_of(owner, part))
+            at = f"{part.caller or owner}>{name}"
+            yield from (replace(each, part=name, is_default=False) for each in _places_of(owner, part, at))
 
 
 def _parts(thing: Any) -> Mapping[str, Any]:
@@ -204,12 +206,15 @@ def _parts(thing: Any) -> Mapping[str, Any]:
     return parts if isinstance(parts, Mapping) else {}
 
 
-def _places_of(owner: str, thing: Any) -> Iterator[_Place]:
-    """Yield the settings of one service, link or part that may be off."""
+def _places_of(owner: str, thing: Any, at: str = "") -> Iterator[_Place]:
+    """Yield the settings of one service, link or part (which stands `at` the end of a call) that may be off."""
     cls: Any = type(thing)
     for setting in settings(cls):
         value = _taken(thing, setting.name)
-        place = _Place(owner, setting.name, value, is_default=getattr(thing, setting.name) == setting.default)
+        is_default = getattr(thing, setting.name) == setting.default
+        place = _Place(
+            owner, setting.name, value, shared=_shared(thing, setting.name, at or owner), is_default=is_default
+        )
         is_amount = is_number(value) and (
             (_is_share(setting.name) and 0 < value < 1) or (setting.name.endswith("_bytes") and value > 0)
         )
@@ -217,6 +222,13 @@ def _places_of(owner: str, thing: Any) -> Iterator[_Place]:
             yield place
         elif isinstance(value, Mapping):
             yield from (replace(place, value=each, way=way) for way, each in value.items() if _are_shares(each))
+
+
+def _shared(thing: Any, setting: str, at: str) -> str:
+    """Return what a setting goes by where links have other names in other designs, or ""."""
+    if setting in _SHARES:
+        return getattr(thing, "chance", None) or at
+    return f"{thing.source}>*" if setting.endswith("_bytes") and hasattr(thing, "source") else ""
 
 
 def _taken(thing: Any, setting: str) -> Any:
@@ -260,6 +272,8 @@ def suppositions(
     ConfigError
         If a range names nothing that there is, or is no pair.
     """
+    if not isinstance(ranges, Mapping | None):
+        raise ConfigError(f"sensitivity: ranges={ranges!r} is no mapping of names to pairs", fix=_FIX)
     found = {each.name: each for each in _found(setup, runs, prices)}
     for name, pair in (ranges or {}).items():
         if name not in found and not any(_places(chain, name) for chain in setup.chains.values()):
@@ -278,18 +292,20 @@ def _own(setup: Setup, name: str, before: Supposition | None, low: float, high: 
     """Return a supposition with the user's own range."""
     places = [place for chain in setup.chains.values() for place in _places(chain, name)]
     is_factor = not any(is_number(place.value) for place in places)
-    confidence, source, taken = (before.confidence, before.source, before.taken) if before else ("stated", STATED, "")
-    return Supposition(name, low, high, confidence, source, taken or _words(places[0].value), is_factor)
+    if before is not None:
+        return replace(before, low=low, high=high, is_factor=is_factor or before.kind != "setting")
+    return Supposition(name, low, high, "stated", STATED, _words(places[0].value), is_factor)
 
 
 def _found(setup: Setup, runs: Mapping[str, Run], prices: Mapping[str, Price]) -> Iterator[Supposition]:
     """Yield what there is, with the ranges of the table above."""
     rate = f"{setup.load.rate_per_s:.4g} requests per second"
-    yield Supposition(TRAFFIC, *RANGES["stated"], "stated", "the traffic says so", rate)
+    if not isinstance(setup.load, ClosedLoop):  # whose rate follows from its users
+        yield Supposition(TRAFFIC, *RANGES["stated"], "stated", "the traffic says so", rate, kind="load")
     for name, shares in setup.load.attributes.items():
         if len(shares) > 1:
             taken = ", ".join(f"{value} {share:g}" for value, share in shares.items())
-            yield Supposition(f"load.{name}", *RANGES["stated"], "stated", "the traffic says so", taken)
+            yield Supposition(f"load.{name}", *RANGES["stated"], "stated", "the traffic says so", taken, kind="load")
     named = {place.name: place for chain in setup.chains.values() for place in _all_places(chain)}
     for name, place in named.items():
         confidence, source = _who_says(place)
@@ -299,11 +315,13 @@ def _found(setup: Setup, runs: Mapping[str, Run], prices: Mapping[str, Price]) -
         is_known = entry and from_plain(entry["law"]) == setup.latency[name]
         confidence = entry["confidence"] if is_known else "stated"
         source = f"{entry['source']} ({entry['year']})" if is_known else "the latency that was given"
-        yield Supposition(f"latency.{name}", *RANGES[confidence], confidence, source, _words(setup.latency[name]))
+        taken = _words(setup.latency[name])
+        yield Supposition(f"latency.{name}", *RANGES[confidence], confidence, source, taken, kind="latency")
     for key, price in prices.items():
         taken = f"{price.tiers[0].usd:.10f}".rstrip("0") + f" USD per {price.unit}"
         source = f"{price.source}, {price.date}" if price.date else price.source
-        yield Supposition(f"price.{key}", *RANGES[price.confidence], price.confidence, source, taken)
+        ends = RANGES[price.confidence]
+        yield Supposition(f"price.{key}", *ends, price.confidence, source, taken, kind="price")
 
 
 def _who_says(place: _Place) -> tuple[str, str]:

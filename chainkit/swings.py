@@ -14,7 +14,7 @@ from chainkit.chain import Chain, as_chain
 from chainkit.comparison import ALL, MONEY, Comparison
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.rewiring import Variant
-from chainkit.scaling import CostCurve, cost_at_scale
+from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.simulation import lower
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Figure = tuple[float, float, float]
 """low, value, high."""
+MONTH_S = HOURS_PER_MONTH * 3600
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,17 @@ class Sensitivity:
 
     @property
     def first(self) -> Swing | None:
-        """The supposition that moves the decision most: the largest swing of those that flip it, else of all."""
+        """The supposition that moves the decision most.
+
+        Of those that turn it the widest swing; where none does, the one at whose end the difference comes nearest to 0.
+        Of a single chain, or where it is open which design wins, the widest swing.
+        """
         moving = [each for each in self.swings if each.width]
-        flipping = [each for each in moving if self.to and each.flips == "yes"]
-        return next(iter(flipping or moving), None)
+        turning = [each for each in moving if self.to and each.flips == "yes"]
+        winner = _winner(self.base)
+        if turning or not self.to or not winner:
+            return next(iter(turning or moving), None)
+        return min(moving, key=lambda each: min(winner * each.at_low[1], winner * each.at_high[1]), default=None)
 
     @property
     def measure_first(self) -> str:
@@ -120,7 +128,7 @@ class Sensitivity:
         pairs = zip(ends, (each.low, each.high), strict=True)
         said = [f"{self.shown(value)} at {each.at(end)}" for value, end in pairs]
         why = f"{each.confidence}: {each.source}" if each.source != each.confidence else each.source
-        turn = {"yes": "; that turns the decision", "no": "; no end of it turns the decision"}
+        turn = {"yes": "; that turns the decision", "no": "; nothing that was varied comes nearer to turning it"}
         then = turn.get(self.first.flips, "; whether that turns the decision is open") if self.to else ""
         return f"{word} {each.words} first ({each.taken}; {why}): {self.what} is {' and '.join(said)}{then}"
 
@@ -191,8 +199,10 @@ def sensitivity(
             f"sensitivity: figure={figure!r} is unknown{nearest(figure, ALL)}", fix=f"known: {', '.join(ALL)}"
         )
     wanted = {name: as_chain(named[name], f"sensitivity: {name!r}") for name in (of, to) if name is not None}
+    if not isinstance(load, Load):
+        raise ConfigError(f"sensitivity: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
     hops = lower.hop_laws(options.pop("latency", None))
-    month = load.rate_per_s * HOURS_PER_MONTH * 3600 if requests_per_month is None else float(requests_per_month)
+    month = load.rate_per_s * MONTH_S if requests_per_month is None else a_month("sensitivity", requests_per_month)
     setup = Setup(wanted, load, month, hops)
     looking = _Looking(figure, of, to, requests, seed, free_tier, options)
     runs = looking.runs(setup)
@@ -275,6 +285,8 @@ def _pair(named: Mapping[str, Any], of: str | None, to: str | None) -> tuple[str
         if name is not None and name not in named:
             known = ", ".join(names)
             raise ConfigError(f"sensitivity: {name!r} is unknown{nearest(name, names)}", fix=f"known: {known}")
+    if of is not None and of == to:
+        raise ConfigError(f"sensitivity: {of!r} is held against itself", fix="give two chains, or leave `to` out")
     first = of if of is not None else next(name for name in names if name != to)
     others = [name for name in names if name != first]
     if to is None and of is None and len(names) > 2:

@@ -71,7 +71,7 @@ def test_every_figure_of_the_table_is_that_of_the_comparison(record, comparison)
         assert numbers(row["USD a month"]) == pytest.approx([value, low, high], abs=0.0051)
         low, value, high = comparison.interval("lost", name)
         assert numbers(row["lost"]) == pytest.approx([value, low, high], abs=0.51)
-        assert numbers(row["to operate"])[0] == comparison.to_frame().loc[name, "parts"]
+        assert numbers(row["to operate"])[0] == comparison.to_frame().loc[name, "to_operate"]
         assert numbers(row["cold starts"])[0] == pytest.approx(
             100 * comparison.to_frame().loc[name, "cold_fraction"], abs=0.0051
         )
@@ -84,6 +84,21 @@ def test_its_sentences_are_those_of_the_comparison(record, comparison):
     for line in lines:
         of, to = re.match(r"(\w+) instead of (\w+)", line).groups()
         assert line == ck.sentence(comparison, of, to, time="completion_p95_s", noun="orders")
+
+
+def test_pairs_are_of_what_no_other_option_beats():
+    cheap, dear = pair(), pair()
+    dear.set("b", duration=ck.LogNormal(p50_s=0.3, p99_s=2.4))
+    dearer = pair()
+    dearer.set("b", duration=ck.LogNormal(p50_s=0.5, p99_s=4.0))
+    three = ck.compare({"dear": dear, "dearer": dearer, "cheap": cheap}, LOAD, requests=1_000, seed=1)
+    said = [line for line in ck.decision("Which?", three)["Answer"].splitlines() if " instead of " in line]
+
+    assert ck.pareto(three, time="response_p99_s").to_frame()["is_on_front"].sum() == 1
+    assert [line.split(" costs")[0] for line in said] == ["* cheap instead of dear"]
+    first = ck.compare({"cheap": cheap, "dear": dear, "dearer": dearer}, LOAD, requests=1_000, seed=1)
+    said = [line for line in ck.decision("Which?", first)["Answer"].splitlines() if " instead of " in line]
+    assert [line.split(" costs")[0] for line in said] == ["* cheap instead of dear", "* cheap instead of dearer"]
 
 
 def test_break_even_points_are_what_would_change_the_answer(flows):
@@ -121,8 +136,8 @@ def test_no_winner_is_named_where_chance_explains_it():
 def test_assumptions_have_their_source_and_say_how_sure_they_are(record):
     grounds = record["Rests on"]
 
-    assert re.search(r"latency.sqs_mapping, 22.2 ms in the mean: measured; Luc van Donkersgoed.*\(2022\)", grounds)
-    assert re.search(r"latency.http_api, .*: assumed; none measured", grounds)
+    assert re.search(r"latency.sqs_mapping \(22.2 ms in the mean\).*: measured; Luc van Donkersgoed.*\(2022\)", grounds)
+    assert re.search(r"latency.http_api \(.*\): assumed; none measured", grounds)
     assert "init, wherever left at its default" in grounds
     assert re.search(r"stated in the design and the traffic: .*b\.error_rate", grounds)
     assert re.search(r"\d prices read in copies of AWS's list or pages \(data/README.md\): .*2026-09", grounds)
@@ -174,6 +189,13 @@ def test_a_flip_is_written_with_both_ends():
     assert "that turns the decision" in turns
 
 
+def test_a_sensitivity_of_other_designs_is_refused(comparison):
+    other = ck.sensitivity({"p": pair()}, LOAD, requests=50, seed=1)
+
+    with pytest.raises(ck.ConfigError, match="'p' is no option"):
+        ck.decision("Which?", comparison, sensitivity=other)
+
+
 def test_options_may_be_told_in_words(comparison):
     told = ck.decision("Which?", comparison, options={"sqs": "a queue that we know"})["Options"]
 
@@ -216,6 +238,8 @@ def test_a_curve_with_other_prices_is_refused(comparison):
         (lambda c, r: ck.decision(" ", c), "is no question"),
         (lambda c, r: ck.decision("Which?", c.runs), "nothing to decide between"),
         (lambda c, r: ck.decision("Which?", c, time="p95"), "'p95' is unknown"),
+        (lambda c, r: ck.decision("Which?", c, requests_per_month="a"), "'a' is no volume"),
+        (lambda c, r: ck.decision("Which?", c, options={"sqz": "words"}), "did you mean 'sqs'"),
         (lambda c, r: r["Figure"], "did you mean 'Figures'"),
     ],
 )

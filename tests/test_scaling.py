@@ -250,6 +250,27 @@ def test_one_replication_has_a_point_without_an_interval():
     assert point.interval == "no interval: one replication"
 
 
+def test_runs_of_other_replications_have_a_difference_without_an_interval():
+    flow = ck.variants(pair(), ["sqs"])["sqs"].chain
+    ten, five = (ck.simulate(flow, LOAD, requests=500, seed=1, replications=n) for n in (10, 5))
+    low, usd, high = ck.cost_at_scale({"ten": ten, "five": five}).difference("ten", "five", 1e6)
+
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert usd == pytest.approx(
+        ck.bill(flow, ten, requests_per_month=1e6).total_usd - ck.bill(flow, five, requests_per_month=1e6).total_usd
+    )
+
+
+def test_usage_and_a_run_differ_by_what_is_known_of_the_run():
+    run = ck.simulate(pair(), LOAD, requests=500, seed=1)
+    curve = ck.cost_at_scale({"run": run, "typed": used(f={"invocations": 1.0})})
+    own, gap = curve.usd("run", 1e6), curve.difference("run", "typed", 1e6)
+
+    assert gap.high - gap.low == pytest.approx(own.high - own.low)
+    assert gap.usd == pytest.approx(own.usd - 0.2)
+
+
 def test_the_words_of_an_interval():
     assert BreakEven(5e6, 4e6, 6e6, "a", "b").interval == "4 million to 6 million"
     assert BreakEven(5e6, 4e6, math.inf, "a", "b").interval == "at least 4 million"

@@ -7,7 +7,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.crossings import BreakEven, BreakEvens, Money
-from chainkit.sentences import break_even_words, dollars, money_words, span
+from chainkit.sentences import break_even_words, chosen_time, dollars, money_words, span
 
 LOAD = ck.Poisson(rate_per_s=4)
 
@@ -43,6 +43,14 @@ def test_every_number_is_that_of_a_frame(both):
     assert saves.endswith("at completion p50")
     found = numbers(saves.removesuffix("50"))
     assert found == pytest.approx([-1e3 * wait[1], -1e3 * wait[2], -1e3 * wait[0]], rel=0.006)
+
+
+def test_a_mean_is_a_time_too(both):
+    low, _, high, _ = both.difference("completion_mean_s", "sqs", "sns")
+    text = ck.sentence(both, "sqs", "sns", time="completion_mean_s")
+    words = {-1: "saves", 1: "takes"}.get((low > 0) - (high < 0), "shows no difference")
+
+    assert re.search(rf"and {words} .*in the mean completion", text)
 
 
 def test_the_month_is_that_of_the_bills_unless_said_otherwise(both):
@@ -158,5 +166,22 @@ def test_the_words_for_several_points():
 def test_nonsense_is_refused(both):
     with pytest.raises(ck.ConfigError, match="'p99' is unknown"):
         ck.sentence(both, "sqs", "sns", time="p99")
+    with pytest.raises(ck.ConfigError, match="is no comparison"):
+        ck.sentence(both.runs, "sqs", "sns")
+    with pytest.raises(ck.ConfigError, match="requests_per_month=0 is no volume"):
+        ck.sentence(both, "sqs", "sns", requests_per_month=0)
     with pytest.raises(ck.ConfigError, match="'fifo' is unknown"):
         ck.sentence(both, "sqs", "fifo", time="completion_p99_s")
+
+
+def test_designs_that_answer_at_the_same_time_are_told_apart_by_completion() -> None:
+    chain = ck.Chain("two")
+    first, second = chain.add(ck.LambdaFunction("a", timeout_s=10)), chain.add(ck.LambdaFunction("b", timeout_s=5))
+    chain.connect(first, second, needs_answer=False)
+    flows = ck.variants(chain, ["sync", "sqs", "sns"])
+    three = ck.compare(flows, ck.Poisson(rate_per_s=4), requests=4_000, seed=1)
+
+    assert chosen_time(three, "sqs", "sync") == "response_p99_s"
+    assert chosen_time(three) == "response_p99_s"
+    assert three.difference("response_p99_s", "sqs", "sns")[:3] == (0, 0, 0)
+    assert chosen_time(three, "sqs", "sns") == "completion_p99_s"

@@ -40,14 +40,16 @@ def price(key):
 
 
 def of(name, **other):
-    known = {"low": 0.5, "high": 2.0, "confidence": "stated", "source": "a test", "taken": ""}
+    first = name.partition(".")[0]
+    kind = first if first in ("load", "latency", "price") else "setting"
+    known = {"low": 0.5, "high": 2.0, "confidence": "stated", "source": "a test", "taken": "", "kind": kind}
     return Supposition(name, **known | other)
 
 
 def test_everything_that_may_be_off_is_found(found):
     assert {*found} == {
         "load.rate_per_s", "load.status", "ask.duration", "*.init", "*.keep_alive", "pay.duration", "pay.init",
-        "pay.error_rate", "ask>jobs.message_bytes", "latency.sqs_mapping", "price.lambda-requests",
+        "pay.error_rate", "ask>*.message_bytes", "latency.sqs_mapping", "price.lambda-requests",
     }  # fmt: skip
 
 
@@ -93,9 +95,7 @@ def test_shares_move_by_their_odds(setup):
 
 
 def test_sizes_stay_whole(setup):
-    assert (
-        setup.with_value(of("ask>jobs.message_bytes"), 1.5).chains["orders"].links["ask>jobs"].message_bytes == 60_000
-    )
+    assert setup.with_value(of("ask>*.message_bytes"), 1.5).chains["orders"].links["ask>jobs"].message_bytes == 60_000
 
 
 def test_more_traffic_is_a_larger_month(setup):
@@ -154,6 +154,47 @@ def test_a_part_of_a_function_goes_by_its_own_name():
     assert other["whole"].service("all").parts["pay"].duration.value_s == 0.4
     assert other["orders"].service("pay").duration.value_s == 0.4
     assert both.with_value(of("pay.error_rate"), 3.0).chains["whole"].service("all").parts["pay"].error_rate == 0.5
+
+
+def test_one_thing_has_one_name_however_it_is_wired():
+    # the share of a link, and the size of what is sent, in five wirings of which none keeps the link's id
+    chain = ck.Chain("two")
+    chain.add(ck.LambdaFunction("ask", timeout_s=20)), chain.add(ck.LambdaFunction("pay", timeout_s=5))
+    chain.connect("ask", "pay", needs_answer=False, probability=0.5, message_bytes=5_000)
+    flows = ck.variants(chain, ["sync", "sqs", "sns", "express", "fused"])
+    setup = Setup({kind: each.chain for kind, each in flows.items()}, ck.Steady(rate_per_s=4), 1e6, {})
+    other = setup.with_value(of("ask>pay.probability"), 3.0).chains
+    larger = setup.with_value(of("ask>*.message_bytes"), 2.0).chains
+
+    for kind in ("sync", "sqs", "sns", "express"):
+        (link,) = (link for _, link in other[kind].outgoing("ask") if hasattr(link, "probability"))
+        (sent,) = (link for _, link in larger[kind].outgoing("ask") if hasattr(link, "message_bytes"))
+        assert link.probability == 0.75, kind
+        assert sent.message_bytes == 10_000, kind
+    assert other["fused"].service("ask").parts["pay"].probability == 0.75
+
+
+def test_a_share_that_a_topic_decides_is_that_which_code_decides():
+    chain = ck.Chain("topic")
+    for each in (ck.LambdaFunction("ask", timeout_s=20), ck.SnsTopic("news"), ck.LambdaFunction("pay", timeout_s=5)):
+        chain.add(each)
+    chain.connect("ask", "news"), chain.connect("news", "pay", match_fraction=0.5)
+    flows = ck.variants(chain, ["sqs", "sns"])
+    setup = Setup({"own": chain, **{kind: each.chain for kind, each in flows.items()}}, LOAD, 1e6, {})
+    other = setup.with_value(of("news>pay.probability"), 3.0).chains
+
+    assert other["own"].links["news>pay"].match_fraction == 0.75
+    assert next(link.probability for _, link in other["sqs"].outgoing("ask")) == 0.75
+
+
+def test_a_service_may_be_called_load():
+    chain = ck.Chain("etl")
+    chain.add(ck.LambdaFunction("load", duration=0.25, timeout_s=5))
+    found = ck.sensitivity(chain, ck.Steady(rate_per_s=4), requests=50, seed=1, ranges={"load.duration": (0.5, 2)})
+    swings = found.to_frame().set_index("factor")
+
+    assert swings.loc["load.duration", "swing"] > 0
+    assert swings.loc["load.rate_per_s", "swing"] > 0
 
 
 def test_ranges_of_the_user_take_the_place_of_ours(setup, runs):

@@ -75,6 +75,16 @@ def test_times_swing_too():
     assert "135 ms at 0.5 times what was taken and 510 ms at 2 times" in found.measure_first
 
 
+def test_the_traffic_of_a_closed_loop_is_not_varied():
+    loop = ck.ClosedLoop(users=5, think=1.0)
+    chain = one()
+    chain.add(ck.HttpApi("api")), chain.connect("api", "f")
+    found = ck.sensitivity(chain, loop, requests=200, seed=1, requests_per_month=1e6)
+
+    assert not any(name.startswith("load.") for name in found.to_frame()["factor"])
+    assert found.first.supposition.name == "f.duration"
+
+
 def test_counts_swing_too():
     table = rows(swings(one(), "failed", ranges={"f.error_rate": (0.0, 1.0)}))
 
@@ -104,6 +114,16 @@ def test_what_turns_the_decision_comes_before_what_only_swings_more():
 
     assert found.swings[0].supposition.name == "f.duration"
     assert found.first.supposition.name == "g.duration"
+
+
+def test_where_nothing_turns_the_decision_it_is_what_comes_nearest():
+    chains = {"a": one(0.25, "f"), "b": one(0.50, "g")}
+    ranges = {"f.duration": (0.1, 1.1), "g.duration": (0.7, 1.0), "load.rate_per_s": None}
+    found = swings(chains, requests_per_month=1e6, ranges=ranges)
+
+    assert found.swings[0].supposition.name == "f.duration"  # swings most, away from 0
+    assert found.first.supposition.name == "g.duration"
+    assert found.measure_first.endswith("nothing that was varied comes nearer to turning it")
 
 
 def figure(value, half=0.0):
@@ -147,6 +167,10 @@ def test_nothing_that_moves_is_said():
         (lambda: swings({}), "are no chains"),
         (lambda: swings({"a": one(), "b": one(), "c": one()}), "which two of 3 chains"),
         (lambda: swings({"a": one(), "b": one()}, of="c"), "'c' is unknown"),
+        (lambda: swings({"a": one(), "b": one()}, of="a", to="a"), "held against itself"),
+        (lambda: swings(one(), ranges=[1]), "no mapping of names to pairs"),
+        (lambda: swings(one(), requests_per_month="1e6x"), "'1e6x' is no volume"),
+        (lambda: ck.sensitivity(one(), 4, requests=50, seed=1), "4 is no traffic"),
         (lambda: swings(one(), "usd_per_moth"), "did you mean 'usd_per_month'"),
         (lambda: swings(one(), ranges={"f.memory_mb": (1, 128)}), "f.memory_mb at 1: .*outside 128"),
     ],

@@ -218,7 +218,7 @@ def bill(
     --------
     >>> import chainkit as ck
     >>> chain = ck.Chain("shop")
-    >>> pay = chain.add(ck.LambdaFunction("pay", memory_mb=1536))
+    >>> pay = chain.add(ck.LambdaFunction("pay", memory_mb=1536, log_bytes=0))
     >>> usage = usage_of(chain, {"pay": {"invocations": 3e6, "run_ms": 3e6 * 120}}, requests=3e6)
     >>> print(bill(chain, usage, free_tier=True))
     shop in us-east-1: 3,000,000 requests a month, with the free tier
@@ -384,6 +384,13 @@ def _notes(chain: Chain, month: _Month, book: Prices, lines: tuple[BillLine, ...
     if changed:
         names = ", ".join(dict.fromkeys(changed))
         yield f"the usage was counted under other settings than the chain has now, and is priced as counted: {names}"
+    unstated: dict[str, list[str]] = {}
+    for name, service in chain.services.items():
+        for what in service.unpriced([link for _, link in chain.outgoing(name)]):
+            unstated.setdefault(what, []).append(name)
+    if unstated:
+        missing = "; ".join(f"{what} of {', '.join(names)}" for what, names in unstated.items())
+        yield f"not on the bill, as nothing says how much: {missing}"
 
 
 # --- checks ---

@@ -120,13 +120,16 @@ class PowerTuning:
         Raises
         ------
         ConfigError
-            If there are too few sizes for a curve.
+            If there are too few sizes for a curve, or `like` is no law.
         """
         at_mb = memory_mb if memory_mb is not None else self.power_mb or self.sizes[-1].memory_mb
         measured = {size.memory_mb: size.duration_s for size in self.sizes}
         mean_s = measured.get(at_mb, self._curve().duration_s(at_mb))
         if like is None:
             like = fitted("duration", [mean_s], warm_prior([mean_s])).law
+        if not isinstance(like, Law) or not like.mean_s > 0:
+            problem = f"power tuning: like={like!r} is no law with a mean above 0"
+            raise ConfigError(problem, fix='give the duration of the function: like=chain.service("pay").duration')
         law = like.scaled(mean_s / like.mean_s)
         cpu_fraction = round(self._curve().cpu_fraction(at_mb), 6)
         return {"duration": law, "measured_memory_mb": at_mb, "cpu_fraction": cpu_fraction}

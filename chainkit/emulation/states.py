@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
 import threading
 import uuid
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
@@ -134,34 +136,42 @@ def _install_executions(host: Host) -> None:
 
 def _install_nested() -> None:
     """Let a task start another state machine: moto sends and reads the API's names in the wrong case."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
-        StateTaskServiceSfn,
-    )
+    services = "moto.stepfunctions.parser.asl.component.state.exec.state_task.service."
+    _install_cases(import_module(services + "state_task_service_sfn").StateTaskServiceSfn)
+    _install_cases(import_module(services + "state_task_service_aws_sdk").StateTaskServiceAwsSdk)
+
+
+def _install_cases(cls: Any) -> None:
+    """Let tasks of a class call Step Functions as its API has the names, and see them as a task does."""
 
     def call(
         task: Any, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
     ) -> None:
-        lowered = {name[0].lower() + name[1:]: value for name, value in normalised_parameters.items()}
-        original_call(task, env, resource_runtime_part, lowered, state_credentials)
+        if _is_ours(task):
+            normalised_parameters = {
+                name[0].lower() + name[1:]: json.dumps(value) if isinstance(value, dict | list) else value
+                for name, value in normalised_parameters.items()
+            }
+        original_call(task, env, resource_runtime_part, normalised_parameters, state_credentials)
 
     def raise_case(
-        _task: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
+        task: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
     ) -> None:
-        if isinstance(response, dict):
+        if isinstance(response, dict) and _is_ours(task):
             for name in list(response):
                 value = response.pop(name)
                 is_time = isinstance(value, dt.datetime)
                 response[name[0].upper() + name[1:]] = int(value.timestamp() * 1000) if is_time else value
 
     original_call = replace(
-        StateTaskServiceSfn,
+        cls,
         "_eval_service_task",
         call,
         parameters="self env resource_runtime_part normalised_parameters state_credentials",
     )
-    replace(
-        StateTaskServiceSfn,
-        "_normalise_response",
-        raise_case,
-        parameters="self response boto_service_name service_action_name",
-    )
+    replace(cls, "_normalise_response", raise_case, parameters="self response boto_service_name service_action_name")
+
+
+def _is_ours(task: Any) -> bool:
+    """Tell whether a task calls Step Functions."""
+    return bool(task.resource.service_name == "states" or task.resource.api_name == "sfn")

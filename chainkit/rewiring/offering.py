@@ -117,7 +117,7 @@ def variants(chain: Chain, kinds: Sequence[str]) -> Variants:
             f"chain {chain.name!r} has no function that hands work to another function: there is nothing to rewire",
             fix="connect two functions, directly or through a queue, topic or bus",
         )
-    drafts = {kind: _draft(chain, kind, found) for kind in dict.fromkeys(kinds)}
+    drafts = {kind: _checked(_draft(chain, kind, found)) for kind in dict.fromkeys(kinds)}
     refused = {kind: draft for kind, draft in drafts.items() if isinstance(draft, str)}
     return Variants(
         [_variant(chain, kind, draft) for kind, draft in drafts.items() if not isinstance(draft, str)], refused
@@ -131,6 +131,12 @@ def _draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
     if not found:
         return "no function hands work to another"
     return fusing.draft(chain, found) if kind == "fused" else building.draft(chain, kind, found)
+
+
+def _checked(draft: Draft | str) -> Draft | str:
+    """Return a draft that can be built and run, or why it cannot: calls in a circle would wait for themselves."""
+    errors = draft.chain.validate() if isinstance(draft, Draft) else []
+    return errors[0].problem if errors else draft
 
 
 def _variant(before: Chain, kind: str, draft: Draft) -> Variant:

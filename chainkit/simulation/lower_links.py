@@ -186,7 +186,7 @@ class Links:
         """Return a status for each error name that some Retry or Catch tells apart."""
         told = {name for b in self.behaviours.values() if isinstance(b, Flow) for name in error_names(b.steps)}
         pools = [b for b in self.behaviours.values() if isinstance(b, Pool)]
-        raised = {one.error_name for b in pools for one in (b, *b.pieces)}
+        raised = {b.error_name for b in pools} | {piece.error_name for b in pools for piece in b.pieces}
         raised |= {
             s.error for b in self.behaviours.values() if isinstance(b, Flow) for s in all_steps(b.steps) if s.error
         }
@@ -318,7 +318,8 @@ class Links:
         """Return the longest an invocation can take, were there no timeout."""
         if (name, units) in self.longest_s:
             return self.longest_s[name, units]
-        own = sum(max(self.a.greatest_s(one.work), self.a.greatest_s(one.first_work)) for one in (pool, *pool.pieces))
+        works = [(pool.work, pool.first_work), *((piece.work, piece.first_work) for piece in pool.pieces)]
+        own = sum(max(self.a.greatest_s(work), self.a.greatest_s(first)) for work, first in works)
         tight = self.a.greatest_s(pool.overhead) + units * (own + self._calls_s(name, (*above, name)))
         self.longest_s[name, units] = tight
         return tight

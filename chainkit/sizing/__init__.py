@@ -8,5 +8,6 @@ power_tuning.py    inputs for AWS Lambda Power Tuning, and results in its form (
 choices.py         what can be chosen in a chain, and the designs that choices make
 search.py          which choices are best: all combinations, or guided by a linear model where there are too many
 right_sizing.py    the public verb, and the record that it gives back
+ready.py           rules of thumb for provisioned concurrency beside what spills over
 =================  =============================================================================================
 """

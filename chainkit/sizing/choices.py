@@ -281,11 +281,9 @@ def poisson_quantile(mean: float, p: float) -> int:
 
 
 def described(choice: Choice, place: int) -> str:
-    """Return a value as people read it: with its unit."""
-    from chainkit.units import unit_of
-
-    value, unit = choice.values[place], unit_of(choice.setting)
-    return f"{value:,} {unit}".strip() if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    """Return a value as people read it, without its unit."""
+    value = choice.values[place]
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def as_settings(space: Space, design: Design) -> dict[str, Any]:

@@ -7,7 +7,7 @@ to that of every other column lies on one side of 0.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainkit.chain import Chain
 from chainkit.comparison import COUNTS, MONEY, Comparison
@@ -17,6 +17,9 @@ from chainkit.rewiring.inventory import counted, more
 from chainkit.simulation.intervals import TOO_FEW
 from chainkit.units import seconds, usd
 from chainkit.widgets.tradeoff import Figure, tradeoff
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS: Mapping[str, tuple[str, str]] = {
     "response_p50_s": ("Response", "p50"),
@@ -34,6 +37,10 @@ ROWS: Mapping[str, tuple[str, str]] = {
 Figures = dict[str, dict[str, Figure]]
 """Chain -> figure -> low, value, high."""
 BEST = "least of all"
+PROMISES = ("delivery", "ordering", "after_last_try")
+LISTS = (
+    "summary", "added", "gone", "changed", "rewired", "kept", "notes", *PROMISES, "idempotent", "faults",
+)  # fmt: skip
 NEVER = "never: more than that share is lost"
 MOST_CHANGES = 8
 
@@ -74,13 +81,21 @@ def columns(comparison: Comparison, designs: Sequence[Design]) -> dict[str, Any]
     ['3 links', '1 SQS queue', '1 dead-letter queue']
     """
     first, known = designs[0], figures(comparison)
-    cells = {name: _cells(comparison, known[name], name, first.name) for name in known}
+    said = _verdicts(comparison)
+    promises, faults = _promises(comparison), _faults(comparison)
+    shown = {name: cells(comparison, name, first.name) for name in known}
     for key in ROWS:
         if (best := _best(comparison, known, key)) is not None:
-            cells[best][key]["best"] = BEST
+            shown[best][key]["best"] = BEST
     return {
-        "rows": [{"key": key, "group": group, "label": label} for key, (group, label) in ROWS.items()],
-        "columns": [_column(each, first, cells[each.name]) for each in designs],
+        "rows": [
+            {"key": key, "group": group, "label": label, "verdict": said.get(key, "")}
+            for key, (group, label) in ROWS.items()
+        ],
+        "columns": [
+            {**_column(each, first, shown[each.name]), **promises[each.name], "faults": faults[each.name]}
+            for each in designs
+        ],
         "plots": {key: plot for key in ROWS if key.endswith("_s") and (plot := _plot(known, designs, key))},
     }
 
@@ -95,6 +110,7 @@ def _column(design: Design, first: Design, cells: Mapping[str, Any]) -> dict[str
         "changed": [] if design is first or variant else changes(first.chain, design.chain),
         "rewired": [*variant.rewired] if variant else [], "kept": [*variant.kept] if variant else [],
         "notes": [*variant.notes] if variant else [],
+        "summary": [variant.summary] if variant else [],
     }  # fmt: skip
 
 
@@ -144,6 +160,47 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}\u2026"
 
 
+# --- what is promised, and what breaks ---
+
+
+def _promises(comparison: Comparison) -> dict[str, dict[str, list[str]]]:
+    """Return, design by design, what AWS promises of the ways into its functions and machines: promise, then links."""
+    table = comparison.guarantees().reset_index()
+    found = {}
+    for name in comparison.runs:
+        own = table[table["variant"] == name]
+        found[name] = {key: _by_value(own, key) for key in PROMISES}
+        twice = sorted({str(each) for each in own.loc[own["needs_idempotency"].astype(bool), "service"]})
+        found[name]["idempotent"] = [", ".join(twice)] if twice else []
+    return found
+
+
+def _by_value(rows: "pd.DataFrame", key: str) -> list[str]:
+    """Return each value of a column with the links that have it: "at least once: jobs>pay"."""
+    return [f"{value}: {', '.join(map(str, own['link']))}" for value, own in rows.groupby(key, sort=False)]
+
+
+def _faults(comparison: Comparison) -> dict[str, list[str]]:
+    """Return, design by design, one line for each fault: what was lost, failed, took and cost before, and under it."""
+    found: dict[str, list[str]] = {name: [] for name in comparison.runs}
+    for fault, then in comparison.faults.items():
+        table = comparison.under(fault)
+        for name, lines in found.items():
+            rows = {str(key): row for key, row in table.loc[name].iterrows()}
+            parts = [_moved(key, row, comparison.runs[name].requests) for key, row in rows.items()]
+            note = f" ({then.notes[name]})" if then.notes.get(name) else ""
+            lines.append(f"{fault}: {', '.join(parts)}{note}")
+    return found
+
+
+def _moved(key: str, row: Mapping[str, Any], requests: int) -> str:
+    """Return one figure before and under a fault; where the interval holds 0 no difference was seen."""
+    group, label = ROWS[key]
+    name = label if group == "Requests" else f"{group.lower()} {label}"
+    calm, fault = (_value(key, float(row[each]), requests) for each in ("calm", "fault"))
+    return f"{name} {calm} \u2192 {fault}" if calm != fault else f"{name} {calm} as before"
+
+
 # --- figures ---
 
 
@@ -155,16 +212,31 @@ def figures(comparison: Comparison) -> Figures:
     return known
 
 
-def _cells(comparison: Comparison, known: Mapping[str, Figure], name: str, first: str) -> dict[str, dict[str, str]]:
+def known_rows(comparison: Comparison) -> list[str]:
+    """Return the figures that some chain has: where nobody waits for an answer there is no response."""
+    nobody_waits = all(run.program.nobody_waits for run in comparison.runs.values())
+    return [key for key in ROWS if not (nobody_waits and key.startswith("response"))]
+
+
+def cells(comparison: Comparison, name: str, first: str) -> dict[str, dict[str, str]]:
     """Return the cells of one column: value, interval, difference to the first column, and which way it goes."""
-    cells, requests = {}, comparison.runs[name].requests
+    found, requests = {}, comparison.runs[name].requests
     for key in ROWS:
+        own = comparison.interval(key, name)
         verdict, words = ("", "") if name == first else told(key, comparison.difference(key, name, first), requests)
-        cells[key] = {
-            "value": _value(key, known[key][1], requests), "range": _range(key, known[key], requests),
+        found[key] = {
+            "value": _value(key, own[1], requests), "range": _range(key, own, requests),
             "difference": words, "verdict": verdict, "best": "",
         }  # fmt: skip
-    return cells
+    return found
+
+
+def _verdicts(comparison: Comparison) -> dict[str, str]:
+    """Return what the intervals say of each figure; nothing of one design."""
+    if len(comparison.runs) < 2:
+        return {}
+    rows = known_rows(comparison)
+    return {key: comparison.verdict(key).text for key in rows}
 
 
 def _best(comparison: Comparison, known: Figures, key: str) -> str | None:
@@ -267,6 +339,7 @@ def text(result: Mapping[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
     if any(cell["best"] for each in shown for cell in each["cells"].values()):
         lines.append(f"* {BEST}, beyond chance")
+    lines += [f"{row['group']} {row['label']}: {row['verdict']}" for row in result["rows"] if row["verdict"]]
     for each in shown[1:]:
         lines += [
             "",
@@ -282,4 +355,5 @@ def _story(column: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> list
     lines = [f"{name}: {words}" for name, words in found if words]
     for word in ("added", "gone"):
         lines += [f"{word}: {', '.join(column[word])}"] if column[word] else []
-    return lines + [f"{word}: {line}" for word in ("changed", "rewired", "kept", "notes") for line in column[word]]
+    rest = [word for word in LISTS if word not in ("added", "gone", "summary")]
+    return lines + [f"{word.replace('_', ' ')}: {line}" for word in rest for line in column[word]]

@@ -9,10 +9,13 @@ import traitlets
 
 from chainkit.chain import Chain
 from chainkit.comparison import Comparison
+from chainkit.deciding import Decision, decision
 from chainkit.errors import ChainkitError, ConfigError, nearest
+from chainkit.faults import Fault, as_faults, changed
 from chainkit.operations import Operation, script
 from chainkit.rewiring import KINDS, variants
 from chainkit.simulation.loads import Load
+from chainkit.simulation.run import Run
 from chainkit.units import seconds
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Gesture, refused
@@ -22,8 +25,7 @@ from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.widgets.state import Topic
 from chainkit.widgets.tradeoff import svg
 
-NOW = "now"
-NOW_TITLE = "this chain"
+NOW = "this chain"
 FAST_S = 0.5
 """What a comparison may take to be made again by itself."""
 AT_FIRST = ("sync", "async", "sqs")
@@ -72,7 +74,15 @@ class Board(anywidget.AnyWidget):
 class ComparePanel(Panel):
     """Variants of the chain, and designs that were kept, side by side: times, cost, losses, and what was added.
 
-    All run under the same arrivals and draws. Each can be taken: the chain becomes it, as a step that can be undone.
+    All run under the same arrivals and draws. Each can be taken: the chain becomes it, as a step that can be undone. A
+    figure is called the least only where the verdict of `Comparison` says so; what AWS promises of delivery and order
+    stands below, and all of it can be written as a decision record.
+
+    Parameters
+    ----------
+    of : a chain, a designer, or its state; panels of one state show the same
+    load : traffic, where a chain is given
+    faults : by name, settings that change while it lasts, as for `ck.compare`; one line of each design for each
 
     Examples
     --------
@@ -91,8 +101,11 @@ class ComparePanel(Panel):
     ['a', 'b', 'b-queue', 'b-dead']
     """
 
-    def __init__(self, of: Any, load: Load | None = None) -> None:
+    def __init__(
+        self, of: Any, load: Load | None = None, *, faults: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         super().__init__(of, load)
+        self.faults = as_faults(faults)
         self.kinds: tuple[str, ...] = AT_FIRST
         self.kept: dict[str, tuple[Chain, int]] = {}
         """Name -> a copy of the chain, and after how many steps it was made."""
@@ -135,6 +148,8 @@ class ComparePanel(Panel):
                 self.forget(name)
             case {"kind": "take", "name": name}:
                 return {} if self.take(name) else refused(self.state.refusal)
+            case {"kind": "decide"}:
+                return {"record": str(self.decide(str(gesture.get("question") or "")))}
             case {"kind": "undo"}:
                 if not self.state.undo():
                     raise ConfigError("there is nothing to undo", fix="take a design first")
@@ -170,7 +185,7 @@ class ComparePanel(Panel):
             If the name is taken, or enough are kept.
         """
         name = " ".join(name.split()) or self._free_name()
-        if name in (NOW, NOW_TITLE, *KINDS, *self.kept):
+        if name in (NOW, *KINDS, *self.kept):
             raise ConfigError(f"keep: name={name!r} is taken", fix=f"choose another name, such as {self._free_name()}")
         if len(self.kept) >= MOST_KEPT:
             raise ConfigError(f"keep: {MOST_KEPT} designs are kept already", fix="forget one of them first")
@@ -207,7 +222,7 @@ class ComparePanel(Panel):
             known = self._run(self._designs())
             runs = {name: each.run for name, each in known.items() if each.run is not None}
             bills = {name: each.bill for name, each in known.items() if each.bill is not None}
-            self.comparison = Comparison(runs, bills) if runs else None
+            self.comparison = Comparison(runs, bills, self._under(runs)) if runs else None
             self.board.result = columns(self.comparison, self.designs) if self.comparison else {}
         finally:
             self._took_s = time.perf_counter() - started_s
@@ -233,10 +248,41 @@ class ComparePanel(Panel):
                 self._refusals.append(told)
         return known
 
+    def _under(self, runs: Mapping[str, Run]) -> dict[str, Fault]:
+        """Return what each fault does to the designs that can be run; why one cannot is kept."""
+        found = {}
+        for name, change in self.faults.items():
+            self._show(f"comparing under {name} \u2026")
+            try:
+                chains, notes = changed(name, change, {each: run.chain for each, run in runs.items()})
+            except ChainkitError as error:
+                self._refusals.append({"problem": error.problem, "fix": error.fix})
+                continue
+            known = {each: self._reckon(Design(each, each, chain, "")) for each, chain in chains.items()}
+            again = {each: it.run for each, it in known.items() if it.run is not None}
+            bills = {each: it.bill for each, it in known.items() if it.bill is not None}
+            if len(again) == len(runs):
+                found[name] = Fault(again, bills, notes)
+        return found
+
+    def decide(self, question: str = "") -> Decision:
+        """Return the comparison as a decision record; it is made if there is none yet.
+
+        Raises
+        ------
+        ConfigError
+            If there are fewer than two designs.
+        """
+        if self.is_stale:
+            self.compare()
+        options = {each.name: each.variant for each in self.designs if each.variant is not None}
+        question = question.strip() or f"Which way to wire {self.state.chain.name}?"
+        return decision(question, self.comparison, options=options)  # type: ignore[arg-type] # it refuses None
+
     def _designs(self) -> list[Design]:
         """Return what is to be compared: the chain, what was kept, and its variants."""
         chain = self.state.chain
-        found = [Design(NOW, NOW_TITLE, chain.copy(), script(chain), is_now=True)]
+        found = [Design(NOW, NOW, chain.copy(), script(chain), is_now=True)]
         found += [Design(name, name, kept, script(kept)) for name, (kept, _) in self.kept.items()]
         if not self.kinds or chain.validate():
             return found
@@ -274,6 +320,7 @@ class ComparePanel(Panel):
             "version": self._version,
             "can_undo": state.can_undo,
             "refusals": self._refusals,
+            "can_decide": self.comparison is not None and len(self.comparison.runs) > 1,
         }
 
     def _note(self) -> str:

@@ -4,17 +4,16 @@ What is typed goes through the same constructor as in code. A refused value stay
 beside it, and the chain stays as it was.
 """
 
-import dataclasses
 import json
 from html import escape
-from types import NoneType
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import ipywidgets
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from chainkit.declared import IDENTITY, Setting, settings, stated
+from chainkit.declared import IDENTITY, Setting, as_plain, settings, stated
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.service import Service
 from chainkit.widgets.markup import hint, refusal
@@ -251,11 +250,7 @@ def shown(value: Any) -> str:
     """
     if value is None or isinstance(value, str):
         return value or ""
-    if hasattr(value, "to_plain"):
-        value = value.to_plain()
-    elif dataclasses.is_dataclass(value):
-        value = stated(value)
-    return json.dumps(value)
+    return json.dumps(as_plain(value))
 
 
 def read(setting: Setting, text: str) -> Any:
@@ -284,7 +279,7 @@ def read(setting: Setting, text: str) -> Any:
 
 def _kinds(setting: Setting) -> tuple[Any, ...]:
     """Return the types that a setting takes."""
-    return get_args(setting.kind) or (setting.kind,)
+    return get_args(setting.kind) if get_origin(setting.kind) in (Union, UnionType) else (setting.kind,)
 
 
 def _control(setting: Setting, looks: Looks) -> ipywidgets.ValueWidget:

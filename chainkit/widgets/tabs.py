@@ -20,6 +20,9 @@ def _of(module: str, name: str) -> Callable[[], type[Panel]]:
 TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Traffic": _of("traffic", "TrafficPanel"),
     "Compare": _of("comparing", "ComparePanel"),
+    "Cost": _of("costing", "CostPanel"),
+    "Sliders": _of("sliders", "SlidersPanel"),
+    "Sizes": _of("sizing", "SizingPanel"),
     "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "History": _of("history", "HistoryPanel"),

@@ -35,12 +35,12 @@ def chain_of(*services):
 
 SHOP = chain_of(
     ck.HttpApi("api"),
-    ck.LambdaFunction("check", memory_mb=1024),
+    ck.LambdaFunction("check", memory_mb=1024, log_bytes=0),
     ck.SqsQueue("jobs"),
-    ck.LambdaFunction("pay", memory_mb=512),
-    ck.LambdaFunction("ship", memory_mb=1024, architecture="arm64"),
+    ck.LambdaFunction("pay", memory_mb=512, log_bytes=0),
+    ck.LambdaFunction("ship", memory_mb=1024, architecture="arm64", log_bytes=0),
 )
-SHOP.connect("api", "check")
+SHOP.connect("api", "check", response_bytes=0)
 SHOP.connect("check", "jobs")
 SHOP.connect("jobs", "pay")
 
@@ -589,3 +589,21 @@ def test_an_unknown_counter_is_answered_with_the_nearest():
 def test_typed_numbers_that_cannot_be_are_refused(typed, problem):
     with pytest.raises(ConfigError, match=problem):
         usage_of(SHOP, **{"counts": {}, "requests": 1, **typed})
+
+
+def test_what_nobody_has_stated_is_said_to_be_missing_until_it_is_stated() -> None:
+    chain = ck.Chain("shop")
+    chain.add(ck.HttpApi("api"))
+    chain.add(ck.LambdaFunction("pay"))
+    chain.connect("api", "pay")
+    usage = ck.usage_of(chain, {"pay": {"invocations": 10.0}}, requests=10)
+
+    (note,) = [note for note in ck.bill(chain, usage).notes if note.startswith("not on the bill")]
+    assert note == (
+        "not on the bill, as nothing says how much: data out to the internet (response_bytes of its links) of api;"
+        " logs (log_bytes) of pay"
+    )
+
+    chain.set("pay", log_bytes=500)
+    chain.set("api>pay", response_bytes=2_000)
+    assert not [note for note in ck.bill(chain, usage).notes if note.startswith("not on the bill")]

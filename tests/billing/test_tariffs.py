@@ -27,6 +27,9 @@ METERS = [
 ]  # fmt: skip
 
 
+FREE = st.booleans() | st.just(("lambda-gb-s-x86", "sqs-requests"))
+
+
 def of(usage, *, free_tier):
     pair = tuple(ck.bill(CHAIN, usage, requests_per_month=month, free_tier=free_tier) for month in (FEW, MANY))
     return tariff([[pair]], [1.0])
@@ -44,7 +47,11 @@ def usages():
 
 
 @settings(max_examples=60, deadline=None)
-@given(usages(), st.booleans() | st.just(("lambda-gb-s-x86", "sqs-requests")), st.lists(st.floats(0, 1e13), min_size=1, max_size=5))
+@given(
+    usages(),
+    st.booleans() | st.just(("lambda-gb-s-x86", "sqs-requests")),
+    st.lists(st.floats(0, 1e13), min_size=1, max_size=5),
+)
 def test_a_tariff_is_the_bill_at_any_volume(usage, free_tier, volumes):
     found = of(usage, free_tier=free_tier)
     at = [*volumes, *found.knots()]

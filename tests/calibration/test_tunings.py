@@ -247,6 +247,12 @@ def test_a_broken_result_is_refused_with_one_clear_error(source: str) -> None:
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("like", [0.2, ck.Constant(0), "LogNormal"])
+def test_a_shape_that_is_none_is_refused(like: object) -> None:
+    with pytest.raises(ck.ConfigError, match="is no law with a mean above 0"):
+        tuned(0.05, 100.0).settings(like=like)
+
+
 @pytest.mark.parametrize("source", [None, 3, 4.5, b"{}", [1, 2], {"analysis": None}])
 def test_what_is_no_result_at_all_is_refused(source: object) -> None:
     with pytest.raises(ck.ConfigError, match="power tuning: "):

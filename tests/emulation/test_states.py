@@ -244,3 +244,19 @@ def test_a_task_starts_another_machine(aws, root, condition):
     assert output["ExecutionArn"].startswith(child.replace(":stateMachine:", ":execution:"))
     assert output.get("Output") == {"": None, ".sync": "1", ".sync:2": 1}[condition]
     assert len(events_of(aws, root, "execution")) == 2
+
+
+@pytest.mark.parametrize(("last", "status"), [({"Type": "Pass", "End": True}, "SUCCEEDED"), (None, "FAILED")])
+def test_a_task_sees_how_a_synchronous_express_execution_ended_by_its_status(aws, root, last, status):
+    refuse = {"Type": "Fail", "Error": "Refused", "Cause": "no"}
+    child = machine(aws, {"Say": last or refuse}, kind="EXPRESS")
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sfn:startSyncExecution",
+        "Parameters": {"StateMachineArn": child, "Input.$": "$"},
+        "End": True,
+    }
+    done = execute(aws, machine(aws, {"Start": start}), root)
+
+    assert done["status"] == "SUCCEEDED"  # the API answers 200 even if the execution has failed
+    assert json.loads(done["output"])["Status"] == status

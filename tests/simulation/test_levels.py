@@ -165,6 +165,14 @@ def test_calls_side_by_side_and_hand_overs_are_run_by_levels(has_hops: bool) -> 
     assert_by_levels(case_of(calls("async", timeout_s=60, error_rate=0.05), Poisson(rate_per_s=2), 2_000))
 
 
+@pytest.mark.parametrize("has_ways", [False, True])
+def test_parts_are_run_by_levels(*, has_ways: bool) -> None:
+    more = {"probability": 0.5, "error_rate": 0.1, "on_error": "continue"} if has_ways else {}
+    law = LogNormal(p50_s=0.05, p99_s=0.2)
+    parts = {"b": ck.Part(duration=law, first_duration=0.5, **more), "c": ck.Part(caller="b", duration=law)}
+    assert_by_levels(case_of(row_of_functions(1, parts=parts), Poisson(rate_per_s=20), 3_000))
+
+
 def test_retries_of_a_caller_are_run_by_levels() -> None:
     chain = chain_of(*(ck.LambdaFunction(n, duration=Exponential(mean_s=0.1), timeout_s=60) for n in "fg"))
     chain.connect("f", "g", retry=ck.Retry(max_attempts=3, interval_s=0.2), on_error="continue", probability=0.8)

@@ -324,3 +324,30 @@ def test_what_a_design_file_could_not_hold_is_refused_beside_its_field(state, te
 
     assert "cannot be read" in field.message.value
     assert state.set("pay", memory_mb=512)
+
+
+def test_parts_are_typed_as_in_a_design_file(state):
+    form = form_of(state, "pay")
+    type_in(form, "parts", "{book: {duration: 0.2}, mail: {caller: book, probability: 0.5}}")
+
+    assert {name: part.caller for name, part in state.chain.service("pay").parts.items()} == {
+        "book": "", "mail": "book",
+    }  # fmt: skip
+    form.hear("design")
+    assert form.fields["parts"].control.value == (
+        '{"book": {"duration": {"Constant": {"value_s": 0.2}}}, "mail": {"caller": "book", "probability": 0.5}}'
+    )
+
+
+def test_a_part_that_nothing_leads_to_is_refused_beside_its_field(state):
+    form = form_of(state, "pay")
+    type_in(form, "parts", "{book: {caller: bok}}")
+
+    assert "caller=&#x27;bok&#x27; is no part before it" in form.fields["parts"].message.value
+    assert state.chain.service("pay").parts == {}
+
+
+def test_variables_are_typed_as_in_a_design_file(state):
+    type_in(form_of(state, "pay"), "environment", "{SHOP: chainkit}")
+
+    assert state.chain.service("pay").environment == {"SHOP": "chainkit"}

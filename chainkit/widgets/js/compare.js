@@ -5,7 +5,21 @@ import { h, hear, s } from "./dom.js";
 const REST_MS = 350; // how long a hand rests before a stale comparison is made again
 const ANSWER_MS = 5000;
 const SIGNS = { less: "\u25bc", more: "\u25b2", same: "=", open: "\u2248" };
-const LISTS = { added: "Added", gone: "Gone", changed: "Changed", rewired: "Rewired", kept: "Stays as it is", notes: "Note" };
+const LISTS = {
+  summary: "In all",
+  added: "Added",
+  gone: "Gone",
+  changed: "Changed",
+  rewired: "Rewired",
+  kept: "Stays as it is",
+  notes: "Note",
+};
+const PROMISES = {
+  delivery: "Work arrives",
+  ordering: "Order",
+  after_last_try: "After the last try",
+  idempotent: "Must be idempotent",
+};
 let boards = 0;
 
 class Board {
@@ -147,7 +161,17 @@ class Board {
       },
       "\u21b6 Undo last step",
     );
-    return h("div", { class: "ck-cmp-bar" }, this.go, this.undo, this.note);
+    this.record = h(
+      "button",
+      { type: "button", class: "ck-button", title: "All of it as Markdown", onclick: () => this.#decide() },
+      "Decision record",
+    );
+    return h("div", { class: "ck-cmp-bar" }, this.go, this.undo, this.record, this.note);
+  }
+
+  async #decide() {
+    const { record } = await this.ask({ kind: "decide" });
+    if (record) this.#open("Decision record", this.#code(record, "Markdown, to keep beside the design:"));
   }
 
   #nameKey(event) {
@@ -168,7 +192,7 @@ class Board {
   }
 
   showControls() {
-    const { kinds, kept, free_name, progress, note, is_stale, can_undo, refusals } = this.controls;
+    const { kinds, kept, free_name, progress, note, is_stale, can_undo, can_decide, refusals } = this.controls;
     for (const { word, help, is_chosen } of kinds) {
       if (!this.boxes.has(word)) {
         const box = h("input", {
@@ -199,6 +223,7 @@ class Board {
     this.go.disabled = Boolean(progress);
     this.go.textContent = this.result.columns && is_stale ? "Compare again" : "Compare";
     this.undo.disabled = !can_undo;
+    this.record.disabled = !can_decide || Boolean(progress);
     this.#refuse(refusals);
     this.#keepCurrent();
   }
@@ -243,26 +268,13 @@ class Board {
           h("tr", { class: "ck-cmp-group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, row.group)),
         );
       group = row.group;
-      body.push(h("tr", {}, h("th", { scope: "row" }, row.label), ...columns.map(({ cells }) => cell(cells[row.key]))));
+      body.push(h("tr", {}, says(row), ...columns.map(({ cells }) => cell(cells[row.key]))));
     }
-    const lists = Object.keys(LISTS).filter((key) => columns.some((column) => column[key].length));
-    if (lists.length)
-      body.push(
-        h(
-          "tr",
-          { class: "ck-cmp-group" },
-          h("th", { scope: "rowgroup", colspan: columns.length + 1 }, `Beside ${columns[0].title}`),
-        ),
-      );
-    for (const key of lists)
-      body.push(
-        h(
-          "tr",
-          { class: "ck-cmp-said" },
-          h("th", { scope: "row" }, LISTS[key]),
-          ...columns.map((column) => list(column[key])),
-        ),
-      );
+    body.push(
+      ...lists("What AWS promises", PROMISES, columns),
+      ...lists("While something is broken", { faults: "Fault" }, columns),
+      ...lists(`Beside ${columns[0].title}`, LISTS, columns),
+    );
     const head = h(
       "tr",
       {},
@@ -325,7 +337,7 @@ class Board {
     );
   }
 
-  #code(code) {
+  #code(code, hint = "Python for a cell of its own:") {
     const text = h("pre", { class: "ck-cmp-code", tabindex: "0" }, code);
     const copy = h("button", { type: "button", class: "ck-button ck-main" }, "Copy");
     copy.addEventListener("click", async () => {
@@ -338,7 +350,7 @@ class Board {
         ));
       copy.textContent = isThere ? "Copied" : "Selected: press Ctrl+C";
     });
-    return h("div", {}, h("div", { class: "ck-hint" }, "Python for a cell of its own:"), text, copy);
+    return h("div", {}, h("div", { class: "ck-hint" }, hint), text, copy);
   }
 
   #open(title, shown) {
@@ -449,6 +461,23 @@ function cell({ value, range, difference, verdict, best }) {
     h("div", { class: "ck-cmp-range" }, range),
     difference ? h("div", { class: `ck-cmp-difference is-${verdict}` }, `${SIGNS[verdict] ?? ""} ${difference}`) : "",
   );
+}
+
+// A figure's name, and what the intervals say of it.
+function says({ label, verdict }) {
+  return h("th", { scope: "row" }, label, verdict ? h("div", { class: "ck-hint ck-cmp-says" }, verdict) : "");
+}
+
+// Rows of lists under one heading; those that no design has are left out.
+function lists(title, names, columns) {
+  const keys = Object.keys(names).filter((key) => columns.some((column) => column[key].length));
+  if (!keys.length) return [];
+  const head = h("th", { scope: "rowgroup", colspan: columns.length + 1 }, title);
+  const row = (key) => [h("th", { scope: "row" }, names[key]), ...columns.map((column) => list(column[key]))];
+  return [
+    h("tr", { class: "ck-cmp-group" }, head),
+    ...keys.map((key) => h("tr", { class: "ck-cmp-said" }, ...row(key))),
+  ];
 }
 
 function list(lines) {
