@@ -216,8 +216,8 @@ class Comparison:
 
         Returns
         -------
-        One row per variant, service and link into it; columns delivery (at most, at least, exactly once), ordering,
-        retried_by, after_last_try, duplicates (what can make them), needs_idempotency, source.
+        One row per variant, service and link into it; columns variant, service, link, delivery (at most, at least,
+        exactly once), ordering, retried_by, after_last_try, duplicates (what can make them), needs_idempotency, source.
 
         Examples
         --------
@@ -227,18 +227,17 @@ class Comparison:
         >>> _ = chain.connect(a, b, needs_answer=False)
         >>> flows = ck.variants(chain, ["sync", "sqs"])
         >>> table = ck.compare(flows, ck.Poisson(rate_per_s=4), requests=100, seed=1).guarantees()
-        >>> table.xs("b", level="service")["delivery"].tolist()
-        ['at most once', 'at least once']
+        >>> table.query("service == 'b'")[["variant", "delivery"]].values.tolist()
+        [['sync', 'at most once'], ['sqs', 'at least once']]
         """
         import pandas as pd
 
-        rows = {
-            (name, each.service, each.link): each.to_plain()
+        rows = [
+            {"variant": name, **each.to_plain()}
             for name, run in self.runs.items()
             for each in guarantees.promised(run.chain)
-        }
-        index = pd.MultiIndex.from_tuples([*rows], names=["variant", "service", "link"])
-        return pd.DataFrame([*rows.values()], index=index, columns=[*guarantees.COLUMNS])
+        ]
+        return pd.DataFrame(rows, columns=["variant", *guarantees.COLUMNS])
 
     def under(self, fault: str) -> "pd.DataFrame":
         """Return what a fault does to each chain, beside the calm run: on the same requests.
@@ -320,8 +319,17 @@ class Comparison:
                 raise ConfigError(f"comparison: {word!r} is unknown{hint}", fix=f"known: {', '.join(known)}")
 
     def __str__(self) -> str:
-        """Return the table as text."""
-        return self.to_frame().round(4).to_string()
+        """Return the table as text, one line per figure."""
+        return self.to_frame().T.to_string(float_format=_number)
+
+
+def _number(value: float) -> str:
+    """Return a number to four places, without zeros that say nothing.
+
+    >>> _number(0.25), _number(1234.56789), _number(float("inf"))
+    ('0.25', '1,234.5679', 'inf')
+    """
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if value else "0"
 
 
 def _later(

@@ -237,6 +237,22 @@ def provisioned() -> dict[str, Any]:
     return dict(_parsed("provisioned.json"))
 
 
+def workflow_types() -> list[dict[str, Any]]:
+    """Return how Standard and Express workflows differ, row by row. Shared by all callers: read it, do not change it.
+
+    Returns
+    -------
+    Rows with `what`, `standard`, `express`, `source` and `date`; `told` where the usual table has it, `pattern` where
+    it is something that a definition can ask for.
+
+    Examples
+    --------
+    >>> [(row["standard"], row["express"]) for row in workflow_types() if row["what"] == "longest execution"]
+    [('1 year', '5 minutes')]
+    """
+    return list(_parsed("workflow_types.json")["rows"])
+
+
 def validation(name: str) -> Any:
     """Return figures that predictions are compared with. Shared by all callers: read them, do not change them.
 

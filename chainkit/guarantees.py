@@ -34,7 +34,8 @@ from chainkit.wiring import Delivery, Link
 AT_MOST, AT_LEAST, EXACTLY = "at most once", "at least once", "exactly once"
 Promise = Literal["at most once", "at least once", "exactly once"]
 COLUMNS = (
-    "delivery", "ordering", "retried_by", "after_last_try", "duplicates", "needs_idempotency", "source",
+    "service", "link", "delivery", "ordering", "retried_by", "after_last_try", "duplicates", "needs_idempotency",
+    "source",
 )  # fmt: skip
 SYNC = "AWS Lambda Developer Guide, invocation-retries (2023)"
 EVENT = "docs.aws.amazon.com lambda invocation-async-error-handling (2025-26)"

@@ -50,7 +50,7 @@ class Verdict:
 def verdict(comparison: "Comparison", figure: str, of: Sequence[str] | None = None) -> Verdict:
     """Return which chain has the least of a figure, if that is beyond chance; see `Comparison.verdict`."""
     names = _names(comparison, of)
-    values = {name: comparison.interval(figure, name)[1] for name in names}
+    values = {name: comparison.interval(figure, name)[1] for name in names}  # raises where there is no such chain
     known = [name for name in names if not math.isnan(values[name])]
     if len(known) < 2:
         return _nothing(figure, names, "there is nothing to compare: nobody waits for an answer")
@@ -80,8 +80,6 @@ def _names(comparison: "Comparison", of: Sequence[str] | None) -> list[str]:
     """Return the chains to choose from."""
     known = [*comparison.runs]
     names = known if of is None else [*dict.fromkeys([of] if isinstance(of, str) else of)]
-    for name in names:
-        comparison.interval("services", name)  # raises where there is no such chain
     if len(names) < 2:
         raise ConfigError(
             f"verdict: of={of!r} leaves nothing to choose from", fix=f"name two or more of: {', '.join(known)}"

@@ -160,7 +160,11 @@ def test_options_are_the_same_for_all():
 def test_the_text_is_the_table():
     result = ck.compare(ck.variants(chain(), ["sync", "sqs"]), LOAD, requests=200, seed=1)
 
-    assert str(result) == result.to_frame().round(4).to_string()
+    lines = str(result).splitlines()
+    assert lines[0].split() == ["variant", "sync", "sqs"]
+    assert [line.split()[0] for line in lines[1:]] == COLUMNS
+    assert lines[-3].split() == ["services", "3", "5"]
+    assert float(lines[2].split()[1]) == pytest.approx(result.to_frame().loc["sync", "response_p50_s"], abs=1e-4)
     assert "Bill" not in repr(result)
 
 
@@ -360,7 +364,7 @@ def test_every_figure_has_its_verdict():
 
 def test_guarantees_stand_beside_each_other():
     table = ck.compare(ck.variants(chain(), ["sync", "sqs"]), LOAD, requests=50, seed=1).guarantees()
+    of_b = table[table["service"] == "b"].set_index("variant")
 
-    assert table.index.names == ["variant", "service", "link"]
-    assert table.loc[("sync", "b", "a>b"), "delivery"] == "at most once"
-    assert table.loc[("sqs", "b", "b-queue>b"), "delivery"] == "at least once"
+    assert of_b.loc["sync", ["link", "delivery"]].tolist() == ["a>b", "at most once"]
+    assert of_b.loc["sqs", ["link", "delivery"]].tolist() == ["b-queue>b", "at least once"]

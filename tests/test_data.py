@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chainkit import data
+from chainkit import asl, data
 from chainkit.distributions import Empirical, Law, from_plain
 from chainkit.errors import ConfigError, PriceMissingError
 
@@ -296,3 +296,66 @@ def test_every_quota_has_a_value_a_unit_and_a_source():
 
     assert len(entries) > 50
     assert all(entry["value"] and entry["unit"] and entry["source"] for entry in entries)
+
+
+# --- Standard and Express, side by side ---
+
+
+def test_the_rows_on_workflow_types_say_what_the_quotas_and_the_prices_say():
+    limits = {name: entry["value"] for name, entry in data.quotas()["stepfunctions"].items()}
+    price = {name: PRICES[f"stepfunctions-{name}"] for name in ("transitions", "express-requests", "express-gb-s")}
+    usd = {name: f"${entry['tiers'][0]['usd']:.8f}".rstrip("0") for name, entry in price.items()}
+    unit_ms, unit_mb = 1000 * limits["express_duration_unit"], limits["express_memory_unit"]
+    rows = {row["what"]: (row["standard"], row["express"]) for row in data.workflow_types()}
+
+    assert rows["longest execution"] == (
+        f"{limits['standard_duration'] / 86_400 / 365:g} year",
+        f"{limits['express_duration'] / 60:g} minutes",
+    )
+    assert rows["history (audit)"][0].startswith(f"full: up to {limits['history']:,} events")
+    assert rows["price (us-east-1)"] == (
+        f"{usd['transitions']} per state entered, retries included; waiting is free",
+        f"{usd['express-requests']} per execution, and {usd['express-gb-s']} per GB-s of its whole time, "
+        f"by {unit_ms:g} ms and {unit_mb} MB",
+    )
+    assert rows["free each month"] == (f"{price['transitions']['free_per_month']:,.0f} transitions", "nothing")
+    assert {price[name].get("free_per_month") or 0 for name in ("express-requests", "express-gb-s")} == {0}
+    assert rows["starts (us-east-1)"] == tuple(
+        f"{limits[f'{kind}_start_rate']:,} a second, {limits[f'{kind}_start_bucket']:,} at once"
+        for kind in ("standard", "express")
+    )
+    assert rows["states entered (us-east-1)"] == (
+        f"{limits['transition_rate']:,} a second, {limits['transition_bucket']:,} at once",
+        "no limit",
+    )
+    assert rows["data of a state"] == (f"{limits['payload']:,} bytes",) * 2
+
+
+@pytest.mark.parametrize("row", [row for row in data.workflow_types() if "pattern" in row], ids=lambda row: row["what"])
+def test_what_the_rows_say_is_not_for_express_is_refused_there_alone(row):
+    task = {"Type": "Task", "End": True}
+    inner = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    state = {
+        "sync": {**task, "Resource": "arn:aws:states:::states:startExecution.sync:2"},
+        "token": {**task, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"},
+        "activity": {**task, "Resource": "arn:aws:states:us-east-1:123456789012:activity:approve"},
+        "distributed": {"Type": "Map", "ItemProcessor": inner, "End": True},
+    }[row["pattern"]]
+    definition = {"StartAt": "S", "States": {"S": state}}
+    complaints = {
+        workflow: [
+            c for c in asl.complaints(asl.parsed(asl.read(definition)), is_express=workflow == "express") if c[0] == "S"
+        ]
+        for workflow in ("standard", "express")
+    }
+
+    assert {workflow: "no" if complaints[workflow] else "yes" for workflow in complaints} == {
+        workflow: row[workflow] for workflow in complaints
+    }
+
+
+def test_every_row_on_workflow_types_has_its_source_and_date():
+    rows = data.workflow_types()
+
+    assert all(row["standard"] and row["express"] and row["source"] and re.match("20", row["date"]) for row in rows)
+    assert [row["what"] for row in rows if row["told"]] == ["longest execution", "history (audit)", "made for"]

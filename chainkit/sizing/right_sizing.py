@@ -72,7 +72,8 @@ class Sizing:
     comparison: Comparison
     """"before" and "after" on the same draws."""
     designs: "pd.DataFrame"
-    """Every design that was tried: its settings, usd_per_month, the figure, bad_fraction and is_within the limit."""
+    """Every design that was tried: its settings, usd_per_month, the figure, worse_fraction (of the requests:
+    how many more are lost or fail than now, beyond chance) and is_within the limit."""
     combinations: int
     is_exhaustive: bool
     """Whether all combinations were tried."""
@@ -184,7 +185,7 @@ def right_size(
     desks = _desks(space, figure, {"load": load, "threads": threads, **drawn, **priced})
     for desk in desks:
         desk([space.start])
-    goal = _goal(latency_s, usd_per_month, desks[1].found[space.start], requests)
+    goal = _goal(latency_s, usd_per_month)
     judge = _Judge(space, figure, goal, lambda chains: compare(chains, load, **drawn, **priced))
     best = search(space, *desks, goal, exhaustive)
     best = judge.harmless(best, desks[1])
@@ -218,23 +219,26 @@ def _require_enough(run: Run, figure: str) -> None:
         raise ConfigError(problem, fix="give more requests, or limit a lower percentile, such as p95")
 
 
-def _goal(latency_s: float | None, usd_per_month: float | None, now: Judged, requests: int) -> Goal:
-    """Return what is made small. A design may lose as much as the chain does now, and what is chance in that."""
-    bad = now.bad_fraction
-    most_bad = bad + 2 * math.sqrt(max(bad, 1 / requests) / requests)
+def _goal(latency_s: float | None, usd_per_month: float | None) -> Goal:
+    """Return what is made small under which limit."""
     if latency_s is not None:
-        return Goal("usd", float(latency_s), most_bad)
+        return Goal("usd", float(latency_s))
     assert usd_per_month is not None
-    return Goal("time_s", float(usd_per_month), most_bad)
+    return Goal("time_s", float(usd_per_month))
 
 
 def _desks(space: Space, figure: str, options: Mapping[str, Any]) -> tuple[Desk, Desk]:
     """Return who judges with few requests, and with all of them: the same where all are few."""
-    millions = options["requests_per_month"] / 1e6
-    full = Desk(space, judge_by_sweep(figure, millions, options))
-    if options["requests"] <= SCREENED:
-        return full, full
-    return Desk(space, judge_by_sweep(figure, millions, {**options, "requests": SCREENED})), full
+
+    def desk(requests: int) -> Desk:
+        judge = judge_by_sweep(figure, options["requests_per_month"] / 1e6, {**options, "requests": requests})
+        (now,) = judge([space.chain])
+        # Each desk has its own share that is lost now: other requests, other chance.
+        usual = now.bad_fraction + 2 * math.sqrt(max(now.bad_fraction, 1 / requests) / requests)
+        return Desk(space, lambda chains: [each.beyond(usual) for each in judge(chains)])
+
+    full = desk(options["requests"])
+    return (full, full) if options["requests"] <= SCREENED else (desk(SCREENED), full)
 
 
 # --- one reason for each move ---
@@ -397,7 +401,7 @@ def _designs(space: Space, desk: Desk, figure: str, goal: Goal) -> "pd.DataFrame
             **as_settings(space, design),
             "usd_per_month": judged.usd,
             figure: judged.time_s,
-            "bad_fraction": judged.bad_fraction,
+            "worse_fraction": judged.bad_fraction,
             "is_within": goal.is_met(judged),
         }
         for design, judged in desk.found.items()

@@ -33,8 +33,9 @@ PROPOSALS = 4
 """Designs that the model proposes within each of them, best first."""
 WIDEST = 1_024
 """Sums that are kept of each front."""
-CONFIRMED = 6
-"""Designs of each of them that are run with all requests."""
+CLOSE = (0.97, 1.0, 1.03)
+"""Parts of the limit within which the best few designs are run with all requests: few are wrong by a percent or two."""
+CONFIRMED = 4
 
 
 class Judged(NamedTuple):
@@ -44,7 +45,11 @@ class Judged(NamedTuple):
     """Of the month."""
     time_s: float
     bad_fraction: float
-    """Of the requests: lost, failed or throttled."""
+    """Of the requests: lost, failed or throttled; at a desk, how many more than usual."""
+
+    def beyond(self, usual: float) -> "Judged":
+        """Return the same with what is lost beyond the usual share."""
+        return self._replace(bad_fraction=max(0.0, self.bad_fraction - usual))
 
 
 HOPELESS = Judged(math.inf, math.inf, 1.0)
@@ -57,8 +62,6 @@ class Goal:
     least: Literal["usd", "time_s"]
     limit: float
     """Of the other of the two."""
-    most_bad: float
-    """Share of requests that may be lost or fail."""
 
     @property
     def limited(self) -> Literal["usd", "time_s"]:
@@ -66,13 +69,13 @@ class Goal:
         return "time_s" if self.least == "usd" else "usd"
 
     def is_met(self, judged: Judged) -> bool:
-        """Tell whether a design keeps the limit and loses no more than it may."""
-        return bool(getattr(judged, self.limited) <= self.limit and judged.bad_fraction <= self.most_bad)
+        """Tell whether a design keeps the limit and loses no more than usual."""
+        return bool(getattr(judged, self.limited) <= self.limit and judged.bad_fraction <= 0)
 
     def rank(self, judged: Judged) -> tuple[float, ...]:
         """Return a key by which better designs come first: those that lose more, or miss the limit, after the rest."""
         least, limited = getattr(judged, self.least), getattr(judged, self.limited)
-        if judged.bad_fraction > self.most_bad:
+        if judged.bad_fraction > 0:
             return (2.0, judged.bad_fraction, limited)
         return (0.0, least, limited) if limited <= self.limit else (1.0, limited, least)
 
@@ -121,18 +124,22 @@ def search(space: Space, screen: Desk, full: Desk, goal: Goal, exhaustive: int =
     else:
         _guided(space, screen, goal)
     if full is not screen:
-        for near in NEAR:
+        for near in CLOSE:
             full(screen.top(replace(goal, limit=goal.limit * near), CONFIRMED))
-        _polished(space, full, goal)
+        _confirm(space, screen, full, goal)
     return full.best(goal)
 
 
-def _polished(space: Space, desk: Desk, goal: Goal) -> None:
-    """Change one choice at a time as long as that is better."""
+def _confirm(space: Space, screen: Desk, full: Desk, goal: Goal) -> None:
+    """Change one choice at a time as long as that is better: few requests say which changes are worth all of them."""
+    loose = replace(goal, limit=goal.limit * CLOSE[-1])
     for _ in range(ROUNDS):
-        centre = desk.best(goal)
-        desk(space.neighbours(centre))
-        if desk.best(goal) == centre:
+        centre = full.best(goal)
+        near = space.neighbours(centre)
+        screen([centre, *near])
+        rank = {design: loose.rank(screen.found[design]) for design in [centre, *near]}
+        full(sorted((design for design in near if rank[design] < rank[centre]), key=rank.__getitem__)[:CONFIRMED])
+        if full.best(goal) == centre:
             return
 
 
@@ -171,7 +178,7 @@ class _Steps:
             there = found[design]
             i = next(k for k, (a, b) in enumerate(zip(design, centre, strict=True)) if a != b)
             change = [getattr(there, what) - getattr(here, what) for what in (goal.least, goal.limited)]
-            if there.bad_fraction <= max(goal.most_bad, here.bad_fraction) and all(map(math.isfinite, change)):
+            if there.bad_fraction <= here.bad_fraction and all(map(math.isfinite, change)):
                 rows.append((i, design[i], change[0], change[1]))
         choice, value, least, limited = (np.array(column) for column in zip(*rows, strict=True))
         return cls(choice, value, least, limited, getattr(here, goal.limited))

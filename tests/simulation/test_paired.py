@@ -103,7 +103,7 @@ def test_slow_requests_are_in_groups_where_many_of_a_lower_percentile_are():
         for each in (groups, rng.permutation(groups))
     )
 
-    assert wide > 3 * narrow  # 1 + 24 / 5 alike at p99 itself, whose root is 2.4; 25 at p95
+    assert wide > 4 * narrow  # 1 + 24 / 5 alike at p99 itself, whose root is 2.4; 25 at p95
 
 
 def test_neighbours_that_resemble_each_other_widen_the_mean_of_one_replication():
@@ -114,6 +114,14 @@ def test_neighbours_that_resemble_each_other_widen_the_mean_of_one_replication()
     batches = own.means(20)
 
     assert (high - low) / 2 > 1.3 * stats.t.ppf(0.975, 19) * batches.std(ddof=1) / math.sqrt(20)
+
+
+def test_what_differs_between_replications_alone_is_seen():
+    rng = np.random.default_rng(17)
+    own = times(rng.normal(size=N) + np.repeat(0.15 * rng.normal(size=10), N // 10))
+    low, _, high, _ = paired.mean(own, own.nothing)
+
+    assert (high - low) / 2 > 1.96 * 0.15 / math.sqrt(10) * 0.7  # and not 1.96 / 100, that of its requests
 
 
 def test_a_trend_within_replications_is_no_error_of_the_mean():

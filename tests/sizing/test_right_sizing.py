@@ -343,6 +343,22 @@ def test_a_move_reads_as_a_sentence() -> None:
     assert re.fullmatch(pattern, str(move))
 
 
+def test_what_few_requests_lose_by_chance_hides_no_design(monkeypatch) -> None:
+    """Few requests lose another share than all of them: each is held to its own."""
+    chain = ck.Chain("lossy")
+    law = ck.LogNormal(p50_s=0.2, p99_s=0.6)
+    own = {"memory_mb": 1024, "timeout_s": 30, "cpu_fraction": 0.5, "error_rate": 0.05}
+    chain.add(ck.LambdaFunction("f", duration=law, **own))
+    monkeypatch.setattr(right_sizing, "SCREENED", 1_000)
+
+    for seed in range(6):
+        sizing = ck.right_size(
+            chain, ck.Poisson(rate_per_s=2), latency_s=3, choices=["memory_mb"], requests=8_000, seed=seed
+        )
+        assert sizing.chain.service("f").memory_mb == 128
+        assert (sizing.designs["worse_fraction"] == 0).all()
+
+
 def test_the_same_call_gives_the_same_result() -> None:
     load = ck.Poisson(rate_per_s=4, attributes={"status": {"charged": 0.97, "declined": 0.03}})
     given = {"latency_s": 0.15, "choices": ["memory_mb"], "requests": 2_000, "exhaustive": 0}

@@ -54,7 +54,7 @@ def goals(found: list[Judged]) -> list[Goal]:
     """Return limits from hardly reachable to hardly a limit, of time and of money."""
     times, usd = sorted(each.time_s for each in found), sorted(each.usd for each in found)
     places = [round(share * (len(found) - 1)) for share in (0.0, 0.02, 0.1, 0.3, 0.7)]
-    return [Goal("usd", times[k], 1.0) for k in places] + [Goal("time_s", usd[k], 1.0) for k in places]
+    return [Goal("usd", times[k]) for k in places] + [Goal("time_s", usd[k]) for k in places]
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 4), (8, 8), (3, 3, 3, 3, 3), (2, 5, 2, 5, 2)])
@@ -125,8 +125,8 @@ def test_fronts_with_too_many_sums_are_thinned_and_keep_their_ends() -> None:
 
 
 def test_designs_that_lose_more_or_miss_the_limit_come_after_all_others() -> None:
-    goal = Goal("usd", 1.0, 0.1)
-    designs = [Judged(9, 0.9, 0.1), Judged(5, 1.1, 0.0), Judged(5, 1.2, 0.0), Judged(1, 0.1, 0.2), HOPELESS]
+    goal = Goal("usd", 1.0)
+    designs = [Judged(9, 0.9, 0.0), Judged(5, 1.1, 0.0), Judged(5, 1.2, 0.0), Judged(1, 0.1, 0.2), HOPELESS]
 
     assert sorted([designs[k] for k in (4, 2, 0, 3, 1)], key=goal.rank) == designs
     assert [goal.is_met(each) for each in designs] == [True, False, False, False, False]
@@ -136,7 +136,7 @@ def test_of_equal_designs_the_one_with_fewest_changes_is_the_best() -> None:
     space = Space(ck.Chain("equal"), (Choice("a.x", (1, 2, 3), 1), Choice("b.x", (1, 2), 0)), {})
     desk = desk_of(space, lambda design: Judged(1.0, 1.0, 0.0))
 
-    assert search(space, desk, desk, Goal("usd", 2.0, 0.0)) == space.start
+    assert search(space, desk, desk, Goal("usd", 2.0)) == space.start
 
 
 def test_what_few_requests_find_is_confirmed_with_all() -> None:
