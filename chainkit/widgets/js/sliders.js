@@ -64,7 +64,7 @@ class Board {
     this.words.classList.toggle("is-stale", !said);
     this.note.textContent = note;
     this.root.classList.toggle("is-quick", is_quick);
-    this.root.setAttribute("aria-busy", is_quick);
+    this.#busy(is_quick || this.held !== null);
     this.undo.disabled = !can_undo;
     this.#showTable();
   }
@@ -107,8 +107,14 @@ class Board {
     range.setAttribute("aria-valuetext", words);
   }
 
+  // Until all requests have been run with what the hand has left.
+  #busy(is) {
+    this.root.setAttribute("aria-busy", is);
+  }
+
   #moved(key) {
     this.held = key;
+    this.#busy(true);
     this.#tell(key);
     clearTimeout(this.resting);
     this.asking.ask({ kind: "move", key, at: Number(this.rows.get(key).range.value) });
