@@ -21,6 +21,8 @@ U = TypeVar("U", bound="Use")
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A quantity: 0 or more."""
+Said = Annotated[Amount | None, Field(validate_default=True)]
+"""A price that goes with a quantity; None, which a validator refuses where there is that quantity."""
 Hours = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
 """A stretch of time; None: the whole month."""
 

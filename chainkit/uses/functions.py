@@ -19,6 +19,7 @@ from chainkit.use import (
     Amount,
     Hours,
     Quantity,
+    Said,
     Use,
     all_month,
     refuse_more,
@@ -259,7 +260,7 @@ class LambdaInstancesUse(Use):
     """Invocations."""
     instance_hours: Amount = 0.0
     """Hours of all instances together."""
-    instance_usd_per_hour: Amount | None = Field(default=None, validate_default=True)
+    instance_usd_per_hour: Said = None
     """What an hour costs you, USD: on demand, or under a savings plan; to be given with hours."""
     on_demand_usd_per_hour: Amount | None = None
     """On-demand price of an hour, of which the fee is a share, USD; None: it is what you pay."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from chainkit.use import Amount, Quantity, Use, refuse_unpriced, use
+from chainkit.use import Amount, Quantity, Said, Use, refuse_unpriced, use
 
 
 @use
@@ -30,7 +30,7 @@ class PricedUse(Use):
     """Of the month, or of one request."""
     unit: str = Field(default="unit", min_length=1)
     """Of the quantity."""
-    usd_per_unit: Amount | None = Field(default=None, validate_default=True)
+    usd_per_unit: Said = None
     """What one costs, USD; to be given with a quantity."""
     said_by: str = Field(default="given by the user", min_length=1)
     """Who says so."""
