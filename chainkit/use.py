@@ -21,6 +21,8 @@ U = TypeVar("U", bound="Use")
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A quantity: 0 or more."""
+Said = Annotated[Amount | None, Field(validate_default=True)]
+"""A price that goes with a quantity; None, which a validator refuses where there is that quantity."""
 Hours = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
 """A stretch of time; None: the whole month."""
 
@@ -77,6 +79,26 @@ class Use(ABC):
         """
         return tuple(each for each in self._counted(float(hours_per_month)) if each.quantity)
 
+    def _part(self, month: float, hours: float | None) -> float:
+        """Return the part of the month that so many hours are; None: all of it.
+
+        Raises
+        ------
+        ConfigError
+            If the month has fewer.
+        """
+        if hours is not None and hours > month * (1 + _SLACK):
+            raise ConfigError(
+                f"{type(self).__name__}: hours={hours:g} is more than the month of {month:g} hours",
+                fix="give fewer hours, or hours_per_month: 744 for 31 days",
+            )
+        return all_month(month, hours) / month
+
+    def __repr__(self) -> str:
+        """Return the class and the fields that were given."""
+        given = ", ".join(f"{name}={value!r}" for name, value in stated(self).items())
+        return f"{type(self).__name__}({given})"
+
     def to_plain(self) -> dict[str, Any]:
         """Return the class's name and the fields that are not 0, as a design file holds them."""
         return {"type": type(self).__name__, **stated(self)}
@@ -90,6 +112,7 @@ registry: dict[str, type[Use]] = {}
 def use(cls: type[U]) -> type[U]:
     """Make a use of `cls`, a class of fields, and register it under its name."""
     built = declared(cls)
+    built.__repr__ = Use.__repr__  # type: ignore[method-assign]  # of the 27 fields of a function most are 0
     registry[built.__name__] = built
     return built
 
@@ -158,6 +181,18 @@ def refuse_more(value: float, most: Any, than: str) -> None:
     """
     if isinstance(most, int | float) and value > most * (1 + _SLACK):
         raise ConfigError(f"{value:g} is more than {than}={most:g}", fix=f"give at most {most:g}, or more {than}")
+
+
+def refuse_unpriced(usd: float | None, quantity: Any) -> None:
+    """Refuse a quantity whose price the use should state and does not; the text goes on behind the name of the field.
+
+    Raises
+    ------
+    ConfigError
+        If there is one: no price is taken as zero.
+    """
+    if usd is None and quantity:
+        raise ConfigError(f"missing, and {quantity:g} would cost nothing", fix="give USD per unit; 0 if it is free")
 
 
 def refuse_elsewhere(value: float | None, info: Any, field: str, *kinds: str) -> None:

@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import nbformat
 import pytest
 
 from chainkit import asl, data
@@ -359,3 +360,14 @@ def test_every_row_on_workflow_types_has_its_source_and_date():
 
     assert all(row["standard"] and row["express"] and row["source"] and re.match("20", row["date"]) for row in rows)
     assert [row["what"] for row in rows if row["told"]] == ["longest execution", "history (audit)", "made for"]
+
+
+# --- tables that lessons show ---
+
+
+def test_the_rules_that_a_lesson_shows_are_those_of_the_data():
+    lesson = nbformat.read(data.path("provisioned.json").parents[1] / "notebooks" / "09_right_size.ipynb", as_version=4)
+    words = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    shown = re.findall(r"^\| ([a-z ]+) \| (.+) \|$", words, re.M)
+
+    assert shown == [("role", "rule"), *((role, rule["text"]) for role, rule in data.provisioned()["roles"].items())]

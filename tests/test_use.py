@@ -94,6 +94,7 @@ OTHER = {
     "ephemeral_storage_mb": 900,
     "event_kb": 61,
     "cache_gb": 0.5,
+    "zones": 1,
     "batch_size": 1,
 }
 """Fields whose 0.4-fold is refused, or counts as much."""

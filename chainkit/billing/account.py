@@ -240,6 +240,8 @@ def to_the_cent(amount_usd: float) -> float:
     >>> to_the_cent(0.625), to_the_cent(1.005), to_the_cent(2.733338), to_the_cent(0.28500000000000003 - 3e-17)
     (0.63, 1.01, 2.73, 0.29)
     """
+    if abs(amount_usd) >= 10**_DIGITS:  # a float of that size has no cents
+        return amount_usd
     return float(Decimal(f"{amount_usd:.{_DIGITS}g}").quantize(_CENT, ROUND_HALF_UP))
 
 

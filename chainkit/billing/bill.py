@@ -11,8 +11,18 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chainkit.billing.account import BillLine, FreeTier, Used, charged, count, doubtful, settled, used_for
-from chainkit.billing.prices import Prices
+from chainkit.billing.account import (
+    BillLine,
+    FreeTier,
+    Used,
+    charged,
+    count,
+    doubtful,
+    settled,
+    to_the_cent,
+    used_for,
+)
+from chainkit.billing.prices import Price, Prices
 from chainkit.billing.prices import price_book as list_prices
 from chainkit.billing.statement import matching, story, table
 from chainkit.chain import Chain, as_chain
@@ -62,12 +72,11 @@ class Bill:
 
     @property
     def invoice_usd(self) -> float:
-        """Cost of the month, USD, as AWS prints it: each line rounded to the cent, then added up.
-
-        A line here is one meter of one node, where AWS's has all nodes together: with many small lines the exact
-        `total_usd` is the better figure.
-        """
-        return round(math.fsum(line.rounded_usd for line in self.lines), 2)
+        """Cost of the month, USD, as AWS prints it: what each price makes, over all nodes, to the cent; then added up."""
+        sums: dict[Price, list[float]] = {}
+        for line in self.lines:
+            sums.setdefault(line.list_price, []).append(line.usd)
+        return round(math.fsum(to_the_cent(math.fsum(amounts)) for amounts in sums.values()), 2)
 
     @property
     def usd_per_million(self) -> float:

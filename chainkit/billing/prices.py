@@ -6,7 +6,7 @@ price's own unit.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -195,15 +195,18 @@ class Prices:
             fix=f"add it to data/prices/{self.region}.json with its source; a missing price is not taken as zero",
         )
 
-    def with_price(self, key: str, usd: float, *, source: str = "given by the user") -> Self:
-        """Return a copy in which one price is flat: `usd` per unit at any quantity, its free part as before.
+    def with_price(
+        self, key: str, usd: float | Sequence[tuple[float, float]], *, source: str = "given by the user"
+    ) -> Self:
+        """Return a copy in which one price is your own, its free part as before.
 
         A price that this region lacks takes its unit and its free part from a region that has it.
 
         Parameters
         ----------
         key : of a price that some region has
-        usd : USD per unit, 0 or more
+        usd : USD per unit, 0 or more, at any quantity; or tiers of a month: (up to this quantity, USD per unit), the last
+            up to `math.inf`
         source : whose price it is: a contract, an older list
 
         Raises
@@ -211,15 +214,19 @@ class Prices:
         PriceMissingError
             If no region has such a price.
         ConfigError
-            If `usd` is no amount.
+            If `usd` is no amount and no such tiers.
 
         Examples
         --------
         >>> price_book("us-east-1").with_price("lambda-gb-s-x86", 0.00001667).price("lambda-gb-s-x86").usd(1e6)
         16.67
+        >>> tiers = [(3.6e6, 0.06 / 3600), (18e6, 0.03 / 3600), (math.inf, 0.01642 / 3600)]
+        >>> by_the_hour = price_book("us-east-1").with_price("stepfunctions-express-gb-s", tiers)
+        >>> round(by_the_hour.price("stepfunctions-express-gb-s").usd(62.5e6), 2)
+        382.97
         """
         pattern = self.by_key.get(key) or next((price for _, price in _with_key(key)), None) or self.price(key)
-        own = replace(pattern, tiers=(Tier(math.inf, usd),), source=source, date="", confidence="U", note="")
+        own = replace(pattern, tiers=_own_tiers(key, usd), source=source, date="", confidence="U", note="")
         return replace(self, by_key={**self.by_key, key: own})
 
     def to_frame(self) -> "pd.DataFrame":
@@ -306,6 +313,17 @@ def from_entry(key: str, entry: Mapping[str, Any]) -> Price:
         )
     rising = tuple(Tier(math.inf if tier["up_to"] is None else tier["up_to"], tier["usd"]) for tier in tiers)
     return Price(key=key, **{**entry, "tiers": rising})
+
+
+def _own_tiers(key: str, usd: Any) -> tuple[Tier, ...]:
+    """Return the tiers that a user gives; `Price` checks what they say."""
+    if not isinstance(usd, list | tuple):
+        return (Tier(math.inf, usd),)
+    if not all(isinstance(tier, list | tuple) and len(tier) == 2 for tier in usd):  # noqa: PLR2004 - a pair
+        raise ConfigError(
+            f"price {key!r}: usd={usd!r} are no tiers", fix="write pairs: [(1e6, 0.5), (math.inf, 0.4)]"
+        )
+    return tuple(Tier(up_to, each) for up_to, each in usd)
 
 
 def _is_amount(value: Any) -> bool:

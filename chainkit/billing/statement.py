@@ -23,7 +23,7 @@ def table(lines: Sequence[BillLine], total_usd: float, invoice_usd: float) -> li
     rows += [(x.node, x.what, count(x.quantity), count(x.free), x.unit, usd(x.usd)) for x in lines]
     rows.append(("total", "", "", "", "", usd(total_usd)))
     if f"{total_usd:.2f}" != f"{invoice_usd:.2f}":
-        rows.append(("invoice", "each line rounded to the cent", "", "", "", f"${invoice_usd:,.2f}"))
+        rows.append(("invoice", "each price rounded to the cent", "", "", "", f"${invoice_usd:,.2f}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>><>", widths, strict=True))
     return [cells.format(*row) for row in rows]

@@ -10,9 +10,9 @@ Checked  2026-11-23
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from chainkit.errors import ConfigError
 from chainkit.units import GB_MB
@@ -33,6 +33,7 @@ from chainkit.use import (
 EXPRESS_MS, EXPRESS_MB, EXPRESS_BASE_MB = 100, 64, 50
 HTTP_KB, WEBSOCKET_KB = 512, 32
 KB_PER_MB = 1024
+ExpressMs = Annotated[float, Field(ge=0, le=300_000, allow_inf_nan=False, json_schema_extra={"source": "5 minutes"})]
 CACHES_GB = (0.5, 1.6, 6.1, 13.5, 28.4, 58.2, 118, 237)
 """Sizes of a REST API's cache (CacheClusterSize of the API model in botocore, 2026)."""
 
@@ -59,7 +60,7 @@ class StepFunctionsUse(Use):
     """States entered in each, retries included; Standard."""
     transitions: Amount = 0.0
     """State transitions that are stated as a sum, besides those; Standard."""
-    duration_ms: Amount = 0.0
+    duration_ms: ExpressMs = 0.0
     """How long each execution takes, ms; Express."""
     memory_mb: Amount | None = None
     """Memory of an execution, MB; None: 50 MB and what the next fields say; Express."""

@@ -15,7 +15,19 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from chainkit.units import GB_MB
-from chainkit.use import Amount, Hours, Quantity, Use, all_month, refuse_more, rounded_up, units, use
+from chainkit.use import (
+    Amount,
+    Hours,
+    Quantity,
+    Said,
+    Use,
+    all_month,
+    refuse_more,
+    refuse_unpriced,
+    rounded_up,
+    units,
+    use,
+)
 
 FREE_STORAGE_MB = 512
 """Ephemeral storage that every function has; [1]."""
@@ -47,7 +59,9 @@ class LambdaUse(Use):
 
     requests: Amount = 0.0
     """Invocations, retries and those in provisioned environments included."""
-    duration_ms: Amount = 0.0
+    duration_ms: float = Field(
+        default=0.0, ge=0, le=900_000, allow_inf_nan=False, json_schema_extra={"source": "a function runs 15 minutes at most"}
+    )
     """How long each runs, ms; AWS rounds up to the next."""
     memory_mb: float = Field(default=128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
     """Memory, MB."""
@@ -246,15 +260,22 @@ class LambdaInstancesUse(Use):
     """Invocations."""
     instance_hours: Amount = 0.0
     """Hours of all instances together."""
-    instance_usd_per_hour: Amount = 0.0
-    """What an hour costs you, USD: on demand, or under a savings plan."""
+    instance_usd_per_hour: Said = None
+    """What an hour costs you, USD: on demand, or under a savings plan; to be given with hours."""
     on_demand_usd_per_hour: Amount | None = None
     """On-demand price of an hour, of which the fee is a share, USD; None: it is what you pay."""
     fee_fraction: float = Field(default=0.15, ge=0, le=1, json_schema_extra={"source": "Lambda pricing page, 2026"})
     """Share that AWS takes for managing them."""
 
+    @field_validator("instance_usd_per_hour")
+    @classmethod
+    def _said(cls, usd: float | None, info: ValidationInfo) -> float | None:
+        """Refuse hours without a price, which would cost nothing."""
+        refuse_unpriced(usd, info.data.get("instance_hours"))
+        return usd
+
     def _counted(self, month: float) -> Iterator[Quantity]:
-        paid, listed = self.instance_usd_per_hour, self.on_demand_usd_per_hour
+        paid, listed = self.instance_usd_per_hour or 0.0, self.on_demand_usd_per_hour
         fee = self.fee_fraction * (paid if listed is None else listed)
         what = f"fee, {self.fee_fraction:.0%} of the on-demand price"
         yield Quantity("lambda-requests", self.requests, "requests")
@@ -304,6 +325,6 @@ class LambdaMicrovmUse(Use):
         yield Quantity("lambda-microvm-snapshot-write-gb", self.suspends * self.snapshot_gb, "suspends")
         yield Quantity("lambda-microvm-snapshot-read-gb", read * self.snapshot_gb, "launches and resumes")
         hours = all_month(month, self.suspended_hours)
-        key, asleep = "lambda-microvm-storage-gb-month", self.suspended_gb * hours / month
+        key, asleep = "lambda-microvm-storage-gb-month", self.suspended_gb * self._part(month, self.suspended_hours)
         yield Quantity(key, self.images_gb, "images")
         yield Quantity(key, asleep, f"suspended machines, {hours:g} h")

@@ -47,7 +47,9 @@ class SqsUse(Use):
     """Messages deleted."""
     empty_receives: Amount = 0.0
     """Receives that bring nothing."""
-    message_kb: Amount = 0.0
+    message_kb: float = Field(
+        default=0.0, ge=0, le=1024, allow_inf_nan=False, json_schema_extra={"source": "a message has 1 MiB at most"}
+    )
     """Size of a message, KB."""
     batch_size: float = Batch
     """Messages per action, where messages are given."""
@@ -191,9 +193,9 @@ class EventBridgeUse(Use):
     archived_events: Amount = 0.0
     """Events put into an archive, of `event_kb` each."""
     archived_gb: Amount = 0.0
-    """The same as a size, GB."""
+    """What goes into an archive, as a size, GB; besides those."""
     archive_gb: Amount = 0.0
-    """Kept in the archive all month, GB."""
+    """What stays in it all month, GB."""
 
     def _counted(self, month: float) -> Iterator[Quantity]:
         one = units(self.event_kb, UNIT_KB)

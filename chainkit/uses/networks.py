@@ -9,6 +9,8 @@ Checked  2026-11-23
 
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, all_month, use
 
 
@@ -26,7 +28,7 @@ class VpcUse(Use):
 
     endpoints: Amount = 0.0
     """Interface endpoints."""
-    zones: Amount = 1.0
+    zones: float = Field(default=1.0, ge=1, allow_inf_nan=False)
     """Availability zones that each of them stands in."""
     endpoint_gb: Amount = 0.0
     """What they process, GB."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from chainkit.use import Amount, Quantity, Use, use
+from chainkit.use import Amount, Quantity, Said, Use, refuse_unpriced, use
 
 
 @use
@@ -30,10 +30,17 @@ class PricedUse(Use):
     """Of the month, or of one request."""
     unit: str = Field(default="unit", min_length=1)
     """Of the quantity."""
-    usd_per_unit: Amount = 0.0
-    """What one costs, USD."""
+    usd_per_unit: Said = None
+    """What one costs, USD; to be given with a quantity."""
     said_by: str = Field(default="given by the user", min_length=1)
     """Who says so."""
+
+    @field_validator("usd_per_unit")
+    @classmethod
+    def _said(cls, usd: float | None, info: ValidationInfo) -> float | None:
+        """Refuse a quantity without a price, which would cost nothing."""
+        refuse_unpriced(usd, info.data.get("quantity"))
+        return usd
 
     def _counted(self, month: float) -> Iterator[Quantity]:
         yield Quantity(

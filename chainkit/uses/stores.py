@@ -2,7 +2,8 @@
 
 Rules    [1] DynamoDB: 1 KB of a write, 4 KB of a read; eventually consistent half, transactional double (price list of
              September 2026 and its pages)
-         [2] Kinesis: 25 KB of a record; shards and streams by the hour (price list of September 2026; third parties)
+         [2] Kinesis: 25 KB of a record put into shards, 1 KB of one put into a stream on demand (Kinesis pricing page);
+             shards and streams by the hour (price list of September 2026; third parties)
          [3] S3 requests and storage (price list of September 2026)
 Units    GB = 1024 * 1024 KB where kilobytes are given (assumed, see chainkit/use.py).
 Ignored  Backups, global tables, other storage classes; Kinesis beyond 24 hours, and its on-demand advantage mode.
@@ -13,9 +14,9 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, all_month, each, units, use
+from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, all_month, each, rounded_up, units, use
 
-WRITE_KB, READ_KB, PUT_KB = 1, 4, 25
+WRITE_KB, READ_KB, PUT_KB, STREAM_KB = 1, 4, 25, 1
 EVENTUAL, TRANSACTIONAL = 0.5, 2
 
 
@@ -93,11 +94,11 @@ class KinesisUse(Use):
     hours: Hours = None
     """How long those are there."""
     records: Amount = 0.0
-    """Records put into shards; each 25 KB is a unit."""
+    """Records put: into shards, each 25 KB is a unit; without shards into streams on demand, each KB begun counts."""
     record_kb: Amount = 0.0
     """Size of a record, KB."""
     on_demand_in_gb: Amount = 0.0
-    """Put into streams on demand, GB."""
+    """Put into streams on demand, GB, as it is billed; 0: what `records` and `record_kb` make."""
     on_demand_out_gb: Amount = 0.0
     """Read from them, by Lambda too, GB."""
     fan_out_consumers: Amount = 0.0
@@ -111,7 +112,8 @@ class KinesisUse(Use):
         yield Quantity("kinesis-put-units", self.records * one if self.shards else 0, f"records{each(one, '25 KB')}")
         streams = f"{self.on_demand_streams:g} streams for {hours:g} h"
         yield Quantity("kinesis-on-demand-stream-hours", self.on_demand_streams * hours, streams, True)
-        gb_in = self.on_demand_in_gb or (0 if self.shards else self.records * self.record_kb / KB_PER_GB)
+        whole_kb = rounded_up(self.record_kb / STREAM_KB) * STREAM_KB
+        gb_in = self.on_demand_in_gb or (0 if self.shards else self.records * whole_kb / KB_PER_GB)
         yield Quantity("kinesis-on-demand-in-gb", gb_in, "put into streams on demand")
         yield Quantity("kinesis-on-demand-out-gb", self.on_demand_out_gb, "read from streams on demand")
         shared = self.shards * self.fan_out_consumers

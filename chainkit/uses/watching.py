@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, all_month, use
+from chainkit.use import KB_PER_GB, Amount, Hours, Quantity, Use, use
 
 _BY_THE_MONTH = {
     "metrics": ("cloudwatch-metrics", "custom metrics"),
@@ -52,7 +52,7 @@ class CloudWatchUse(Use):
     infrequent_logs_gb: Amount = 0.0
     """Logs of the Infrequent Access class, GB."""
     delivered_logs_gb: Amount = 0.0
-    """Logs of functions sent to S3 or Firehose instead, GB."""
+    """Vended logs (of functions, flow logs of a VPC) sent to S3 or Firehose instead, GB; S3 keeps them at its own price."""
     archived_gb: Amount = 0.0
     """Logs kept all month, compressed, GB; about 0.2 of what was written in AWS's example (E36)."""
     insights_gb: Amount = 0.0
@@ -86,16 +86,16 @@ class CloudWatchUse(Use):
             ("logs-ingestion-gb", self.vended_logs_gb, "other vended logs"),
             ("logs-ingestion-standard-gb", self.logs_gb + self.logs_kb / KB_PER_GB, "logs, Standard class"),
             ("logs-ingestion-infrequent-gb", self.infrequent_logs_gb, "logs, Infrequent Access class"),
-            ("logs-delivery-gb", self.delivered_logs_gb, "logs of functions sent to S3 or Firehose"),
+            ("logs-delivery-gb", self.delivered_logs_gb, "vended logs sent to S3 or Firehose"),
             ("logs-insights-gb", self.insights_gb, "logs scanned by Insights"),
         ):
             yield Quantity(key, gb, what)
         yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed")
         yield Quantity("logs-live-tail-minutes", self.live_tail_minutes, "Live Tail")
-        hours = all_month(month, self.hours)
-        part = "" if self.hours is None else f" for {hours:g} h"
+        share = self._part(month, self.hours)
+        part = "" if self.hours is None else f" for {self.hours:g} h"
         for name, (key, what) in _BY_THE_MONTH.items():
-            yield Quantity(key, getattr(self, name) * hours / month, f"{what}{part}", is_hourly=True)
+            yield Quantity(key, getattr(self, name) * share, f"{what}{part}", is_hourly=True)
         yield Quantity("cloudwatch-api-requests", self.api_requests, "API requests")
         yield Quantity("cloudwatch-synthetics-runs", self.synthetics_runs, "runs of canaries")
 

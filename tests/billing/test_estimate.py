@@ -176,8 +176,8 @@ def test_what_is_no_month_is_refused(given, problem):
 
 
 def test_a_price_that_is_missing_says_whose_it_is():
-    with pytest.raises(PriceMissingError, match=r"'api': cache of 237 GB: .*'rest-api-cache-237gb-hours'.*'us-east-1'"):
-        estimate({"api": ck.ApiGatewayUse(api="rest", cache_gb=237)})
+    with pytest.raises(PriceMissingError, match=r"'api': cache of 237 GB: .*'rest-api-cache-237gb-hours'.*'eu-west-1'"):
+        estimate({"api": ck.ApiGatewayUse(api="rest", cache_gb=237)}, region="eu-west-1")
 
 
 def test_a_region_without_prices_is_refused():

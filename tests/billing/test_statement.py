@@ -78,9 +78,9 @@ def test_a_bill_is_explained_line_by_line():
 
 
 def test_an_invoice_that_rounds_to_another_cent_is_shown_beside_the_exact_total():
-    half = ck.SqsUse(sends=12_500)  # half a cent
-    rows = str(ck.estimate({"a": half, "b": half})).splitlines()
+    halves = {"a": ck.SqsUse(sends=12_500), "b": ck.SnsUse(publishes=10_000)}  # half a cent each
+    rows = str(ck.estimate(halves)).splitlines()
 
     assert rows[-2].split()[-1] == "$0.01"
-    assert rows[-1].split() == ["invoice", "each", "line", "rounded", "to", "the", "cent", "$0.02"]
+    assert rows[-1].split() == ["invoice", "each", "price", "rounded", "to", "the", "cent", "$0.02"]
     assert table([], 0.014, 0.01)[-1].startswith("total")
