@@ -9,7 +9,7 @@ designs anew at the rates of some volumes, and `CostCurve.moved` says which line
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,6 +39,9 @@ Source = Run | tuple[Chain, Usage]
 
 EQUAL = 1e-10
 """Difference of two bills, as a share of them, that is rounding."""
+NEAR = 0.005
+"""Logarithm of a break-even point over the volume of a run at which it is as good as there."""
+MOST_ROUNDS = 8
 MOVED = 0.001
 """Change of a line, as a share of the bill, that is told."""
 
@@ -70,6 +73,8 @@ class CostCurve:
     terms: "Terms"
     again: Mapping[float, Mapping[str, Run]] = field(default_factory=dict, repr=False)
     """Runs at the rate of a volume, if that was asked for."""
+    _finer: dict[tuple[str, str], "CostCurve"] = field(default_factory=dict, init=False, repr=False)
+    """Pairs whose break-even points have been looked for, simulated anew about them."""
 
     def __repr__(self) -> str:
         """Return the curve in a word."""
@@ -161,7 +166,9 @@ class CostCurve:
         -------
         Points in ascending order, each with which one is cheaper below and above. The 95 % interval holds the volumes
         around a point at which the difference has not been seen to be other than 0 (Fieller's, where the costs are
-        straight): outside it the cheaper one is certain. Nearly parallel costs have no bound, and say so.
+        straight): outside it the cheaper one is certain. Nearly parallel costs have no bound, and say so. Where designs
+        were simulated anew (`simulate_at`), both are also run at a point that lies between two such volumes, until it
+        stays where it is.
 
         Raises
         ------
@@ -185,6 +192,12 @@ class CostCurve:
         """
         for name in (of, to):
             self._require(name)
+        if self.again and (of, to) not in self._finer:
+            self._finer[of, to] = self._refined(of, to)
+        return self._finer.get((of, to), self)._crossings(of, to)
+
+    def _crossings(self, of: str, to: str) -> BreakEvens:
+        """Return where two designs cost the same by the usage that is known."""
         corners = {*self.again, *self.knots(of), *self.knots(to)}
         is_straight = all(self.tariffs[name].is_straight for name in (of, to))
         gap = Gap(lambda v: self._gaps(of, to, v)[0], lambda v: self._apart(of, to, v), corners, is_straight)
@@ -209,6 +222,25 @@ class CostCurve:
         return frame.sort_values("share", key=abs, ascending=False, ignore_index=True)
 
     # --- how it is found ---
+
+    def _refined(self, of: str, to: str) -> "CostCurve":
+        """Return the curves of two designs, run also where they cost the same: between two runs usage is a guess."""
+        again: dict[float, Mapping[str, Run]] = {
+            v: {name: runs[name] for name in (of, to)} for v, runs in self.again.items()
+        }
+        sources = {name: self.sources[name] for name in (of, to)}
+        for _ in range(MOST_ROUNDS):
+            tariffs = {
+                name: _tariff(self.terms, name, [again[v][name] for v in sorted(again)], again) for name in sources
+            }
+            curve = CostCurve(sources, self.requests_per_month, tariffs, self.terms, dict(sorted(again.items())))
+            points = [point.requests_per_month for point in curve._crossings(of, to)]
+            inside = [point for point in points if min(again) < point < max(again)]
+            new = [point for point in inside if min(abs(math.log(point / v)) for v in again) > NEAR]
+            if not new:
+                break
+            again |= {v: _at_volume(sources, v, self.terms.hours_per_month) for v in new}
+        return curve
 
     def _billed(self, source: Source, volume: float) -> Bill:
         """Return a bill of one source."""
@@ -297,18 +329,11 @@ def cost_at_scale(
     if hours_per_month is None:
         hours_per_month = HOURS_PER_MONTH if billed is None else billed.hours_per_month
     terms = Terms(free_tier, price_book, hours_per_month)
-    again = {
-        volume: {name: _at_rate(name, each, volume / hours_per_month / 3600) for name, each in sources.items()}
-        for volume in anchors
+    again = {volume: _at_volume(sources, volume, hours_per_month) for volume in anchors}
+    tariffs = {
+        name: _tariff(terms, name, [again[volume][name] for volume in anchors] or [source], anchors or [1.0])
+        for name, source in sources.items()
     }
-    tariffs = {}
-    for name, source in sources.items():
-        try:
-            counted: list[Source] = [again[volume][name] for volume in anchors] if again else [source]
-            pairs = [[(terms.bill(*part, FEW), terms.bill(*part, MANY)) for part in _samples(each)] for each in counted]
-            tariffs[name] = tariff(pairs, anchors or [1.0])
-        except ChainkitError as error:
-            raise type(error)(f"cost at scale: {name!r}: {error.problem}", fix=error.fix) from None
     return CostCurve(sources, volumes, tariffs, terms, again)
 
 
@@ -369,6 +394,20 @@ def _samples(source: Source) -> Iterator[tuple[Chain, Usage]]:
         for tally in source.tallies:
             own = tally.bounds[1] - tally.bounds[0]
             yield source.chain, replace(source, tallies=(tally,), requests=own, replications=1, asked=(own, 1)).usage
+
+
+def _tariff(terms: Terms, name: str, counted: Sequence[Source], anchors: Iterable[float]) -> Tariff:
+    """Return the tariff of a design whose usage is known at some volumes."""
+    try:
+        pairs = [[(terms.bill(*part, FEW), terms.bill(*part, MANY)) for part in _samples(each)] for each in counted]
+        return tariff(pairs, sorted(anchors))
+    except ChainkitError as error:
+        raise type(error)(f"cost at scale: {name!r}: {error.problem}", fix=error.fix) from None
+
+
+def _at_volume(sources: Mapping[str, Source], volume: float, hours_per_month: float) -> dict[str, Run]:
+    """Return runs of the same designs at the rate of a volume."""
+    return {name: _at_rate(name, source, volume / hours_per_month / 3600) for name, source in sources.items()}
 
 
 def _at_rate(name: str, source: Source, rate_per_s: float) -> Run:

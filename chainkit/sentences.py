@@ -10,7 +10,11 @@ from chainkit.comparison import MEANS, TIMES, Comparison
 from chainkit.crossings import BreakEven, BreakEvens, Money
 from chainkit.errors import ConfigError, nearest
 from chainkit.scaling import CostCurve, a_month, cost_at_scale
+from chainkit.simulation.run import Run
 from chainkit.units import amount
+
+FAR = 10.0
+"""Times the volume at whose rate usage was counted from which a break-even point is said to suppose that rate."""
 
 
 def sentence(
@@ -74,7 +78,7 @@ def sentence(
     at = f"at {amount(volume)} {noun}"
     return (
         f"{of} instead of {to} {money_words(gap, at)}, and {time_words(comparison, of, to, time)};"
-        f" {break_even_words(points, volume)}."
+        f" {break_even_words(points, volume)}{_supposed(comparison.runs[of], curve, points)}."
     )
 
 
@@ -212,6 +216,16 @@ def break_even_words(points: BreakEvens, volume: float) -> str:
         [_beyond("below", point, point.below, points) for point in below]
         + [_beyond("above", point, point.above, points) for point in above]
     )
+
+
+def _supposed(run: Run, curve: CostCurve, points: BreakEvens) -> str:
+    """Return at which rate usage was counted, where a break-even point lies far from it and nothing was run there."""
+    per_s = run.requests / (run.usage.hours * 3600)
+    own = per_s * 3600 * curve.terms.hours_per_month
+    far = [each for each in points.points if not own / FAR <= each.requests_per_month <= own * FAR]
+    if curve.again or not far:
+        return ""
+    return f" (as far as a request uses there what it does at {per_s:.3g} a second: simulate_at of cost_at_scale tells)"
 
 
 def _beyond(side: str, point: BreakEven, cheaper: str, points: BreakEvens) -> str:

@@ -1,7 +1,7 @@
 """Constants and the one way numbers with units are read and shown. Inside the library: seconds, US dollars, bytes."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 KB = 1024
 MB = 1024 * KB
@@ -11,6 +11,10 @@ GB_MB = 1024
 
 HOURS_PER_MONTH = 730.0
 """The month of AWS's calculator: 365 * 24 / 12 hours."""
+
+_CENT = Decimal("0.01")
+_DIGITS = 14
+"""Figures of a float that its sums and products leave untouched: what lies behind them is no half cent."""
 
 SUFFIXES = {
     "_s": "s",
@@ -84,13 +88,25 @@ def seconds(value_s: float) -> str:
     return f"{value_s:.2f} s" if value_s < 100 else f"{value_s:.0f} s"
 
 
+def to_the_cent(amount_usd: float) -> float:
+    """Return an amount to the cent, half a cent up, whatever the last figures of a float say.
+
+    >>> to_the_cent(0.625), to_the_cent(1.005), to_the_cent(2.733338), to_the_cent(0.28500000000000003 - 3e-17)
+    (0.63, 1.01, 2.73, 0.29)
+    """
+    if abs(amount_usd) >= 10**_DIGITS:  # a float of that size has no cents
+        return amount_usd
+    return float(Decimal(f"{amount_usd:.{_DIGITS}g}").quantize(_CENT, ROUND_HALF_UP))
+
+
 def usd(value_usd: float) -> str:
     """Return an amount for people: to the cent, and three figures of what is less than one.
 
-    >>> usd(1234.5), usd(0.2), usd(0.00012345)
-    ('$1,234.50', '$0.20', '$0.000123')
+    >>> usd(1234.5), usd(0.2), usd(0.00012345), usd(0.075)
+    ('$1,234.50', '$0.20', '$0.000123', '$0.08')
     """
-    return f"${value_usd:,.2f}" if abs(value_usd) >= 0.01 or value_usd == 0 else f"${value_usd:.3g}"
+    is_seen = abs(value_usd) >= 0.01 or value_usd == 0
+    return f"${to_the_cent(value_usd):,.2f}" if is_seen else f"${value_usd:.3g}"
 
 
 def plain(value: float) -> str:

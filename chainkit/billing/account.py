@@ -11,17 +11,13 @@ share it in proportion to their quantities.
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 
 from chainkit.billing.prices import CONFIDENCE, Charge, Price, Prices, Tier
 from chainkit.errors import ConfigError, PriceMissingError, nearest
-from chainkit.units import usd
+from chainkit.units import plain, to_the_cent, usd
 from chainkit.use import Quantity
 
 LOW_CONFIDENCE = "CD"
-_CENT = Decimal("0.01")
-_DIGITS = 14
-"""Figures of a float that its sums and products leave untouched: what lies behind them is no half cent."""
 Key = tuple[str | float | None, ...]
 """A price: its key in the book, and what a use says itself that prices itself."""
 FreeTier = bool | Collection[str]
@@ -105,7 +101,7 @@ class BillLine:
     def arithmetic(self) -> str:
         """How the dollars are made of the quantity."""
         taken = f"{count(self.quantity)} - {count(self.free)} free; " if self.free else ""
-        sums = " + ".join(f"{count(charge.quantity)} x ${written(charge.usd_per_unit)}" for charge in self.tiers)
+        sums = " + ".join(f"{count(charge.quantity)} x ${plain(charge.usd_per_unit)}" for charge in self.tiers)
         return f"{taken}{sums} per {self.unit} = {usd(self.usd)}"
 
     @property
@@ -232,26 +228,6 @@ def _free_parts(priced: Mapping[Key, Price], totals: Mapping[Key, float], free_t
 
 
 # --- words ---
-
-
-def to_the_cent(amount_usd: float) -> float:
-    """Return an amount to the cent, half a cent up, whatever the last figures of a float say.
-
-    >>> to_the_cent(0.625), to_the_cent(1.005), to_the_cent(2.733338), to_the_cent(0.28500000000000003 - 3e-17)
-    (0.63, 1.01, 2.73, 0.29)
-    """
-    if abs(amount_usd) >= 10**_DIGITS:  # a float of that size has no cents
-        return amount_usd
-    return float(Decimal(f"{amount_usd:.{_DIGITS}g}").quantize(_CENT, ROUND_HALF_UP))
-
-
-def written(price_usd: float) -> str:
-    """Return every digit of a list price, and no exponent.
-
-    >>> written(0.0000166667), written(3.0)
-    ('0.0000166667', '3.0')
-    """
-    return f"{Decimal(str(price_usd)):f}"
 
 
 def count(quantity: float) -> str:

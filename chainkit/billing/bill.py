@@ -19,7 +19,6 @@ from chainkit.billing.account import (
     count,
     doubtful,
     settled,
-    to_the_cent,
     used_for,
 )
 from chainkit.billing.prices import Price, Prices
@@ -28,7 +27,7 @@ from chainkit.billing.statement import matching, story, table
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, nearest
 from chainkit.records import Usage, UsageLine
-from chainkit.units import HOURS_PER_MONTH, usd
+from chainkit.units import HOURS_PER_MONTH, to_the_cent, usd
 
 if TYPE_CHECKING:
     import pandas as pd

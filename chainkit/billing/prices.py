@@ -319,10 +319,8 @@ def _own_tiers(key: str, usd: Any) -> tuple[Tier, ...]:
     """Return the tiers that a user gives; `Price` checks what they say."""
     if not isinstance(usd, list | tuple):
         return (Tier(math.inf, usd),)
-    if not all(isinstance(tier, list | tuple) and len(tier) == 2 for tier in usd):  # noqa: PLR2004 - a pair
-        raise ConfigError(
-            f"price {key!r}: usd={usd!r} are no tiers", fix="write pairs: [(1e6, 0.5), (math.inf, 0.4)]"
-        )
+    if not all(isinstance(tier, list | tuple) and len(tier) == 2 for tier in usd):
+        raise ConfigError(f"price {key!r}: usd={usd!r} are no tiers", fix="write pairs: [(1e6, 0.5), (math.inf, 0.4)]")
     return tuple(Tier(up_to, each) for up_to, each in usd)
 
 

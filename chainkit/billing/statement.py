@@ -4,10 +4,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from chainkit.billing.account import BillLine, count, written
+from chainkit.billing.account import BillLine, count
 from chainkit.billing.prices import CONFIDENCE, Price
 from chainkit.errors import ConfigError, nearest
-from chainkit.units import usd
+from chainkit.units import plain, usd
 
 _LETTERED = re.compile(r"[A-Z]\d")
 """Sources that go by a letter and a number: data/README.md says what they are."""
@@ -94,9 +94,9 @@ def _steps(line: BillLine) -> Iterator[tuple[str, str]]:
         end = ends.get(charge.usd_per_unit, math.inf)
         reach = f" (of this price up to {count(end)} a month)" if end < math.inf else ""
         reach = reach or (" (above all tiers)" if len(price.tiers) > 1 else "")
-        yield "" if k else "tiers", f"{count(charge.quantity)} x ${written(charge.usd_per_unit)}{reach}"
+        yield "" if k else "tiers", f"{count(charge.quantity)} x ${plain(charge.usd_per_unit)}{reach}"
     yield from _price_steps(price)
-    yield "dollars", f"{usd(line.usd)}, exactly {written(float(f'{line.usd:.12g}'))}"
+    yield "dollars", f"{usd(line.usd)}, exactly {plain(float(f'{line.usd:.12g}'))}"
 
 
 def _price_steps(price: Price) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Rewiring one connection at a time: what lies between two functions goes, and what the kind needs comes.
 
 New services get the defaults of AWS, except: visibility 6 x the function timeout, maxReceiveCount 5, and a dead-letter
-queue each.
+queue each. A machine that hands over tries its task again with the defaults of Retry [2], as queues and events do.
 
 Sources  [1] StartSyncExecution answers 200 although the execution has failed: API reference of Step Functions,
              docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html (2026)
@@ -19,7 +19,7 @@ from chainkit.wiring import Destination, Redrive, Task
 
 MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUTS = 6
-RETRY = {"IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}
+RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}]
 """Of the call in a nested execution; [2]."""
 
 
@@ -163,8 +163,7 @@ class Builder:
 
     def _nested(self, one: Connection, options: dict[str, Any]) -> None:
         """Add a Standard machine that starts an Express one, which calls the function and tries again."""
-        again = [{"ErrorEquals": ["States.ALL"], **RETRY}]
-        call = {"Type": "Task", "Resource": f"${{{one.target}}}", "Retry": again, "End": True}
+        call = {"Type": "Task", "Resource": f"${{{one.target}}}", "Retry": RETRY, "End": True}
         child = self.add(self._made(f"{one.target}-call", {"Call": call}, "EXPRESS"))
         start = _task("aws-sdk:sfn:startSyncExecution", {"StateMachineArn": f"${{{child.name}}}", "Input.$": "$"})
         succeeded = {"Variable": "$.started.Status", "StringEquals": "SUCCEEDED", "Next": "Done"}
@@ -177,9 +176,10 @@ class Builder:
         self._started(one, options, self._buried(one, states, "Start"), "STANDARD", choices={"Succeeded": [1.0, 0.0]})
 
     def _machine(self, one: Connection, options: dict[str, Any], workflow: Literal["STANDARD", "EXPRESS"]) -> None:
-        """Add a machine with one task, whose failures go to a dead-letter queue unless the caller hears of them."""
+        """Add a machine with one task; unless the caller hears of a failure it is tried again, then dead-lettered."""
         states: dict[str, Any] = {"Call": {"Type": "Task", "Resource": f"${{{one.target}}}", "End": True}}
         if not one.needs_answer:
+            states["Call"]["Retry"] = RETRY
             states = self._buried(one, states, "Call")
         self._started(one, options, states, workflow)
 

@@ -60,7 +60,11 @@ class LambdaUse(Use):
     requests: Amount = 0.0
     """Invocations, retries and those in provisioned environments included."""
     duration_ms: float = Field(
-        default=0.0, ge=0, le=900_000, allow_inf_nan=False, json_schema_extra={"source": "a function runs 15 minutes at most"}
+        default=0.0,
+        ge=0,
+        le=900_000,
+        allow_inf_nan=False,
+        json_schema_extra={"source": "a function runs 15 minutes at most"},
     )
     """How long each runs, ms; AWS rounds up to the next."""
     memory_mb: float = Field(default=128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})

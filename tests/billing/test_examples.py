@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import chainkit as ck
-from chainkit.billing.account import to_the_cent
 from chainkit.billing.prices import price_book
+from chainkit.units import to_the_cent
 
 LAMBDA = "aws.amazon.com/lambda/pricing/, copy of 2026"
 OLD_LAMBDA = "aws.amazon.com/lambda/pricing/, copy from before December 2020"
