@@ -225,7 +225,7 @@ def _supposed(run: Run, curve: CostCurve, points: BreakEvens) -> str:
     far = [each for each in points.points if not own / FAR <= each.requests_per_month <= own * FAR]
     if curve.again or not far:
         return ""
-    return f" (as far as a request uses there what it does at {per_s:.3g} a second: simulate_at of cost_at_scale tells)"
+    return f", by what a request uses at {per_s:.3g} a second"
 
 
 def _beyond(side: str, point: BreakEven, cheaper: str, points: BreakEvens) -> str:

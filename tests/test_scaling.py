@@ -345,6 +345,27 @@ def test_a_break_even_point_between_runs_at_several_rates_is_where_the_costs_are
     assert costs[0] == pytest.approx(costs[1], rel=1e-9)
 
 
+def test_far_apart_rates_are_filled_in_until_the_break_even_point_is_where_runs_of_their_own_say() -> None:
+    flows = ck.variants(pair(), ["sqs", "sns"])
+    gathering = flows["sqs"].chain.copy()
+    (key,) = [key for key, link in gathering.links.items() if link.word == "mapping"]
+    gathering.set(key, batch_size=10, maximum_batching_window_s=5)
+    both = ck.compare({"sqs": gathering, "sns": flows["sns"]}, LOAD, requests=8_000, seed=1)
+
+    coarse = ck.cost_at_scale(both, simulate_at=[1e6, 1e8])
+    (point,) = coarse.break_even("sqs", "sns")
+    assert len(coarse.again) == 2  # the curve that was asked for stays
+
+    def apart(volume: float) -> float:
+        load = LOAD.with_rate(volume / 730 / 3600)
+        runs = (ck.simulate(chain, load, requests=20_000, seed=7) for chain in (gathering, flows["sns"].chain))
+        queue, topic = (ck.bill(run.chain, run, requests_per_month=volume).total_usd for run in runs)
+        return queue - topic
+
+    assert apart(point.requests_per_month * 0.93) > 0 > apart(point.requests_per_month * 1.07)
+    assert point.low < point.requests_per_month < point.high < point.requests_per_month * 1.1
+
+
 # --- what is refused ---
 
 
