@@ -205,8 +205,8 @@ class Prices:
         Parameters
         ----------
         key : of a price that some region has
-        usd : USD per unit, 0 or more, at any quantity; or tiers of a month: (up to this quantity, USD per unit), the last
-            up to `math.inf`
+        usd : USD per unit, 0 or more, at any quantity; or tiers of a month
+            A tier is (up to this quantity, USD per unit), and the last is up to `math.inf`.
         source : whose price it is: a contract, an older list
 
         Raises
@@ -319,10 +319,8 @@ def _own_tiers(key: str, usd: Any) -> tuple[Tier, ...]:
     """Return the tiers that a user gives; `Price` checks what they say."""
     if not isinstance(usd, list | tuple):
         return (Tier(math.inf, usd),)
-    if not all(isinstance(tier, list | tuple) and len(tier) == 2 for tier in usd):  # noqa: PLR2004 - a pair
-        raise ConfigError(
-            f"price {key!r}: usd={usd!r} are no tiers", fix="write pairs: [(1e6, 0.5), (math.inf, 0.4)]"
-        )
+    if not all(isinstance(tier, list | tuple) and len(tier) == 2 for tier in usd):
+        raise ConfigError(f"price {key!r}: usd={usd!r} are no tiers", fix="write pairs: [(1e6, 0.5), (math.inf, 0.4)]")
     return tuple(Tier(up_to, each) for up_to, each in usd)
 
 

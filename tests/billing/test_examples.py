@@ -1,8 +1,8 @@
 """Published price examples, typed in over the public face: usage in, bill out, to the printed cent.
 
-The figures are AWS's, read in copies of its pages, and below those of its calculator and of others; where the arithmetic
-of a page does not hold (E08, E13, flow logs in S3) the exact figure is asked for instead. Each line's dollars are those that the page prints for it, or, where it prints none, the
-same arithmetic done by hand.
+The figures are AWS's, read in copies of its pages, and below those of its calculator and of others; where the
+arithmetic of a page does not hold (E08, E13, flow logs in S3) the exact figure is asked for instead. Each line's
+dollars are those that the page prints for it, or, where it prints none, the same arithmetic done by hand.
 """
 
 import math
@@ -49,7 +49,7 @@ def priced(key: str, usd: Any) -> dict[str, Any]:
 
 
 BY_THE_HOUR = [(3.6e6, 0.06 / 3600), (18e6, 0.03 / 3600), (math.inf, 0.01642 / 3600)]
-"""The page counts Express by the GB-hour; AWS's list, and so the book, by the GB-second: 0.02 % less for this example."""
+"""The page counts Express by the GB-hour, AWS's list and the book by the GB-second: 0.02 % less for its example."""
 BEFORE_2024 = price_book("us-east-1").with_price("dynamodb-writes", 1.25e-6).with_price("dynamodb-reads", 0.25e-6)
 
 
@@ -336,13 +336,15 @@ EXAMPLES = [
             )
         },
         {
-            ("table", "dynamodb-writes"): 52.72, ("table", "dynamodb-reads"): 10.54, ("table", "dynamodb-storage"): 0.50,
-            ("table", "dynamodb-kinesis"): 4.22, ("table", "dynamodb-stream"): 0.02,
+            ("table", "dynamodb-writes"): 52.72, ("table", "dynamodb-reads"): 10.54,
+            ("table", "dynamodb-storage"): 0.50, ("table", "dynamodb-kinesis"): 4.22,
+            ("table", "dynamodb-stream"): 0.02,
         },
         68.00, 68.0016, {"free_tier": True, "price_book": BEFORE_2024},
     ),
     Example(
-        "a stream for 100 GB of logs a day", STREAMS, {"stream": ck.KinesisUse(shards=2, records=100e6 * 30, record_kb=1)},
+        "a stream for 100 GB of logs a day", STREAMS,
+        {"stream": ck.KinesisUse(shards=2, records=100e6 * 30, record_kb=1)},
         {("stream", "kinesis-shard-hours"): 21.60, ("stream", "kinesis-put-units"): 42.00},
         63.60, 63.6, {"hours_per_month": 720},
     ),
