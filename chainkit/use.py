@@ -79,7 +79,7 @@ class Use(ABC):
         """
         return tuple(each for each in self._counted(float(hours_per_month)) if each.quantity)
 
-    def _part(self, month: float, hours: float | None) -> float:
+    def _share(self, month: float, hours: float | None) -> float:
         """Return the part of the month that so many hours are; None: all of it.
 
         Raises

@@ -91,7 +91,7 @@ def test_a_cost_that_goes_and_one_that_comes_leave_comments_and_all_other_lines(
         ("costs:\n  gate: {nat_gateways: 1}", r"shop.chain.yaml:6: cost 'gate': type=None is unknown"),
         ("costs:\n  gate: {type: VpcUs}", r"shop.chain.yaml:6: cost 'gate': type='VpcUs' is unknown .*'VpcUse'"),
         ("costs:\n  gate: {type: VpcUse, nat: 1}", r"shop.chain.yaml:6: VpcUse: unknown setting 'nat'"),
-        ("costs:\n  gate: {type: VpcUse, zones: -1}", r"shop.chain.yaml:6: VpcUse: zones=-1 is outside 0 or more"),
+        ("costs:\n  gate: {type: VpcUse, zones: -1}", r"shop.chain.yaml:6: VpcUse: zones=-1 is outside 1 or more"),
         ("costs:\n  jobs: {type: VpcUse}", r"shop.chain.yaml:6: chain 'shop' has a service 'jobs' already"),
         ("costs:\n  t: {type: XrayUse, per: day}", r"shop.chain.yaml:6: .*cost 't': per='day' is not one of"),
     ],

@@ -31,6 +31,7 @@ HEAVY = {
 SAY_NOTHING = {"utils", "util", "helpers", "common", "misc", "base", "core", "types"}
 # Tests of no single module: of the repository, of several modules together, or of every service.
 WHOLE = {
+    "by_hand",
     "conservation",
     "controls",
     "rules_callers",

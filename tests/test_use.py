@@ -212,7 +212,7 @@ WRONG = [
     (lambda: ck.XrayUse(requests=5, sampling_fraction=10), r"sampling_fraction=10 is outside 0\.\.1"),
     (lambda: ck.VpcUse(endpoints=1, zones=0), r"zones=0 is outside 1 or more"),
     (lambda: ck.PricedUse(what="database", quantity=730), r"usd_per_unit: missing, and 730 would cost nothing"),
-    (lambda: ck.estimate({"a": ck.KmsUse(keys=1, hours=744)}), r"KmsUse: hours=744 is more than the month of 730 hours"),
+    (lambda: ck.estimate({"a": ck.KmsUse(keys=1, hours=744)}), r"KmsUse: hours=744 is more than the month of 730"),
     (lambda: ck.estimate({"a": ck.SecretsManagerUse(secrets=1, hours=800)}), r"give fewer hours, or hours_per_month"),
     (lambda: ck.estimate({"a": ck.CloudWatchUse(alarms=1, hours=800)}), r"CloudWatchUse: hours=800 is more"),
     (lambda: ck.estimate(ck.LambdaUse(requests=3e6)), r"uses=LambdaUse\(requests=3000000\.0\) is no mapping of names"),

@@ -71,7 +71,7 @@ class Bill:
 
     @property
     def invoice_usd(self) -> float:
-        """Cost of the month, USD, as AWS prints it: what each price makes, over all nodes, to the cent; then added up."""
+        """Cost of the month, USD, as AWS prints it: what each price makes over all nodes to the cent, then the sum."""
         sums: dict[Price, list[float]] = {}
         for line in self.lines:
             sums.setdefault(line.list_price, []).append(line.usd)

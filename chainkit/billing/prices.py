@@ -205,8 +205,8 @@ class Prices:
         Parameters
         ----------
         key : of a price that some region has
-        usd : USD per unit, 0 or more, at any quantity; or tiers of a month: (up to this quantity, USD per unit), the last
-            up to `math.inf`
+        usd : USD per unit, 0 or more, at any quantity; or tiers of a month
+            A tier is (up to this quantity, USD per unit), and the last is up to `math.inf`.
         source : whose price it is: a contract, an older list
 
         Raises

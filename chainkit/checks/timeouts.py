@@ -22,6 +22,9 @@ from chainkit.wiring import Invocation, Link, Task
 API = "AWS agent toolkit, lambda.md (2026)"
 NESTING = "AWS Lambda Developer Guide, invocation-retries (2023); assumed: a callee runs on when its caller is gone"
 
+LEAST_SHARE = 1e-6
+"""Share of the runs that is worth telling: one of a million."""
+
 
 class Wait(NamedTuple):
     """A call that somebody waits for, and how long both ends last at most, seconds."""
@@ -190,4 +193,5 @@ def _share(design: Design, link: Link, limit_s: float) -> str:
     """Return how many runs of a function last longer than somebody waits."""
     pool = design.pool(link.target)
     share = pool.work.sf(limit_s) if pool is not None else 0.0
-    return f" {percent(share)} of the runs of {link.target!r} take longer than {limit_s:g} s." if share else ""
+    is_seen = share >= LEAST_SHARE
+    return f" {percent(share)} of the runs of {link.target!r} take longer than {limit_s:g} s." if is_seen else ""

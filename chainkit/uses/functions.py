@@ -60,11 +60,7 @@ class LambdaUse(Use):
     requests: Amount = 0.0
     """Invocations, retries and those in provisioned environments included."""
     duration_ms: float = Field(
-        default=0.0,
-        ge=0,
-        le=900_000,
-        allow_inf_nan=False,
-        json_schema_extra={"source": "a function runs 15 minutes at most"},
+        default=0.0, ge=0, le=900_000, allow_inf_nan=False, json_schema_extra={"source": "15 minutes at most"}
     )
     """How long each runs, ms; AWS rounds up to the next."""
     memory_mb: float = Field(default=128, ge=128, le=10_240, json_schema_extra={"source": "Lambda quotas, 2026"})
@@ -329,6 +325,6 @@ class LambdaMicrovmUse(Use):
         yield Quantity("lambda-microvm-snapshot-write-gb", self.suspends * self.snapshot_gb, "suspends")
         yield Quantity("lambda-microvm-snapshot-read-gb", read * self.snapshot_gb, "launches and resumes")
         hours = all_month(month, self.suspended_hours)
-        key, asleep = "lambda-microvm-storage-gb-month", self.suspended_gb * self._part(month, self.suspended_hours)
+        key, asleep = "lambda-microvm-storage-gb-month", self.suspended_gb * self._share(month, self.suspended_hours)
         yield Quantity(key, self.images_gb, "images")
         yield Quantity(key, asleep, f"suspended machines, {hours:g} h")

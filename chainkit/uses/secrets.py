@@ -30,7 +30,7 @@ class SecretsManagerUse(Use):
     """API calls."""
 
     def _counted(self, month: float) -> Iterator[Quantity]:
-        yield Quantity("secrets-manager-secrets", self.secrets * self._part(month, self.hours), "secrets", True)
+        yield Quantity("secrets-manager-secrets", self.secrets * self._share(month, self.hours), "secrets", True)
         yield Quantity("secrets-manager-calls", self.calls, "calls")
 
 
@@ -55,7 +55,7 @@ class ParameterStoreUse(Use):
     """Calls on advanced parameters, or with higher throughput; all others are free."""
 
     def _counted(self, month: float) -> Iterator[Quantity]:
-        share = self._part(month, self.hours)
+        share = self._share(month, self.hours)
         yield Quantity("parameter-store-standard", self.standard_parameters * share, "standard parameters", True)
         yield Quantity("parameter-store-advanced", self.advanced_parameters * share, "advanced parameters", True)
         yield Quantity("parameter-store-calls", self.paid_calls, "calls that are paid for")
@@ -80,5 +80,5 @@ class KmsUse(Use):
     """Requests."""
 
     def _counted(self, month: float) -> Iterator[Quantity]:
-        yield Quantity("kms-keys", self.keys * self._part(month, self.hours), "keys", True)
+        yield Quantity("kms-keys", self.keys * self._share(month, self.hours), "keys", True)
         yield Quantity("kms-requests", self.requests, "requests")

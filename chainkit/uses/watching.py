@@ -52,7 +52,7 @@ class CloudWatchUse(Use):
     infrequent_logs_gb: Amount = 0.0
     """Logs of the Infrequent Access class, GB."""
     delivered_logs_gb: Amount = 0.0
-    """Vended logs (of functions, flow logs of a VPC) sent to S3 or Firehose instead, GB; S3 keeps them at its own price."""
+    """Vended logs (of functions, of a VPC's flows) sent to S3 or Firehose instead, GB; S3 keeps them at its price."""
     archived_gb: Amount = 0.0
     """Logs kept all month, compressed, GB; about 0.2 of what was written in AWS's example (E36)."""
     insights_gb: Amount = 0.0
@@ -92,7 +92,7 @@ class CloudWatchUse(Use):
             yield Quantity(key, gb, what)
         yield Quantity("logs-storage-gb-month", self.archived_gb, "logs kept, compressed")
         yield Quantity("logs-live-tail-minutes", self.live_tail_minutes, "Live Tail")
-        share = self._part(month, self.hours)
+        share = self._share(month, self.hours)
         part = "" if self.hours is None else f" for {self.hours:g} h"
         for name, (key, what) in _BY_THE_MONTH.items():
             yield Quantity(key, getattr(self, name) * share, f"{what}{part}", is_hourly=True)

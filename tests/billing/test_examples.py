@@ -1,8 +1,8 @@
 """Published price examples, typed in over the public face: usage in, bill out, to the printed cent.
 
-The figures are AWS's, read in copies of its pages, and below those of its calculator and of others; where the arithmetic
-of a page does not hold (E08, E13, flow logs in S3) the exact figure is asked for instead. Each line's dollars are those that the page prints for it, or, where it prints none, the
-same arithmetic done by hand.
+The figures are AWS's, read in copies of its pages, and below those of its calculator and of others; where the
+arithmetic of a page does not hold (E08, E13, flow logs in S3) the exact figure is asked for instead. Each line's
+dollars are those that the page prints for it, or, where it prints none, the same arithmetic done by hand.
 """
 
 import math
@@ -49,7 +49,7 @@ def priced(key: str, usd: Any) -> dict[str, Any]:
 
 
 BY_THE_HOUR = [(3.6e6, 0.06 / 3600), (18e6, 0.03 / 3600), (math.inf, 0.01642 / 3600)]
-"""The page counts Express by the GB-hour; AWS's list, and so the book, by the GB-second: 0.02 % less for this example."""
+"""The page counts Express by the GB-hour, AWS's list and the book by the GB-second: 0.02 % less for its example."""
 BEFORE_2024 = price_book("us-east-1").with_price("dynamodb-writes", 1.25e-6).with_price("dynamodb-reads", 0.25e-6)
 
 
@@ -318,6 +318,26 @@ EXAMPLES = [
         {("logs", "logs-delivery"): 8294.40, ("bucket", "s3-storage"): 153.09}, 8447.49, 8447.488,
     ),
     Example(
+        "documents of 4.5 MB", API, {"api": ck.ApiGatewayUse(requests=25 * 60 * 24 * 30, request_kb=4.5 * 1024)},
+        {("api", "http-api-requests"): 9.72}, 9.72, 9.72,
+    ),
+    Example(
+        "15 billion calls, whose page has one price of transfer", API,
+        {"api": ck.ApiGatewayUse(api="rest", requests=15e9, response_kb=4, transfer_out=True)},
+        {("api", "rest-api-requests"): 36_353.10, ("api", "transfer-internet-out"): 5149.84},
+        41_502.94, 41_502.941309, priced("transfer-internet-out-gb", 0.09),
+    ),
+    Example(
+        "a chat of a thousand", API,
+        {
+            "chat": ck.ApiGatewayUse(
+                api="websocket", messages=(100 + 500) * 1000 * 30, message_kb=3,
+                connection_minutes=1000 * 12 * 60 * 30,
+            )
+        },
+        {("chat", "websocket-messages"): 18.00, ("chat", "websocket-connection"): 5.40}, 23.40, 23.4,
+    ),
+    Example(
         "traces at a tenth", TRACES,
         {
             "traces": ck.XrayUse(
@@ -336,13 +356,15 @@ EXAMPLES = [
             )
         },
         {
-            ("table", "dynamodb-writes"): 52.72, ("table", "dynamodb-reads"): 10.54, ("table", "dynamodb-storage"): 0.50,
-            ("table", "dynamodb-kinesis"): 4.22, ("table", "dynamodb-stream"): 0.02,
+            ("table", "dynamodb-writes"): 52.72, ("table", "dynamodb-reads"): 10.54,
+            ("table", "dynamodb-storage"): 0.50, ("table", "dynamodb-kinesis"): 4.22,
+            ("table", "dynamodb-stream"): 0.02,
         },
         68.00, 68.0016, {"free_tier": True, "price_book": BEFORE_2024},
     ),
     Example(
-        "a stream for 100 GB of logs a day", STREAMS, {"stream": ck.KinesisUse(shards=2, records=100e6 * 30, record_kb=1)},
+        "a stream for 100 GB of logs a day", STREAMS,
+        {"stream": ck.KinesisUse(shards=2, records=100e6 * 30, record_kb=1)},
         {("stream", "kinesis-shard-hours"): 21.60, ("stream", "kinesis-put-units"): 42.00},
         63.60, 63.6, {"hours_per_month": 720},
     ),
@@ -404,8 +426,6 @@ TOTALS = [
     ("alarm", CALCULATOR, ck.CloudWatchUse(alarms=1), 0.10, {}),
     ("four shards", "aws.amazon.com/kinesis/pricing/, inputs of 2014; result computed from them",
         ck.KinesisUse(shards=4, records=100 * 3600 * 24 * 30, record_kb=35), 50.46, {"hours_per_month": 720}),
-    ("15 billion calls of 4 KB", "aws.amazon.com/api-gateway/pricing/, inputs; result computed from them",
-        ck.ApiGatewayUse(api="rest", requests=15e9, response_kb=4, transfer_out=True), 41_177.73, {}),
     ("HTTP API", "awsforengineers.com, 2025-05-19", ck.ApiGatewayUse(requests=216e6), 216.00, {}),
     ("connections left open", "a public playbook of 2026",
         ck.ApiGatewayUse(api="websocket", connection_minutes=4.32e9), 1080.00, {}),
