@@ -12,10 +12,10 @@ import chainkit as ck
 chain = ck.example("orders")
 load = ck.Poisson(rate_per_s=4, attributes={"status": {"charged": 0.97, "declined": 0.03}})
 """
-SLIDERS = START + 'panel = ck.SlidersPanel(chain, load)\npanel'
+SLIDERS = START + "panel = ck.SlidersPanel(chain, load)\npanel"
 PAIR = START + 'pair = ck.SlidersPanel(chain, load, designs=["sqs", "sns"])\npair'
 COST = START + 'cost = ck.CostPanel(chain, load, designs=["sns", "standard"])\ncost'
-SIZES = START + 'sizes = ck.SizingPanel(chain, load)\nsizes'
+SIZES = START + "sizes = ck.SizingPanel(chain, load)\nsizes"
 PATIENCE_MS = 120_000
 # What stood in the table each time it was drawn, and when: seen by the page itself, so that nothing waits for the test.
 WATCH = """(element) => {
