@@ -14,7 +14,10 @@ HOURS_PER_MONTH = 730.0
 
 SUFFIXES = {
     "_s": "s",
+    "_ms": "ms",
+    "_kb": "KB",
     "_mb": "MB",
+    "_gb": "GB",
     "_usd": "USD",
     "_per_s": "per second",
     "_bytes": "bytes",
@@ -23,7 +26,16 @@ SUFFIXES = {
     "_days": "days",
 }
 _SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_MEGABYTES = {"MB": 1.0, "MiB": 1.0, "GB": 1024.0, "GiB": 1024.0}
+_MEGABYTES = {
+    "KB": 1 / 1024, "KiB": 1 / 1024, "MB": 1.0, "MiB": 1.0, "GB": 1024.0, "GiB": 1024.0, "TB": 1024.0**2,
+}  # fmt: skip
+_SCALES = {
+    "s": _SECONDS,
+    "ms": {unit: scale * 1000 for unit, scale in _SECONDS.items()},
+    "KB": {unit: scale * 1024 for unit, scale in _MEGABYTES.items()},
+    "MB": _MEGABYTES,
+    "GB": {unit: scale / 1024 for unit, scale in _MEGABYTES.items()},
+}
 
 
 def unit_of(field: str) -> str:
@@ -43,11 +55,13 @@ def number_meant(text: str, field: str) -> float | None:
 
     >>> number_meant("1.5 min", "timeout_s"), number_meant("1 GB", "memory_mb"), number_meant("soon", "timeout_s")
     (90.0, 1024.0, None)
+    >>> number_meant("1.5 s", "duration_ms"), number_meant("1 MB", "event_kb"), number_meant("2 TB", "logs_gb")
+    (1500.0, 1024.0, 2048.0)
     """
     match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]+)?\s*", text)
     if match is None:
         return None
-    scales = {"s": _SECONDS, "MB": _MEGABYTES}.get(unit_of(field), {})
+    scales = _SCALES.get(unit_of(field), {})
     scale = scales.get(match[2], None) if match[2] else 1.0
     try:
         return None if scale is None else float(match[1]) * scale

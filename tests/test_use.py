@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -191,6 +192,50 @@ def test_a_plain_entry_without_a_known_class_is_refused():
         from_plain("cost 'gate'", {"type": "VpcUs"})
     with pytest.raises(ConfigError, match="type=None is unknown"):
         from_plain("cost 'gate'", {"nat_gateways": 1})
+
+
+WRONG = [
+    (lambda: ck.LambdaUse(requests="3,000,000"), r"requests='3,000,000' is not a valid number"),
+    (lambda: ck.LambdaUse(3e6), r"3000000\.0 is given without a setting's name"),
+    (lambda: ck.LambdaUse(request=3e6), r"unknown setting 'request' \(did you mean 'requests'\?\)"),
+    (lambda: ck.LambdaUse(duration=120), r"unknown setting 'duration' \(did you mean 'duration_ms'\?\)"),
+    (lambda: ck.LambdaUse(duration_ms=900_001), r"duration_ms=900001 is outside 0\.\.900000"),
+    (lambda: ck.LambdaUse(memory_mb=64), r"memory_mb=64 is outside 128\.\.10240 MB"),
+    (lambda: ck.LambdaUse(memory_mb="1.5GB"), r"write the number in MB: memory_mb: 1536"),
+    (lambda: ck.LambdaUse(architecture="arm"), r"architecture='arm' is not one of 'x86_64', 'arm64'"),
+    (lambda: ck.LambdaUse(requests=10, cold_starts=20), r"cold_starts: 20 is more than requests=10"),
+    (lambda: ck.LambdaInstancesUse(instance_hours=10), r"instance_usd_per_hour: missing, and 10 would cost nothing"),
+    (lambda: ck.SqsUse(queue="FIFO"), r"queue='FIFO' is not one of 'standard', 'fifo', 'fair'"),
+    (lambda: ck.SqsUse(sends=1, batch_size=20), r"batch_size=20 is outside 1\.\.10"),
+    (lambda: ck.SqsUse(sends=1, message_kb=2000), r"message_kb=2000 is outside 0\.\.1024 .*1 MiB at most"),
+    (lambda: ck.StepFunctionsUse(workflow="express", duration_ms=6e5), r"duration_ms=600000\.0 is outside 0\.\.300000"),
+    (lambda: ck.XrayUse(requests=5, sampling_fraction=10), r"sampling_fraction=10 is outside 0\.\.1"),
+    (lambda: ck.VpcUse(endpoints=1, zones=0), r"zones=0 is outside 1 or more"),
+    (lambda: ck.PricedUse(what="database", quantity=730), r"usd_per_unit: missing, and 730 would cost nothing"),
+    (lambda: ck.estimate({"a": ck.KmsUse(keys=1, hours=744)}), r"KmsUse: hours=744 is more than the month of 730 hours"),
+    (lambda: ck.estimate({"a": ck.SecretsManagerUse(secrets=1, hours=800)}), r"give fewer hours, or hours_per_month"),
+    (lambda: ck.estimate({"a": ck.CloudWatchUse(alarms=1, hours=800)}), r"CloudWatchUse: hours=800 is more"),
+    (lambda: ck.estimate(ck.LambdaUse(requests=3e6)), r"uses=LambdaUse\(requests=3000000\.0\) is no mapping of names"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "said"), WRONG, ids=lambda each: each if isinstance(each, str) else "")
+def test_what_cannot_be_is_answered_with_one_clear_error(typed, said):
+    with pytest.raises(ConfigError) as caught:
+        typed()
+
+    assert re.search(said, " ".join(str(caught.value).split()))
+    assert caught.value.fix
+
+
+def test_a_part_of_the_month_may_be_all_of_it_and_what_costs_nothing_may_be_said():
+    assert ck.KmsUse(keys=1, hours=744).quantities(744)[0].quantity == 1
+    assert ck.estimate({"a": ck.PricedUse(quantity=730, usd_per_unit=0)}).total_usd == 0
+
+
+def test_a_use_shows_what_was_given():
+    assert repr(ck.SqsUse(queue="fifo", sends=5)) == "SqsUse(queue='fifo', sends=5.0)"
+    assert repr(ck.SqsUse()) == "SqsUse()"
 
 
 # --- counting ---

@@ -48,6 +48,11 @@ def test_rounding_moves_an_amount_by_half_a_cent_at_most(amount):
     assert abs(to_the_cent(amount) - amount) <= 0.005 * (1 + 1e-9) + 1e-11 * amount
 
 
+@pytest.mark.parametrize("amount", [1e14, 1e30, math.inf])
+def test_an_amount_too_large_for_cents_stays_as_it_is(amount):
+    assert to_the_cent(amount) == amount
+
+
 def test_a_line_says_where_its_quantity_comes_from():
     used = Used(node="a", what="polls", price="sqs-standard-requests", quantity=10.0, counted="counted 1 over 1 hours")
     (line,) = charged([used], BOOK, free_tier=False)

@@ -156,6 +156,28 @@ def test_only_a_price_that_is_there_can_be_replaced():
         BOOK.with_price("gold", 10)
 
 
+def test_your_own_price_may_have_tiers():
+    own = BOOK.with_price("http-api-requests", [(1e6, 2e-6), (math.inf, 1e-6)], source="contract")
+
+    assert own.price("http-api-requests").usd(3e6) == pytest.approx(4.0)
+    assert own.price("http-api-requests").source == "contract"
+
+
+@pytest.mark.parametrize(
+    ("usd", "problem"),
+    [
+        ([0.5, 0.4], r"usd=\[0\.5, 0\.4\] are no tiers"),
+        ([(1e6, 0.5)], "the last has no end"),
+        ([], "the last has no end"),
+        ([(1e6, 0.5), (math.inf, 0.6)], "gets dearer"),
+        ([(math.inf, "0.5")], "is no list of amounts"),
+    ],
+)
+def test_tiers_that_are_none_are_refused(usd, problem):
+    with pytest.raises(ConfigError, match=f"price 'http-api-requests': .*{problem}"):
+        BOOK.with_price("http-api-requests", usd)
+
+
 # --- what is refused ---
 
 

@@ -83,4 +83,5 @@ def test_an_invoice_that_rounds_to_another_cent_is_shown_beside_the_exact_total(
 
     assert rows[-2].split()[-1] == "$0.01"
     assert rows[-1].split() == ["invoice", "each", "price", "rounded", "to", "the", "cent", "$0.02"]
+    assert ck.estimate({"a": ck.SqsUse(sends=12_500), "b": ck.SqsUse(sends=12_500)}).invoice_usd == 0.01  # one price
     assert table([], 0.014, 0.01)[-1].startswith("total")
