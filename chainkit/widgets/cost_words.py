@@ -44,9 +44,7 @@ def stops(*more: float) -> list[float]:
 
 def lines(curve: CostCurve, names: Sequence[str]) -> tuple[Line, ...]:
     """Return one line per design through its knots and many other volumes, with its band."""
-    knots = {volume for name in names for volume in curve.knots(name) if LEAST < volume < MOST}
-    volumes = np.array(sorted({*np.geomspace(LEAST, MOST, FINE).tolist(), *knots}))
-    frame = curve.at(*volumes.tolist()).to_frame()
+    frame = curve.at(*np.geomspace(LEAST, MOST, FINE).tolist()).to_frame()  # which adds the knots of each design
     return tuple(
         Line(name, tuple(own[["requests_per_month", "low", "usd", "high"]].itertuples(index=False, name=None)))
         for name in names

@@ -21,6 +21,7 @@ from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.chart import Axis, svg
 from chainkit.widgets.cost_words import LEAST, MOST, Pair, pairs, picture, said, stops
 from chainkit.widgets.panel import Panel
+from chainkit.widgets.reckoning import entry
 from chainkit.widgets.state import Topic
 
 NOW = "this chain"
@@ -191,7 +192,7 @@ class CostPanel(Panel):
         state = self.state
         for name, chain in self._base().items():
             try:
-                at = state.entry if self._given is None else None
+                at = state.entry if name == NOW else entry(chain)
                 runs[name] = simulate(
                     chain, state.load, requests=state.requests, seed=state.seed, at=at, keep="requests"
                 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings
-from chainkit.errors import ConfigError, nearest
+from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.law import is_number
 from chainkit.operations import Operation
 from chainkit.simulation.loads import Load
@@ -132,6 +132,8 @@ def knob(key: Any, asked: Any, chains: Sequence[Chain], load: Load) -> Knob:
 def usual_stops(key: str, value: Any) -> tuple[Any, ...]:
     """Return where a slider stops while no range is given."""
     if key == RATE:
+        if not is_number(value) or not 0 < value < math.inf:
+            raise ConfigError(f"sliders: {key!r} is {value!r}: nothing to move", fix="choose another kind of traffic")
         return steps(value / RATE_REACH, value * RATE_REACH)
     field = split(key)[1]
     if field in STOPS:
@@ -219,6 +221,15 @@ def loaded(load: Load, key: str, value: Any) -> Load:
         return load.with_rate(value)
     changes: dict[str, Any] = {split(key)[1]: value}
     return dataclasses.replace(load, **changes)
+
+
+def has_rate(load: Load) -> bool:
+    """Tell whether traffic has a rate that can be moved: that of users who wait for answers follows from those."""
+    try:
+        usual_stops(RATE, load.with_rate(load.rate_per_s).rate_per_s)
+    except ChainkitError:
+        return False
+    return True
 
 
 def is_of_load(key: str, chain: Chain) -> bool:

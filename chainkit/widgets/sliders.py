@@ -18,7 +18,7 @@ from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.columns import ROWS, cells, known_rows
 from chainkit.widgets.knobs import Knob
 from chainkit.widgets.panel import Panel
-from chainkit.widgets.reckoning import BLINK_S, FEWEST, FIXED_S
+from chainkit.widgets.reckoning import BLINK_S, FEWEST, FIXED_S, entry
 from chainkit.widgets.state import Topic
 
 NOW = "this chain"
@@ -281,7 +281,7 @@ class SlidersPanel(Panel):
 
     def _usual(self, chain: Chain) -> list[str]:
         """Return the usual knobs: rate, memory, failure rate, message size."""
-        keys = [knobs.RATE]
+        keys = [knobs.RATE] if knobs.has_rate(self.load) else []
         function = self._function(chain)
         keys += [f"{function}.{field}" for field in ("memory_mb", "error_rate") if function]
         if self._designs is not None:
@@ -328,10 +328,9 @@ class SlidersPanel(Panel):
         """Run designs on the same draws; why one cannot be run is kept."""
         count, state = min(most, self.state.requests), self.state
         started_s = time.perf_counter()
-        at = state.entry if self._designs is None else None
         try:
             runs = {
-                name: simulate(chain, load, requests=count, seed=state.seed, at=at, keep="requests")
+                name: simulate(chain, load, requests=count, seed=state.seed, at=self._entry(chain), keep="requests")
                 for name, chain in designs.items()
             }
             bills = {name: bill(designs[name], run) for name, run in runs.items()}
@@ -340,6 +339,10 @@ class SlidersPanel(Panel):
             return
         self._request_s = max(time.perf_counter() - started_s - FIXED_S, 1e-9) / count
         self.comparison = Comparison(runs, bills)
+
+    def _entry(self, chain: Chain) -> str | None:
+        """Return where requests enter a design: of the chain itself where they were told to."""
+        return self.state.entry if self._designs is None else entry(chain)
 
     # --- what is shown ---
 

@@ -84,6 +84,13 @@ def test_a_rate_changes_the_load_and_nothing_else():
     assert knobs.loaded(spike, "load.peak_per_s", 20).peak_per_s == 20
 
 
+def test_users_who_wait_have_no_rate_to_move():
+    users = ck.ClosedLoop(users=5, think=ck.Exponential(mean_s=1.0))
+
+    assert not knobs.has_rate(users)
+    assert knobs.has_rate(LOAD)
+
+
 def test_every_label_says_whose_setting_it_is():
     assert Knob("jobs>payment.batch_size", ()).label == "jobs>payment: batch size"
     assert Knob(knobs.RATE, ()).label == "traffic: rate"

@@ -108,6 +108,7 @@ def test_moves_are_listed_with_their_reasons_and_taken_one_by_one_or_all(panel):
     assert [move["is_taken"] for move in panel.board.scene["sizing"]["moves"]].count(True) == 1
     send(panel, kind="take_all")
     assert panel.state.chain == known.chain
+    assert len(panel.state.history) == len(moves)  # what was taken before is not done again
     assert all(move["is_taken"] for move in panel.board.scene["sizing"]["moves"])
     assert not panel.board.scene["sizing"]["is_old"]
 
