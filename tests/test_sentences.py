@@ -76,7 +76,9 @@ def test_a_break_even_point_is_said_with_its_interval():
 
     assert point.below == "standard"
     assert text == ck.sentence(both, "sqs", "standard")
-    assert re.search(r"; below [\d,]+ a month \([\d,]+ to [\d,]+\) it costs more, by what a request uses at [\d.]+ a second\.$", text)
+    assert re.search(
+        r"; below [\d,]+ a month \([\d,]+ to [\d,]+\) it costs more, by what a request uses at [\d.]+ a second\.$", text
+    )
     assert numbers(text.split("; below ")[1].split(", by what")[0]) == pytest.approx(
         [point.requests_per_month, point.low, point.high], rel=0.006
     )
