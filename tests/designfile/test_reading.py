@@ -75,12 +75,14 @@ def test_entries_are_placed_by_line(tmp_path):
         ("# nothing\n", ": is empty", 'begin with "chainkit: 1" and "chain: <name>"'),
         (
             "- chainkit\n",
-            ": holds a list; allowed: a mapping with the keys chainkit, chain, region, services, links, costs, layout, groups",
+            ": holds a list; allowed: a mapping with the keys chainkit, chain, region, services, links, costs, layout, "
+            "groups",
             'begin with "chainkit: 1" and "chain: <name>"',
         ),
         (
             "orders\n",
-            ": holds text; allowed: a mapping with the keys chainkit, chain, region, services, links, costs, layout, groups",
+            ": holds text; allowed: a mapping with the keys chainkit, chain, region, services, links, costs, layout, "
+            "groups",
             'begin with "chainkit: 1" and "chain: <name>"',
         ),
         ("chain: orders\n", ": chainkit is missing; allowed: 1", "begin with chainkit: 1"),
