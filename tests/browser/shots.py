@@ -76,6 +76,14 @@ def compare(page: Page) -> None:
     page.locator(f"{TAB} table:visible").first.wait_for(timeout=WAIT_MS)
 
 
+def cost(page: Page) -> None:
+    """Put two variants beside the chain."""
+    tab("Cost")(page)
+    for kind in ("sqs", "sns"):
+        page.get_by_role("checkbox", name=kind, exact=True).locator("visible=true").click(timeout=WAIT_MS)
+        page.wait_for_timeout(1500)
+
+
 def deploy(page: Page) -> None:
     """Plan, deploy, and send an order; each when the one before is done."""
     tab("Deploy")(page)
@@ -92,6 +100,8 @@ SHOTS: Mapping[str, Shot] = {
     "designer-traffic": Shot(tab("Traffic"), TAB),
     "designer-machine": Shot(tab("State machine"), TAB, cell=MACHINE),
     "designer-compare": Shot(compare, TAB),
+    "designer-cost": Shot(cost, TAB),
+    "designer-sizes": Shot(tab("Sizes"), TAB),
     "designer-deploy": Shot(deploy, TAB),
 }
 
