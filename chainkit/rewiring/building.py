@@ -22,15 +22,16 @@ MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUTS = 6
 OF_CALLS = ("retry", "client_timeout_s", "breaker", "on_error", "duplicate_rate")
 """Settings of a call that its caller carries out."""
-OF_MAPPINGS = (
+OF_QUEUES = ("delay_s", "maximum_concurrency", "max_receive_count")
+"""Settings of a queue, its mapping and its redrive that a request feels whatever comes instead."""
+OF_BATCHES = (
     "batch_size",
     "maximum_batching_window_s",
-    "maximum_concurrency",
     "minimum_pollers",
     "maximum_pollers",
     "report_batch_item_failures",
 )
-OF_REDRIVES = ("max_receive_count",)
+"""Settings of a mapping that mean nothing without a queue."""
 RETRY = {"IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}
 """Of the call in a nested execution; [2]."""
 
@@ -57,17 +58,16 @@ def draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
 def _gone(chain: Chain, one: Connection, kind: str) -> Iterator[str]:
     """Yield settings of what lay between that nothing has now, each with its owner."""
     is_call = one.link.kind == "sync" and one.needs_answer and kind in ANSWERING
-    owners: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
-        (one.links[0], one.link.to_plain(), () if is_call else OF_CALLS)
-    ]
-    owners += [(key, chain.links[key].to_plain(), OF_MAPPINGS) for key in one.links[1:]]
+    of_queues = (*OF_BATCHES, *OF_QUEUES) if kind in ("sqs", "sns-sqs") else OF_QUEUES
+    of_calls: tuple[str, ...] = () if is_call else OF_CALLS
+    owners: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [(one.links[0], one.link.to_plain(), of_calls)]
+    owners += [(key, chain.links[key].to_plain(), of_queues) for key in one.links[1:]]
     for name in one.between:
-        owners.append((name, chain.service(name).to_plain(), ("delay_s",)))
-        owners += [(key, v.to_plain(), OF_REDRIVES) for key, v in chain.outgoing(name) if isinstance(v, Redrive)]
+        owners.append((name, chain.service(name).to_plain(), of_queues))
+        owners += [(key, v.to_plain(), of_queues) for key, v in chain.outgoing(name) if isinstance(v, Redrive)]
     for owner, plain, names in owners:
-        stated = {name: plain[name] for name in names if name in plain}
-        for name, value in stated.items():
-            yield f"{name} of {owner}" if isinstance(value, dict) else f"{name}={value} of {owner}"
+        for name in (name for name in names if name in plain):
+            yield f"{name} of {owner}" if isinstance(plain[name], dict) else f"{name}={plain[name]} of {owner}"
     if one.task and kind not in ("standard", "express", "nested"):
         yield f"{' and '.join(one.task)} of {one.between[-1]}"
     if kind in ("standard", "express") and not one.needs_answer and "Retry" not in (one.task or {}):
