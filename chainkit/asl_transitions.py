@@ -233,6 +233,11 @@ def transitions(
     [[1.0, 0.5, 0.5], [2.0, 0.25, 0.75], [3.0, 0.25, 1.0]]
     """
     name, scope, own_choices, own_items, is_billed = _read(machine)
+    for what, stated in (("probabilities", probabilities), ("items", items)):
+        if not isinstance(stated, Mapping | None):
+            raise ConfigError(
+                f"{name!r}: {what}={stated!r} is no mapping of states", fix=f'give {what}={{"State": ...}}'
+            )
     given = _Given(name, scope, {**own_choices, **(probabilities or {})}, {**own_items, **(items or {})})
     figures = Figures(given.shares, given.failures, given.runs)
     most = Visits(figures, Moments)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from chainkit import guarantees, verdicts
@@ -129,7 +130,7 @@ class Comparison:
             If there is no such figure or chain, or the confidence is none.
         """
         self._require(figure, of, to)
-        if not 0 < confidence < 1:
+        if not isinstance(confidence, Real) or not 0 < confidence < 1:
             raise ConfigError(f"difference: confidence={confidence!r} is outside 0 to 1", fix="give 0.95, or 0.99")
         if figure in (*TIMES, *MEANS):
             return _later(figure, self._times[of], self._times[to], confidence)

@@ -142,6 +142,13 @@ def decision(
             f"decision: comparison={comparison!r} leaves nothing to decide between",
             fix="give what ck.compare returns for two or more designs",
         )
+    for name, given, kind, made in (
+        ("options", options, Mapping, "ck.variants"),
+        ("curve", curve, CostCurve, "ck.cost_at_scale"),
+        ("sensitivity", sensitivity, Sensitivity, "ck.sensitivity"),
+    ):
+        if given is not None and not isinstance(given, kind):
+            raise ConfigError(f"decision: {name}={given!r} is refused", fix=f"give what {made} returns")
     times = (*TIMES, *MEANS)
     if time is not None and time not in times:
         raise ConfigError(f"decision: time={time!r} is unknown{nearest(time, times)}", fix=f"known: {', '.join(times)}")

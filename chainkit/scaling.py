@@ -135,7 +135,19 @@ class CostCurve:
         return self._apart(of, to, np.array(_volumes((requests_per_month,))))[0]
 
     def with_price_at(self, key: str, factor: float) -> Self:
-        """Return the curves if one price, all its tiers, were so many times what it is; bills stay as they were."""
+        """Return the curves if one price, all its tiers, were so many times what it is; bills stay as they were.
+
+        Raises
+        ------
+        ConfigError
+            If no design uses such a price, or the factor makes it none.
+        """
+        known = sorted({price.key for each in self.tariffs.values() for price in each.prices})
+        if key not in known:
+            raise ConfigError(
+                f"cost at scale: price {key!r} is on no bill{nearest(key, known)}",
+                fix=f"on the bills: {', '.join(known)}",
+            )
         tariffs = {name: each.with_price_at(key, factor) for name, each in self.tariffs.items()}
         return replace(self, tariffs=tariffs)
 

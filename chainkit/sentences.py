@@ -62,6 +62,8 @@ def sentence(
         if name not in comparison.runs:
             known = ", ".join(comparison.runs)
             raise ConfigError(f"sentence: {name!r} is unknown{nearest(name, comparison.runs)}", fix=f"known: {known}")
+    if curve is not None and not isinstance(curve, CostCurve):
+        raise ConfigError(f"sentence: curve={curve!r} is no curve", fix="give what ck.cost_at_scale returns")
     time = time or chosen_time(comparison, of, to)
     known_times = (*TIMES, *MEANS)
     if time not in known_times:

@@ -5,7 +5,7 @@ false winner needs one of k intervals to be wrong on one side, so each has the c
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,8 @@ def verdict(comparison: "Comparison", figure: str, of: Sequence[str] | None = No
 def _names(comparison: "Comparison", of: Sequence[str] | None) -> list[str]:
     """Return the chains to choose from."""
     known = [*comparison.runs]
-    names = known if of is None else [*dict.fromkeys([of] if isinstance(of, str) else of)]
+    given = known if of is None else [of] if isinstance(of, str) or not isinstance(of, Iterable) else of
+    names = [*dict.fromkeys(given)]
     if len(names) < 2:
         raise ConfigError(
             f"verdict: of={of!r} leaves nothing to choose from", fix=f"name two or more of: {', '.join(known)}"

@@ -603,3 +603,10 @@ def test_every_machine_of_the_corpus_is_counted(corpus: Path) -> None:
         assert_sums(ck.transitions(definition, figures, items=items))
 
     assert len(files) > 50
+
+
+def test_figures_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(ck.ConfigError, match="items=3 is no mapping"):
+        ck.transitions(POLL, {"Over?": [0.5, 0.5]}, items=3)
+    with pytest.raises(ck.ConfigError, match=r"probabilities=\[0.5, 0.5\] is no mapping"):
+        ck.transitions(POLL, [0.5, 0.5])

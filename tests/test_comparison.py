@@ -309,6 +309,8 @@ def test_an_unknown_figure_or_chain_is_refused():
         result.differences("c")
     with pytest.raises(ck.ConfigError, match="confidence=95 is outside 0 to 1"):
         result.difference("lost", "a", "b", confidence=95)
+    with pytest.raises(ck.ConfigError, match="confidence='high' is outside 0 to 1"):
+        result.difference("lost", "a", "b", confidence="high")
 
 
 # --- faults ---

@@ -240,6 +240,9 @@ def test_a_curve_with_other_prices_is_refused(comparison):
         (lambda c, r: ck.decision("Which?", c, time="p95"), "'p95' is unknown"),
         (lambda c, r: ck.decision("Which?", c, requests_per_month="a"), "'a' is no volume"),
         (lambda c, r: ck.decision("Which?", c, options={"sqz": "words"}), "did you mean 'sqs'"),
+        (lambda c, r: ck.decision("Which?", c, options=5), "options=5 is refused"),
+        (lambda c, r: ck.decision("Which?", c, curve=5), "curve=5 is refused"),
+        (lambda c, r: ck.decision("Which?", c, sensitivity=5), "sensitivity=5 is refused"),
         (lambda c, r: r["Figure"], "did you mean 'Figures'"),
     ],
 )

@@ -381,6 +381,7 @@ def test_far_apart_rates_are_filled_in_until_the_break_even_point_is_where_runs_
         (lambda c: ck.cost_at_scale({"u": used()}, simulate_at=[1e6]), "typed in"),
         (lambda c: ck.cost_at_scale(c).usd("sqz", 1e6), "did you mean 'sqs'"),
         (lambda c: ck.cost_at_scale(c).break_even("sqs", "sqz"), "'sqz' is unknown"),
+        (lambda c: ck.cost_at_scale(c).with_price_at("lambda-request", 2), "is on no bill .did you mean 'lambda-req"),
     ],
 )
 def test_nonsense_is_refused(comparison, call, words):

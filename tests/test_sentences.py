@@ -172,6 +172,8 @@ def test_nonsense_is_refused(both):
         ck.sentence(both.runs, "sqs", "sns")
     with pytest.raises(ck.ConfigError, match="requests_per_month=0 is no volume"):
         ck.sentence(both, "sqs", "sns", requests_per_month=0)
+    with pytest.raises(ck.ConfigError, match="curve=3 is no curve"):
+        ck.sentence(both, "sqs", "sns", curve=3)
     with pytest.raises(ck.ConfigError, match="'fifo' is unknown"):
         ck.sentence(both, "sqs", "fifo", time="completion_p99_s")
 

@@ -136,7 +136,7 @@ def test_a_rare_loss_is_no_winner_and_says_what_would_be_seen():
     )
 
 
-@pytest.mark.parametrize("of", [["a"], "a", []])
+@pytest.mark.parametrize("of", [["a"], "a", [], 5])
 def test_one_chain_is_nothing_to_choose_from(of):
     with pytest.raises(ck.ConfigError, match="leaves nothing to choose from"):
         compared(50, a=0.1, b=0.2).verdict(FIGURE, of)

@@ -8,19 +8,32 @@ Sources  [1] StartSyncExecution answers 200 although the execution has failed: A
          [2] AWS agent toolkit, error-handling.md (2026): Retry defaults, 1 s, 3 times, doubling
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from chainkit.chain import Chain
 from chainkit.rewiring.flow import Connection, Draft
+from chainkit.rewiring.kinds import ANSWERING
 from chainkit.service import Service
 from chainkit.services import EventBus, SnsTopic, SqsQueue, StateMachine
 from chainkit.wiring import Destination, Redrive, Task
 
 MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUTS = 6
-RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}]
-"""Of the call in a nested execution; [2]."""
+OF_CALLS = ("retry", "client_timeout_s", "breaker", "on_error", "duplicate_rate")
+"""Settings of a call that its caller carries out."""
+OF_QUEUES = ("delay_s", "maximum_concurrency", "max_receive_count")
+"""Settings of a queue, its mapping and its redrive that a request feels whatever comes instead."""
+OF_BATCHES = (
+    "batch_size",
+    "maximum_batching_window_s",
+    "minimum_pollers",
+    "maximum_pollers",
+    "report_batch_item_failures",
+)
+"""Settings of a mapping that mean nothing without a queue."""
+RETRY = {"Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 2.0}]}
+"""Of a call whose failure nobody hears of; [2]."""
 
 
 def draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
@@ -36,7 +49,29 @@ def draft(chain: Chain, kind: str, found: Sequence[Connection]) -> Draft | str:
     for one in moved:
         builder.put_in(one, kind)
     builder.restore_order(list(chain.links))
-    return Draft(twin, tuple(f"{one.way}: was {one.kind}" for one in moved), kept, tuple(builder.added))
+    rewired = tuple(f"{one.way}: was {one.kind}" for one in moved)
+    gone = [(one.way, ", ".join(_gone(chain, one, kind))) for one in moved]
+    notes = tuple(f"{way}: without {what}" for way, what in gone if what)
+    return Draft(twin, rewired, kept, tuple(builder.added), notes)
+
+
+def _gone(chain: Chain, one: Connection, kind: str) -> Iterator[str]:
+    """Yield settings of what lay between that nothing has now, each with its owner."""
+    is_call = one.link.kind == "sync" and one.needs_answer and kind in ANSWERING
+    of_queues = (*OF_BATCHES, *OF_QUEUES) if kind in ("sqs", "sns-sqs") else OF_QUEUES
+    of_calls: tuple[str, ...] = () if is_call else OF_CALLS
+    owners: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [(one.links[0], one.link.to_plain(), of_calls)]
+    owners += [(key, chain.links[key].to_plain(), of_queues) for key in one.links[1:]]
+    for name in one.between:
+        owners.append((name, chain.service(name).to_plain(), of_queues))
+        owners += [(key, v.to_plain(), of_queues) for key, v in chain.outgoing(name) if isinstance(v, Redrive)]
+    for owner, plain, names in owners:
+        for name in (name for name in names if name in plain):
+            yield f"{name} of {owner}" if isinstance(plain[name], dict) else f"{name}={plain[name]} of {owner}"
+    if one.task and kind not in ("standard", "express", "nested"):
+        yield f"{' and '.join(one.task)} of {one.between[-1]}"
+    if kind in ("standard", "express") and not one.needs_answer and "Retry" not in (one.task or {}):
+        yield "a Retry: what fails once is dead-lettered"
 
 
 class Builder:
@@ -115,7 +150,7 @@ class Builder:
         return {} if one.match_fraction is None else {"match_fraction": one.match_fraction}
 
     def _sync(self, one: Connection, options: dict[str, Any]) -> None:
-        self.chain.connect(one.source, one.target, **filtered(one, options))
+        self.chain.connect(one.source, one.target, **filtered(one, options), **_carried(one))
 
     def _async(self, one: Connection, options: dict[str, Any]) -> None:
         self.chain.connect(one.source, one.target, link="async", **filtered(one, options))
@@ -163,7 +198,7 @@ class Builder:
 
     def _nested(self, one: Connection, options: dict[str, Any]) -> None:
         """Add a Standard machine that starts an Express one, which calls the function and tries again."""
-        call = {"Type": "Task", "Resource": f"${{{one.target}}}", "Retry": RETRY, "End": True}
+        call = {"Type": "Task", "Resource": f"${{{one.target}}}", **(one.task or RETRY), "End": True}
         child = self.add(self._made(f"{one.target}-call", {"Call": call}, "EXPRESS"))
         start = _task("aws-sdk:sfn:startSyncExecution", {"StateMachineArn": f"${{{child.name}}}", "Input.$": "$"})
         succeeded = {"Variable": "$.started.Status", "StringEquals": "SUCCEEDED", "Next": "Done"}
@@ -177,9 +212,10 @@ class Builder:
 
     def _machine(self, one: Connection, options: dict[str, Any], workflow: Literal["STANDARD", "EXPRESS"]) -> None:
         """Add a machine with one task; unless the caller hears of a failure it is tried again, then dead-lettered."""
-        states: dict[str, Any] = {"Call": {"Type": "Task", "Resource": f"${{{one.target}}}", "End": True}}
+        again = {} if one.needs_answer else RETRY
+        call = {"Type": "Task", "Resource": f"${{{one.target}}}", **(one.task or again), "End": True}
+        states: dict[str, Any] = {"Call": call}
         if not one.needs_answer:
-            states["Call"]["Retry"] = RETRY
             states = self._buried(one, states, "Call")
         self._started(one, options, states, workflow)
 
@@ -200,7 +236,7 @@ class Builder:
         """Add a machine, and the caller's link to it."""
         machine = self.add(self._made(f"{one.target}-flow", states, workflow, **figures))
         word = "sync" if one.needs_answer else "async"
-        self.chain.connect(one.source, machine, link=word, **filtered(one, options))
+        self.chain.connect(one.source, machine, link=word, **filtered(one, options), **_carried(one))
 
     def _made(self, name: str, states: dict[str, Any], workflow: Any, **figures: Any) -> StateMachine:
         """Return a machine that starts with its first state."""
@@ -254,6 +290,13 @@ def options_of(one: Connection) -> dict[str, Any]:
     names = ("step", "after_fraction", "probability", "case", "count", "message_bytes")
     chance = one.link.chance or (one.links[0] if one.link.probability < 1 else None)
     return {name: getattr(one.link, name) for name in names} | {"needs_answer": one.needs_answer, "chance": chance}
+
+
+def _carried(one: Connection) -> dict[str, Any]:
+    """Return what the caller of a needed answer does about its call, whoever answers."""
+    if one.link.kind != "sync" or not one.needs_answer:
+        return {}
+    return {name: getattr(one.link, name) for name in OF_CALLS}
 
 
 def filtered(one: Connection, options: dict[str, Any]) -> dict[str, Any]:

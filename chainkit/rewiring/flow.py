@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chainkit import asl
 from chainkit.chain import Chain
 from chainkit.records import Buffer, FanOut, Pool
 from chainkit.rewiring.kinds import ANSWERING, LARGEST_BYTES
 from chainkit.service import Service
 from chainkit.services import EventBus, SnsTopic, SqsQueue, StateMachine
-from chainkit.wiring import Caller, Delivery, EventSourceMapping, Redrive, Task
+from chainkit.wiring import Caller, Delivery, Destination, EventSourceMapping, Redrive, Task
+
+KEPT_OF_TASKS = ("Retry", "TimeoutSeconds")
+"""What a state of a machine that goes hands to the state that stands for it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,10 @@ class Connection:
     match_fraction: float | None = None
     is_readable: bool = True
     """False where two filters look at one field in ways that no single filter can say."""
+    task: Mapping[str, Any] | None = None
+    """Retry and time limit of the state that calls, where a state machine lies between."""
+    obstacle: str = ""
+    """What another kind would lose of what happens on the way."""
 
     @property
     def needs_answer(self) -> bool:
@@ -50,6 +58,10 @@ class Connection:
             return f"stays {self.kind}; {kind} refused, its caller needs the answer (needs_answer)"
         if self.link.message_bytes > LARGEST_BYTES[kind]:
             return f"stays {self.kind}; {kind} refused, it carries {LARGEST_BYTES[kind]} bytes at most"
+        if kind == "sync" and self.link.count > 1:
+            return f"stays {self.kind}; sync refused, it hands over {self.link.count} messages at once, a call one"
+        if self.obstacle:
+            return f"stays {self.kind}; {kind} refused, {self.obstacle}"
         if not self.is_readable:
             return f"stays {self.kind}; its two filters on one field fit in no single one"
         return ""
@@ -85,7 +97,7 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
     """Yield a connection for each function that one begun leads to, through services that do nothing else."""
     name = so_far.target
     if is_code(chain, name):
-        yield so_far
+        yield replace(so_far, obstacle=so_far.obstacle or _outcome(chain, name))
         return
     service = chain.service(name)
     callers = [v for _, v in chain.incoming(name) if not isinstance(v, Redrive)]
@@ -96,6 +108,7 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
         ]
         if len(ways) != 1 or name in so_far.between:
             return
+        so_far = _through(so_far, service, ways[0][1])
     elif not isinstance(service.behaviour(), Buffer | FanOut):
         return
     if len(callers) != 1:
@@ -116,6 +129,37 @@ def _ways(chain: Chain, so_far: Connection) -> Iterator[Connection]:
                 is_readable=so_far.is_readable and is_readable,
             ),
         )
+
+
+def _outcome(chain: Chain, function: str) -> str:
+    """Return where the events of a function go on to from there, or "": a queue that nobody reads is an end."""
+    for _, link in chain.outgoing(function):
+        if isinstance(link, Destination):
+            queue = chain.service(link.target)
+            if not isinstance(queue, SqsQueue) or any(
+                isinstance(v, EventSourceMapping) for _, v in chain.outgoing(queue.name)
+            ):
+                return f"{link.target!r} is told what becomes of the events of {function!r}"
+    return ""
+
+
+def _through(so_far: Connection, machine: StateMachine, link: Any) -> Connection:
+    """Return a connection that goes on through a machine: what its state keeps, and what else the machine does."""
+    states = asl.read(machine.definition)["States"]
+    state = states.get(getattr(link, "state", ""), {})
+    task = {key: state[key] for key in KEPT_OF_TASKS if key in state} or so_far.task
+    more = _more_than_calls(machine, states)
+    obstacle = so_far.obstacle or (f"state {more!r} of {machine.name!r} would go" if more else "")
+    return replace(so_far, task=task, obstacle=obstacle)
+
+
+def _more_than_calls(machine: StateMachine, states: Mapping[str, Any]) -> str:
+    """Return a state that waits, repeats or decides, or "" where a machine only calls and catches."""
+    for name, state in states.items():
+        is_certain = state["Type"] == "Choice" and 1.0 in machine.choices.get(name, ())
+        if state["Type"] in ("Wait", "Choice", "Map", "Parallel") and not is_certain:
+            return name
+    return ""
 
 
 def _kind_through(so_far: Connection, service: Service) -> str:

@@ -125,6 +125,8 @@ class _Plan:
             return f"{one.target} is entered by {others[0].source}, too"
         if one.target == one.source or self.way_to(one.target)[0].source == one.target:
             return "goes in a circle"
+        if one.obstacle:
+            return one.obstacle
         answers = [v.target for _, v in self.chain.outgoing(one.target) if v.word == "on_success"]
         if answers:
             return f"the answers to the events of {one.target} go to {answers[0]}"
@@ -283,7 +285,10 @@ def _notes(chain: Chain, plan: _Plan, head: str) -> Iterator[str]:
     ways = list(plan.below(head))
     functions = {name: _function(chain, name) for name in (head, *(one.target for one in ways))}
     parts = ", ".join(one.target for one in ways)
-    yield f"{head} does the work of {parts} after its own, one after another; a failed part fails the whole invocation"
+    spared = [one.target for one in ways if getattr(one.link, "on_error", "fail") == "continue"]
+    but = f", but for {', '.join(spared)} (on_error='continue')" if spared else ""
+    fails = f"a failed part fails the whole invocation{but}"
+    yield f"{head} does the work of {parts} after its own, one after another; {fails}"
     yield f"whatever tries {head} again repeats its own work and all parts"
     if any(one.kind != "sync" for one in ways):
         yield f"what was handed over is done before {head} answers"
