@@ -140,7 +140,7 @@ class Comparison:
 
     def _more(self, figure: str, of: str, to: str, confidence: float) -> tuple[float, float, float, str]:
         """Return the difference of money, a count or cold starts."""
-        if _is_same(self.runs[of].chain, self.runs[to].chain):
+        if _is_same(self.runs[of].chain, self.runs[to].chain, figure):
             return (0.0, 0.0, 0.0, SAME)
         one, other = self._measures[of][figure], self._measures[to][figure]
         if len(one.each) != len(other.each):
@@ -342,9 +342,10 @@ def _later(
     return paired.percentile(one[what], other[what], intervals.FRACTIONS[which], confidence)
 
 
-def _is_same(one: Chain, other: Chain) -> bool:
-    """Tell whether two chains are equal but for their names."""
-    return one.services == other.services and [*one.links.values()] == [*other.links.values()]
+def _is_same(one: Chain, other: Chain, figure: str) -> bool:
+    """Tell whether two chains are equal but for their names; where dollars are asked for, in what they pay for, too."""
+    is_equal = one.services == other.services and [*one.links.values()] == [*other.links.values()]
+    return is_equal and (figure not in MONEY or (one.region == other.region and one.costs == other.costs))
 
 
 def compare(
