@@ -136,6 +136,25 @@ def test_a_rare_loss_is_no_winner_and_says_what_would_be_seen():
     )
 
 
+def test_no_difference_seen_has_limits_that_hold_for_all_that_are_level():
+    class Known:
+        """Differences of the leader "a" to others, as they may be: the one nearest to it is not the one that varies most."""
+
+        def __init__(self) -> None:
+            self.runs = dict.fromkeys("abc", compared(50, a=0.1, b=0.2).runs["a"])
+
+        def interval(self, figure, of):
+            return (0.0, {"a": 1.0, "b": 1.02, "c": 1.01}[of], 2.0)
+
+        def difference(self, figure, of, to, confidence):
+            return {"b": (-0.05, -0.02, 0.01, ""), "c": (-0.03, -0.01, 0.02, "")}[to]
+
+    found = verdict(Known(), FIGURE)
+
+    assert (found.against, found.low) == ("c", -0.03)
+    assert found.text.startswith("no difference seen between a, b and c (at most 50 ms less, 20 ms more)")
+
+
 @pytest.mark.parametrize("of", [["a"], "a", []])
 def test_one_chain_is_nothing_to_choose_from(of):
     with pytest.raises(ck.ConfigError, match="leaves nothing to choose from"):
