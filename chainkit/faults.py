@@ -1,4 +1,7 @@
-"""What breaks while a comparison looks: settings that change in every chain, as far as each has them."""
+"""What breaks while a comparison looks: settings that change in every chain, as far as each has them.
+
+A function that is fused into another breaks there as well: a part goes by the function's name.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +10,9 @@ from typing import Any
 from chainkit.billing.bill import Bill
 from chainkit.chain import Chain
 from chainkit.declared import IDENTITY, settings
+from chainkit.declared import changed as with_settings
 from chainkit.errors import ChainkitError, ConfigError, nearest
+from chainkit.parts import APART, Part, parts_of
 from chainkit.simulation.run import Run
 
 FIX = 'write settings with a value each: faults={"provider down": {"payment.error_rate": 1.0}}'
@@ -63,7 +68,7 @@ def changed(
     >>> chains["one"].service("pay").error_rate, notes
     (1.0, {'one': '', 'other': "has no 'pay'"})
     """
-    owned = {name: {**chain.services, **chain.links} for name, chain in chains.items()}
+    owned = {name: _owners(chain) for name, chain in chains.items()}
     for key in change:
         _require(fault, key, owned)
     copies = {name: chain.copy() for name, chain in chains.items()}
@@ -73,10 +78,27 @@ def changed(
             if setting not in _settings(owned[name].get(owner)):
                 continue
             try:
-                copy.set(owner, **{setting: value})
+                _set(copy, owner, setting, value)
             except ChainkitError as error:
                 raise type(error)(f"compare: fault {fault!r}: {name!r}: {error.problem}", fix=error.fix) from None
     return copies, {name: _missing(change, own) for name, own in owned.items()}
+
+
+def _owners(chain: Chain) -> dict[str, Any]:
+    """Return everything that has settings by name: services, links, and parts of services."""
+    parts = {name: part for name, (_, part) in parts_of(chain.services).items()}
+    return {**parts, **chain.services, **chain.links}
+
+
+def _set(chain: Chain, owner: str, setting: str, value: Any) -> None:
+    """Give a service, link or part a setting."""
+    parts = parts_of(chain.services)
+    if owner in {**chain.services, **chain.links} or owner not in parts:
+        chain.set(owner, **{setting: value})
+        return
+    whole, part = parts[owner]
+    own: Any = chain.service(whole)
+    chain.set(whole, parts={**own.parts, owner: with_settings(part, **{setting: value})})
 
 
 def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> None:
@@ -98,9 +120,10 @@ def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> No
 
 
 def _settings(thing: Any) -> list[str]:
-    """Return the settings of a service or link; of nothing none."""
+    """Return the settings of a service, link or part that change how it runs; of nothing none."""
     kind: Any = type(thing)
-    return [] if thing is None else [each.name for each in settings(kind) if each.name not in IDENTITY]
+    hidden = APART if isinstance(thing, Part) else IDENTITY
+    return [] if thing is None else [each.name for each in settings(kind) if each.name not in hidden]
 
 
 def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:

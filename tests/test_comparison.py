@@ -351,6 +351,14 @@ def test_a_fault_is_the_same_requests_with_other_settings():
     assert table.loc[("sqs", "completion_p99_s"), "value"] == math.inf  # all are dead letters
 
 
+def test_a_fault_of_a_function_that_is_fused_fails_the_whole():
+    flows, down = ck.variants(chain(), ["sync", "fused"]), {"b is down": {"b.error_rate": 1.0}}
+    table = ck.compare(flows, LOAD, requests=200, seed=1, faults=down).under("b is down")
+
+    assert table.loc[("sync", "failed"), "fault"] == table.loc[("fused", "failed"), "fault"] == 200
+    assert not table.loc[("fused", "lost"), "note"].startswith("has no")
+
+
 def test_a_variant_without_what_breaks_is_told_and_stays_calm():
     flows, slow = ck.variants(chain(), ["sync", "sqs"]), {"slow queue": {"b-queue.delay_s": 900}}
     table = ck.compare(flows, LOAD, requests=2_000, seed=1, faults=slow).under("slow queue")

@@ -138,7 +138,7 @@ def test_a_rare_loss_is_no_winner_and_says_what_would_be_seen():
 
 def test_no_difference_seen_has_limits_that_hold_for_all_that_are_level():
     class Known:
-        """Differences of the leader "a" to others, as they may be: the one nearest to it is not the one that varies most."""
+        """Differences of the leader "a" to others: the one nearest to it is not the one that varies most."""
 
         def __init__(self) -> None:
             self.runs = dict.fromkeys("abc", compared(50, a=0.1, b=0.2).runs["a"])
