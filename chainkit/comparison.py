@@ -57,8 +57,8 @@ class Comparison:
         """Return one row per chain: times in seconds, dollars, what happened to the requests, and what there is to run.
 
         ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with
-        an error or throttled. Completion percentiles are infinite where more than that share was lost; means are over
-        what was not. ``cold_fraction`` counts cold starts per invocation, ``cold_per_request`` per request; each
+        an error or throttled. Completion percentiles are infinite where more than that share was lost, or is still
+        tried when the run ends; means are over what was completed. ``cold_fraction`` counts cold starts per invocation, ``cold_per_request`` per request; each
         replication begins without environments. ``to_operate`` counts things to operate: services, and links that AWS
         carries out by itself.
 

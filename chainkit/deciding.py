@@ -242,7 +242,7 @@ class _Matter:
         yield f"| {' | '.join(heads)} |"
         yield f"| --- |{' ---: |' * (len(heads) - 1)}"
         for name in self.names:
-            cells = [_time_cell(*self.comparison.interval(time, name)) for time in times]
+            cells = [_time_cell(time, *self.comparison.interval(time, name)) for time in times]
             cells.append(_cell(*self.curve.usd(name, self.month), dollars))
             cells += [_cell(*self.comparison.interval(key, name), _whole) for key in ("lost", "failed")]
             cells.append(f"{self.comparison.interval('cold_fraction', name)[1] * 100:.2f} %")
@@ -410,11 +410,11 @@ def _cell(low: float, value: float, high: float, shown: Any) -> str:
     return f"{shown(value)}{ends}"
 
 
-def _time_cell(low: float, value: float, high: float) -> str:
+def _time_cell(time: str, low: float, value: float, high: float) -> str:
     """Return a time with its interval, in one unit."""
-    if math.isnan(value):
+    if math.isnan(value) and time.startswith("response"):
         return "nobody waits"
-    if math.isinf(value):
+    if not math.isfinite(value):
         return NEVER
     ends = f" ({span(low, high, unit_of=value)})" if not math.isnan(high - low) and low != high else ""
     return f"{length(value)}{ends}"

@@ -53,7 +53,8 @@ def verdict(comparison: "Comparison", figure: str, of: Sequence[str] | None = No
     values = {name: comparison.interval(figure, name)[1] for name in names}  # raises where there is no such chain
     known = [name for name in names if not math.isnan(values[name])]
     if len(known) < 2:
-        return _nothing(figure, names, "there is nothing to compare: nobody waits for an answer")
+        why = "nobody waits for an answer" if figure.startswith("response") else "nothing was completed"
+        return _nothing(figure, names, f"there is nothing to compare: {why}")
     leader = min(known, key=lambda name: values[name])
     others = [name for name in known if name != leader]
     confidence = 1 - TO_HOLD / len(others)
@@ -115,7 +116,7 @@ def _won(
     """Return the sentence on a winner."""
     low, value, high = ends
     if math.isinf(value):
-        return f"{leader}: comes to an end, where more of {against} than that share is lost"
+        return f"{leader}: comes to an end, where more of {against} than that share does not"
     amount = _amount(figure, -value, requests)
     text = f"{leader}: {amount} less than {against}"
     if figure in PARTS:

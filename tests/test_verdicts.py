@@ -121,7 +121,8 @@ def test_one_that_comes_to_an_end_wins_over_one_that_does_not():
 
     assert result.verdict("completion_p99_s").winner == "whole"
     assert (
-        result.verdict("completion_p99_s").text == "whole: comes to an end, where more of leaks than that share is lost"
+        result.verdict("completion_p99_s").text
+        == "whole: comes to an end, where more of leaks than that share does not"
     )
     assert result.verdict("lost").winner == "whole"
 
