@@ -58,9 +58,9 @@ class Comparison:
 
         ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with
         an error or throttled. Completion percentiles are infinite where more than that share was lost, or is still
-        tried when the run ends; means are over what was completed. ``cold_fraction`` counts cold starts per invocation, ``cold_per_request`` per request; each
-        replication begins without environments. ``to_operate`` counts things to operate: services, and links that AWS
-        carries out by itself.
+        tried when the run ends; means are over what was completed. ``cold_fraction`` counts cold starts per invocation,
+        ``cold_per_request`` per request; each replication begins without environments. ``to_operate`` counts things to
+        operate: services, and links that AWS carries out by itself.
 
         Percentiles are those of the requests themselves; `Run.summary` reads them off a histogram, within 0.8 %.
         """
