@@ -9,10 +9,8 @@ from typing import Any
 
 from chainkit.billing.bill import Bill
 from chainkit.chain import Chain
-from chainkit.declared import IDENTITY, settings
-from chainkit.declared import changed as with_settings
 from chainkit.errors import ChainkitError, ConfigError, nearest
-from chainkit.parts import APART, Part, parts_of
+from chainkit.operations import giving, owners, replay, setting_names
 from chainkit.simulation.run import Run
 
 FIX = 'write settings with a value each: faults={"provider down": {"payment.error_rate": 1.0}}'
@@ -68,37 +66,20 @@ def changed(
     >>> chains["one"].service("pay").error_rate, notes
     (1.0, {'one': '', 'other': "has no 'pay'"})
     """
-    owned = {name: _owners(chain) for name, chain in chains.items()}
+    owned = {name: owners(chain) for name, chain in chains.items()}
     for key in change:
         _require(fault, key, owned)
     copies = {name: chain.copy() for name, chain in chains.items()}
     for name, copy in copies.items():
         for key, value in change.items():
             owner, _, setting = key.rpartition(".")
-            if setting not in _settings(owned[name].get(owner)):
+            if setting not in setting_names(owned[name].get(owner)):
                 continue
             try:
-                _set(copy, owner, setting, value)
+                replay(copy, giving(copy, [owner], setting, value))
             except ChainkitError as error:
                 raise type(error)(f"compare: fault {fault!r}: {name!r}: {error.problem}", fix=error.fix) from None
     return copies, {name: _missing(change, own) for name, own in owned.items()}
-
-
-def _owners(chain: Chain) -> dict[str, Any]:
-    """Return everything that has settings by name: services, links, and parts of services."""
-    parts = {name: part for name, (_, part) in parts_of(chain.services).items()}
-    return {**parts, **chain.services, **chain.links}
-
-
-def _set(chain: Chain, owner: str, setting: str, value: Any) -> None:
-    """Give a service, link or part a setting."""
-    parts = parts_of(chain.services)
-    if owner in {**chain.services, **chain.links} or owner not in parts:
-        chain.set(owner, **{setting: value})
-        return
-    whole, part = parts[owner]
-    own: Any = chain.service(whole)
-    chain.set(whole, parts={**own.parts, owner: with_settings(part, **{setting: value})})
 
 
 def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> None:
@@ -111,19 +92,12 @@ def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> No
             f"compare: fault {fault!r}: no chain has a service or link {owner!r}{nearest(owner, names)}",
             fix=f'write "name.setting"; names: {", ".join(names)}',
         )
-    names = [*dict.fromkeys(name for each in having for name in _settings(each))]
+    names = [*dict.fromkeys(name for each in having for name in setting_names(each))]
     if setting not in names:
         raise ConfigError(
             f"compare: fault {fault!r}: {owner!r} has no setting {setting!r}{nearest(setting, names)}",
             fix=f"its settings: {', '.join(names)}",
         )
-
-
-def _settings(thing: Any) -> list[str]:
-    """Return the settings of a service, link or part that change how it runs; of nothing none."""
-    kind: Any = type(thing)
-    hidden = APART if isinstance(thing, Part) else IDENTITY
-    return [] if thing is None else [each.name for each in settings(kind) if each.name not in hidden]
 
 
 def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:
@@ -133,6 +107,6 @@ def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:
         owner, _, setting = key.rpartition(".")
         if owner not in own:
             found.append(repr(owner))
-        elif setting not in _settings(own[owner]):
+        elif setting not in setting_names(own[owner]):
             found.append(repr(key))
     return f"has no {', '.join(dict.fromkeys(found))}" if found else ""
