@@ -58,10 +58,10 @@ class Comparison:
         """Return one row per chain: times in seconds, dollars, what happened to the requests, and what there is to run.
 
         ``lost`` counts requests of which a part was dropped, expired or dead-lettered; ``failed`` those answered with
-        an error or throttled. Completion percentiles are infinite where more than that share was lost; means are over
-        what was not. ``cold_fraction`` counts cold starts per invocation, ``cold_per_request`` per request; each
-        replication begins without environments. ``to_operate`` counts things to operate: services, and links that AWS
-        carries out by itself.
+        an error or throttled. Completion percentiles are infinite where more than that share was lost, or is still
+        tried when the run ends; means are over what was completed. ``cold_fraction`` counts cold starts per invocation,
+        ``cold_per_request`` per request; each replication begins without environments. ``to_operate`` counts things to
+        operate: services, and links that AWS carries out by itself.
 
         Percentiles are those of the requests themselves; `Run.summary` reads them off a histogram, within 0.8 %.
         """
@@ -141,7 +141,7 @@ class Comparison:
 
     def _more(self, figure: str, of: str, to: str, confidence: float) -> tuple[float, float, float, str]:
         """Return the difference of money, a count or cold starts."""
-        if _is_same(self.runs[of].chain, self.runs[to].chain):
+        if _is_same(self.runs[of].chain, self.runs[to].chain, figure):
             return (0.0, 0.0, 0.0, SAME)
         one, other = self._measures[of][figure], self._measures[to][figure]
         if len(one.each) != len(other.each):
@@ -343,9 +343,10 @@ def _later(
     return paired.percentile(one[what], other[what], intervals.FRACTIONS[which], confidence)
 
 
-def _is_same(one: Chain, other: Chain) -> bool:
-    """Tell whether two chains are equal but for their names."""
-    return one.services == other.services and [*one.links.values()] == [*other.links.values()]
+def _is_same(one: Chain, other: Chain, figure: str) -> bool:
+    """Tell whether two chains are equal but for their names; where dollars are asked for, in what they pay for, too."""
+    is_equal = one.services == other.services and [*one.links.values()] == [*other.links.values()]
+    return is_equal and (figure not in MONEY or (one.region == other.region and one.costs == other.costs))
 
 
 def compare(

@@ -37,8 +37,8 @@ NEVER = "never"
 NOT_MODELLED = (
     "people: what it takes to build, watch and change each option",
     "tax, support plans, discounts and commitments: prices are list prices",
-    "failures of a whole region or of AWS itself, unless a fault was compared",
 )
+FAILURES = "failures of a whole region or of AWS itself"
 
 
 @dataclass(frozen=True, repr=False)
@@ -249,7 +249,7 @@ class _Matter:
         yield f"| {' | '.join(heads)} |"
         yield f"| --- |{' ---: |' * (len(heads) - 1)}"
         for name in self.names:
-            cells = [_time_cell(*self.comparison.interval(time, name)) for time in times]
+            cells = [_time_cell(time, *self.comparison.interval(time, name)) for time in times]
             cells.append(_cell(*self.curve.usd(name, self.month), dollars))
             cells += [_cell(*self.comparison.interval(key, name), _whole) for key in ("lost", "failed")]
             cells.append(f"{self.comparison.interval('cold_fraction', name)[1] * 100:.2f} %")
@@ -258,6 +258,7 @@ class _Matter:
         yield ""
         yield f"Lost and failed are of {self._run.requests:,} simulated requests."
         yield from self._promises()
+        yield from self._broken()
 
     def grounds(self) -> Iterator[str]:
         """Yield what the figures rest on, with who says so and when."""
@@ -309,6 +310,8 @@ class _Matter:
         for note in dict.fromkeys(note for note in notes if "depend on the rate" not in note):
             yield f"* {note}"
         yield from (f"* {line}" for line in NOT_MODELLED)
+        faults = [*self.comparison.faults]
+        yield f"* {FAILURES}{', but for what breaks above: ' if faults else ''}{', '.join(faults)}"
 
     def recipe(self) -> Iterator[str]:
         """Yield what it takes to compute it again."""
@@ -360,6 +363,23 @@ class _Matter:
             twice = sorted({str(each) for each in rows.loc[rows["needs_idempotency"].astype(bool), "service"]})
             need = f"; to be idempotent: {', '.join(twice)}" if twice else ""
             yield f"* {name}: work arrives {' or '.join(held)}{need}"
+
+    def _broken(self) -> Iterator[str]:
+        """Yield what each fault that was compared does to the options, on the same requests."""
+        for fault, then in self.comparison.faults.items():
+            table: Any = self.comparison.under(fault)
+            yield ""
+            yield f"Under the fault *{fault}*:"
+            yield ""
+            for name in self.names:
+                found = {key: table.loc[(name, key), ["calm", "fault"]] for key in ("lost", "failed")}
+                said = [
+                    f"{key} {_whole(row['fault'])} (without it {_whole(row['calm'])})" for key, row in found.items()
+                ]
+                time_s = float(table.loc[(name, "completion_p99_s"), "fault"])
+                said.append(f"completion p99 {_time_cell('completion_p99_s', math.nan, time_s, math.nan)}")
+                note = f" ({then.notes[name]})" if then.notes.get(name) else ""
+                yield f"* {name}: {', '.join(said)}{note}"
 
     def _suppositions(self) -> list[Supposition]:
         """Return what the figures rest on; what swings most first, if that was looked at."""
@@ -417,11 +437,11 @@ def _cell(low: float, value: float, high: float, shown: Any) -> str:
     return f"{shown(value)}{ends}"
 
 
-def _time_cell(low: float, value: float, high: float) -> str:
+def _time_cell(time: str, low: float, value: float, high: float) -> str:
     """Return a time with its interval, in one unit."""
-    if math.isnan(value):
+    if math.isnan(value) and time.startswith("response"):
         return "nobody waits"
-    if math.isinf(value):
+    if not math.isfinite(value):
         return NEVER
     ends = f" ({span(low, high, unit_of=value)})" if not math.isnan(high - low) and low != high else ""
     return f"{length(value)}{ends}"

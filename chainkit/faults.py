@@ -1,4 +1,7 @@
-"""What breaks while a comparison looks: settings that change in every chain, as far as each has them."""
+"""What breaks while a comparison looks: settings that change in every chain, as far as each has them.
+
+A function that is fused into another breaks there as well: a part goes by the function's name.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +9,8 @@ from typing import Any
 
 from chainkit.billing.bill import Bill
 from chainkit.chain import Chain
-from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError, nearest
+from chainkit.operations import giving, owners, replay, setting_names
 from chainkit.simulation.run import Run
 
 FIX = 'write settings with a value each: faults={"provider down": {"payment.error_rate": 1.0}}'
@@ -63,17 +66,17 @@ def changed(
     >>> chains["one"].service("pay").error_rate, notes
     (1.0, {'one': '', 'other': "has no 'pay'"})
     """
-    owned = {name: {**chain.services, **chain.links} for name, chain in chains.items()}
+    owned = {name: owners(chain) for name, chain in chains.items()}
     for key in change:
         _require(fault, key, owned)
     copies = {name: chain.copy() for name, chain in chains.items()}
     for name, copy in copies.items():
         for key, value in change.items():
             owner, _, setting = key.rpartition(".")
-            if setting not in _settings(owned[name].get(owner)):
+            if setting not in setting_names(owned[name].get(owner)):
                 continue
             try:
-                copy.set(owner, **{setting: value})
+                replay(copy, giving(copy, [owner], setting, value))
             except ChainkitError as error:
                 raise type(error)(f"compare: fault {fault!r}: {name!r}: {error.problem}", fix=error.fix) from None
     return copies, {name: _missing(change, own) for name, own in owned.items()}
@@ -89,18 +92,12 @@ def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> No
             f"compare: fault {fault!r}: no chain has a service or link {owner!r}{nearest(owner, names)}",
             fix=f'write "name.setting"; names: {", ".join(names)}',
         )
-    names = [*dict.fromkeys(name for each in having for name in _settings(each))]
+    names = [*dict.fromkeys(name for each in having for name in setting_names(each))]
     if setting not in names:
         raise ConfigError(
             f"compare: fault {fault!r}: {owner!r} has no setting {setting!r}{nearest(setting, names)}",
             fix=f"its settings: {', '.join(names)}",
         )
-
-
-def _settings(thing: Any) -> list[str]:
-    """Return the settings of a service or link; of nothing none."""
-    kind: Any = type(thing)
-    return [] if thing is None else [each.name for each in settings(kind) if each.name not in IDENTITY]
 
 
 def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:
@@ -110,6 +107,6 @@ def _missing(change: Mapping[str, Any], own: Mapping[str, Any]) -> str:
         owner, _, setting = key.rpartition(".")
         if owner not in own:
             found.append(repr(owner))
-        elif setting not in _settings(own[owner]):
+        elif setting not in setting_names(own[owner]):
             found.append(repr(key))
     return f"has no {', '.join(dict.fromkeys(found))}" if found else ""

@@ -71,7 +71,7 @@ class Front:
             if each.dominated_by:
                 word = f"beaten by {', '.join(each.dominated_by)}"
             elif math.isnan(each.time_s[1]):
-                word = "nobody waits for its answer"
+                word = "nobody waits for its answer" if self.time.startswith("response") else "nothing was completed"
             elif each.undecided_with:
                 word = f"undecided: {', '.join(each.undecided_with)} may beat it"
             else:

@@ -47,6 +47,8 @@ DELIVERIES: Mapping[str, str] = {
     "rule": "docs.aws.amazon.com eventbridge eb-rule-retry-policy (2026); assumed: duplicates",
 }
 """Word of a delivery -> who says how it is tried again."""
+WAITS = "startSyncExecution"
+"""Action by which a task starts an execution and waits for its end: never started twice by itself; [6]."""
 NO_ORDER = "none"
 IN_ORDER = "as called: the caller waits"
 
@@ -228,8 +230,9 @@ def _of_task(chain: Chain, link: Link) -> dict[str, Any]:
 
 def _of_execution(chain: Chain, link: Link, flow: Flow, is_event: bool) -> dict[str, Any]:
     """Return what is promised of an execution: a synchronous one, or one that is started and left to itself; [6]."""
-    if flow.answers and not is_event and link.kind != "task":
-        return {**_of_call(link), "source": WORKFLOW}
+    is_task = link.kind == "task"
+    if flow.answers and not is_event and (not is_task or getattr(link, "resource", "").endswith(WAITS)):
+        return {**(_of_task(chain, link) if is_task else _of_call(link)), "source": WORKFLOW}
     plain = {
         "delivery": AT_LEAST if flow.answers else EXACTLY,
         "ordering": NO_ORDER,

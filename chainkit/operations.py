@@ -13,9 +13,10 @@ from typing import Any
 
 from chainkit.chain import Chain
 from chainkit.costs import Cost
-from chainkit.declared import settings, stated
+from chainkit.declared import IDENTITY, changed, settings, stated
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.law import Law
+from chainkit.parts import APART, Part, parts_of
 from chainkit.service import Service
 from chainkit.wiring import WORDS, Link, Task
 
@@ -78,6 +79,50 @@ def replay(chain: Chain, operations: Iterable[Operation]) -> Chain:
     for each in operations:
         each.apply(chain)
     return chain
+
+
+def owners(chain: Chain) -> dict[str, Any]:
+    """Return everything that has settings by name: services, links, and parts, which go by the function they were."""
+    parts = {name: part for name, (_, part) in parts_of(chain.services).items()}
+    return {**parts, **chain.services, **chain.links}
+
+
+def setting_names(thing: Any) -> list[str]:
+    """Return the settings of a service, link or part that change how it runs; of nothing none."""
+    cls: Any = type(thing)
+    hidden = APART if isinstance(thing, Part) else IDENTITY
+    return [] if thing is None else [each.name for each in settings(cls) if each.name not in hidden]
+
+
+def giving(chain: Chain, names: Iterable[str], setting: str, value: Any) -> tuple[Operation, ...]:
+    """Return what gives a setting of some services, links or parts a value.
+
+    Raises
+    ------
+    ConfigError
+        If a part refuses it; services and links do when the operation is carried out.
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> chain = ck.Chain("one")
+    >>> _ = chain.add(ck.LambdaFunction("ask", parts={"pay": ck.Part(error_rate=0.1)}))
+    >>> print(*giving(chain, ["ask"], "error_rate", 0.5))
+    chain.set('ask', error_rate=0.5)
+    >>> replay(chain, giving(chain, ["pay"], "error_rate", 0.5)).service("ask").parts["pay"].error_rate
+    0.5
+    """
+    parts, plain = parts_of(chain.services), {*chain.services, *chain.links}
+    found: list[Operation] = []
+    fused: dict[str, dict[str, Part]] = {}
+    for name in names:
+        if name in plain or name not in parts:
+            found.append(Operation("set", (name,), {setting: value}))
+            continue
+        whole, part = parts[name]
+        own: Any = chain.service(whole)
+        fused.setdefault(whole, dict(own.parts))[name] = changed(part, **{setting: value})
+    return (*found, *(Operation("set", (whole,), {"parts": changes}) for whole, changes in fused.items()))
 
 
 def is_same(one: Chain, other: Chain) -> bool:

@@ -19,6 +19,8 @@ from chainkit.service import NAME
 
 Complaint = tuple[str, str]
 """(problem, fix)."""
+APART = ("memory_mb", "timeout_s", "needs_answer")
+"""Settings that a part has for the function it would be: as a part it does not feel them."""
 
 
 @declared
@@ -116,6 +118,20 @@ def measured_at(parts: Mapping[str, Part], memory_mb: int) -> dict[str, Part]:
         if part.cpu_fraction and part.measured_memory_mb is None
         else part
         for name, part in parts.items()
+    }
+
+
+def parts_of(services: Mapping[str, Any]) -> dict[str, tuple[str, Part]]:
+    """Return the parts of all services by name, each with the service that does it.
+
+    >>> from chainkit.services import LambdaFunction
+    >>> [*parts_of({"f": LambdaFunction("f", parts={"book": Part()}), "g": LambdaFunction("g")})]
+    ['book']
+    """
+    return {
+        part: (name, settings)
+        for name, each in services.items()
+        for part, settings in getattr(each, "parts", {}).items()
     }
 
 

@@ -73,6 +73,8 @@ class CostCurve:
     terms: "Terms"
     again: Mapping[float, Mapping[str, Run]] = field(default_factory=dict, repr=False)
     """Runs at the rate of a volume, if that was asked for."""
+    repriced: tuple[tuple[str, float], ...] = ()
+    """Prices that are other than listed: key, and so many times what it is."""
     _finer: dict[tuple[str, str], "CostCurve"] = field(default_factory=dict, init=False, repr=False)
     """Pairs whose break-even points have been looked for, simulated anew about them."""
 
@@ -149,7 +151,7 @@ class CostCurve:
                 fix=f"on the bills: {', '.join(known)}",
             )
         tariffs = {name: each.with_price_at(key, factor) for name, each in self.tariffs.items()}
-        return replace(self, tariffs=tariffs)
+        return replace(self, tariffs=tariffs, repriced=(*self.repriced, (key, factor)))
 
     def bill(self, of: str, requests_per_month: float) -> Bill:
         """Return the bill behind a point of the curve, line by line.
@@ -246,6 +248,8 @@ class CostCurve:
                 name: _tariff(self.terms, name, [again[v][name] for v in sorted(again)], again) for name in sources
             }
             curve = CostCurve(sources, self.requests_per_month, tariffs, self.terms, dict(sorted(again.items())))
+            for key, factor in self.repriced:
+                curve = curve.with_price_at(key, factor)
             points = [point.requests_per_month for point in curve._crossings(of, to)]
             inside = [point for point in points if min(again) < point < max(again)]
             new = [point for point in inside if min(abs(math.log(point / v)) for v in again) > NEAR]

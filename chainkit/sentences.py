@@ -136,9 +136,12 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
     what, p, _ = time.split("_")
     at = f"in the mean {what}" if p == "mean" else f"at {what} {p}"
     ends = {name: comparison.interval(time, name)[1] for name in (of, to)}
-    if what == "response" and (math.isnan(ends[of]) or math.isnan(ends[to])):
-        who = [name for name in (of, to) if math.isnan(ends[name])]
-        return f"has no response to compare: nobody waits for an answer of {' or '.join(who)}"
+    who = " or ".join(name for name in (of, to) if math.isnan(ends[name]))
+    if who:
+        why = (
+            f"nobody waits for an answer of {who}" if what == "response" else f"nothing that {who} began was completed"
+        )
+        return f"has no {what} to compare: {why}"
     never = [name for name in (of, to) if math.isinf(ends[name])]
     if never:
         return _never_words(never, of, to, p)
@@ -155,14 +158,14 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
 
 
 def _never_words(never: list[str], of: str, to: str, p: str) -> str:
-    """Return what an infinite completion means."""
+    """Return what an infinite completion means: so many are lost, or still being tried when the run ends."""
     share = f"{100 - float(p.removeprefix('p')):g} %"
     if len(never) == 2:
-        return f"completes at {p} in neither: both lose more than {share}"
+        return f"completes at {p} in neither: both leave more than {share} undone"
     return (
-        f"loses more than {share}: {p} is never"
+        f"leaves more than {share} undone: {p} is never"
         if never == [of]
-        else f"completes at {p}, where {to} loses more than {share}"
+        else f"completes at {p}, where {to} leaves more than {share} undone"
     )
 
 

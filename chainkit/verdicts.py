@@ -53,7 +53,8 @@ def verdict(comparison: "Comparison", figure: str, of: Sequence[str] | None = No
     values = {name: comparison.interval(figure, name)[1] for name in names}  # raises where there is no such chain
     known = [name for name in names if not math.isnan(values[name])]
     if len(known) < 2:
-        return _nothing(figure, names, "there is nothing to compare: nobody waits for an answer")
+        why = "nobody waits for an answer" if figure.startswith("response") else "nothing was completed"
+        return _nothing(figure, names, f"there is nothing to compare: {why}")
     leader = min(known, key=lambda name: values[name])
     others = [name for name in known if name != leader]
     confidence = 1 - TO_HOLD / len(others)
@@ -71,7 +72,7 @@ def verdict(comparison: "Comparison", figure: str, of: Sequence[str] | None = No
     if is_won:
         words = _won(figure, leader, against, (low, value, high), others, requests)
     else:
-        words = _open(figure, [leader, *level], (low, value, high), needed, requests)
+        words = _open(figure, [leader, *level], [found[name][:3] for name in level], needed, requests)
     text = words + (f"; {note}" if note else "")
     return Verdict(figure, leader if is_won else None, leader, against, low, value, high, text, needed)
 
@@ -116,7 +117,7 @@ def _won(
     """Return the sentence on a winner."""
     low, value, high = ends
     if math.isinf(value):
-        return f"{leader}: comes to an end, where more of {against} than that share is lost"
+        return f"{leader}: comes to an end, where more of {against} than that share does not"
     amount = _amount(figure, -value, requests)
     text = f"{leader}: {amount} less than {against}"
     if figure in PARTS:
@@ -126,20 +127,25 @@ def _won(
 
 
 def _open(
-    figure: str, level: Sequence[str], ends: tuple[float, float, float], needed: int | None, requests: int
+    figure: str,
+    level: Sequence[str],
+    ends: Sequence[tuple[float, float, float]],
+    needed: int | None,
+    requests: int,
 ) -> str:
-    """Return the sentence where no difference was seen."""
-    low, value, high = ends
+    """Return the sentence where no difference was seen: its limits hold for all that are level."""
+    low, high = min(each[0] for each in ends), max(each[2] for each in ends)
     names = f"{', '.join(level[:-1])} and {level[-1]}"
-    if low == value == high == 0:
+    if low == high == 0:
         return f"no difference between {names}"
     text = f"no difference seen between {names}"
-    if not all(map(math.isfinite, ends)):
+    if not math.isfinite(high - low):
         return text
     text += f" (at most {_amount(figure, -low, requests)} less, {_amount(figure, high, requests)} more)"
     if needed is not None:
         return f"{text}; about {needed:,} requests would decide"
-    return f"{text}; {requests:,} requests would show a difference of {_amount(figure, high - value, requests)}"
+    widest = max(each[2] - each[1] for each in ends)
+    return f"{text}; {requests:,} requests would show a difference of {_amount(figure, widest, requests)}"
 
 
 def _at_once(k: int) -> str:

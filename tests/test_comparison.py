@@ -190,6 +190,27 @@ def test_a_chain_differs_from_itself_in_nothing():
     assert (table[["low", "value", "high"]].dropna() == 0).all(axis=None)
 
 
+@pytest.mark.parametrize("change", ["cost", "region"])
+def test_the_same_services_at_other_costs_or_in_another_region_are_not_the_same_dollars(change):
+    here, there = chain(), chain()
+    if change == "cost":
+        there.add_cost("gate", ck.VpcUse(nat_gateways=1))
+    else:
+        there = ck.Chain("pair", region="ap-northeast-1")
+        for each in here.services.values():
+            there.add(each)
+        there.connect("api", "a")
+        there.connect("a", "b", needs_answer=False)
+    found = ck.compare({"here": here, "there": there}, LOAD, requests=500, seed=1)
+    low, value, high, note = found.difference("usd_per_month", "there", "here")
+
+    assert value == pytest.approx(found.bills["there"].total_usd - found.bills["here"].total_usd)
+    assert 0 < low <= value <= high
+    assert not note
+    assert found.verdict("usd_per_month").winner == "here"
+    assert found.difference("cold_fraction", "there", "here")[:3] == (0.0, 0.0, 0.0)
+
+
 def test_differences_are_those_of_the_columns_and_within_their_intervals():
     result = ck.compare(ck.variants(chain(), ["sync", "sqs", "sns"]), LOAD, requests=5_000, seed=1)
     table, frame = result.differences("sqs"), result.to_frame()
@@ -330,6 +351,14 @@ def test_a_fault_is_the_same_requests_with_other_settings():
         assert table.loc[name, "calm"].tolist() == result.to_frame().loc[name, [*table.index.unique("figure")]].tolist()
     assert table.loc[("sync", "failed"), ["low", "value", "high"]].tolist() == pytest.approx([500] * 3)
     assert table.loc[("sqs", "completion_p99_s"), "value"] == math.inf  # all are dead letters
+
+
+def test_a_fault_of_a_function_that_is_fused_fails_the_whole():
+    flows, down = ck.variants(chain(), ["sync", "fused"]), {"b is down": {"b.error_rate": 1.0}}
+    table = ck.compare(flows, LOAD, requests=200, seed=1, faults=down).under("b is down")
+
+    assert table.loc[("sync", "failed"), "fault"] == table.loc[("fused", "failed"), "fault"] == 200
+    assert not table.loc[("fused", "lost"), "note"].startswith("has no")
 
 
 def test_a_variant_without_what_breaks_is_told_and_stays_calm():

@@ -209,11 +209,29 @@ def test_what_it_takes_to_compute_it_again(record):
 
 
 def test_what_never_completes_and_what_nobody_waits_for():
-    assert _time_cell(math.inf, math.inf, math.inf) == "never"
-    assert _time_cell(math.nan, math.nan, math.nan) == "nobody waits"
-    assert _time_cell(math.nan, 0.25, math.nan) == "250 ms"
-    assert _time_cell(0.2, 0.25, math.inf) == "250 ms (200 or more)"
-    assert _time_cell(0.2, 0.25, 1.2) == "250 ms (200 to 1,200)"
+    assert _time_cell("completion_p99_s", math.inf, math.inf, math.inf) == "never"
+    assert _time_cell("completion_mean_s", math.nan, math.nan, math.nan) == "never"
+    assert _time_cell("response_p99_s", math.nan, math.nan, math.nan) == "nobody waits"
+    assert _time_cell("response_p99_s", math.nan, 0.25, math.nan) == "250 ms"
+    assert _time_cell("response_p99_s", 0.2, 0.25, math.inf) == "250 ms (200 or more)"
+    assert _time_cell("response_p99_s", 0.2, 0.25, 1.2) == "250 ms (200 to 1,200)"
+
+
+def test_faults_that_were_compared_stand_in_it():
+    faults = {"b is down": {"b.error_rate": 1.0}, "queue stuck": {"b-queue>b.maximum_concurrency": 2}}
+    flows = ck.variants(pair(), ["sync", "sqs"])
+    both = ck.compare(flows, LOAD, requests=200, seed=3, requests_per_month=1e7, faults=faults)
+    record, plain = ck.decision("Which?", both), ck.decision("Which?", ck.compare(flows, LOAD, requests=200, seed=3))
+    lines = record["Figures"].partition("Under the fault *b is down*:")[2].splitlines()
+
+    assert "* sync: lost 0 (without it 0), failed 200 (without it 0), completion p99 " in "\n".join(lines)
+    assert "* sqs: lost 200 (without it 0), failed 0 (without it 0), completion p99 never" in lines
+    assert "has no 'b-queue>b'" in next(line for line in lines[::-1] if line.startswith("* sync"))
+    assert "* failures of a whole region or of AWS itself, but for what breaks above: b is down, queue stuck" in str(
+        record
+    )
+    assert "Under the fault" not in str(plain)
+    assert plain["Not modelled"].endswith("* failures of a whole region or of AWS itself")
 
 
 def test_it_is_saved_as_it_reads(record, tmp_path):

@@ -35,6 +35,20 @@ def test_a_link_breaks_where_it_is():
     assert notes == {"one": "has no 'jobs>pay'", "other": ""}
 
 
+def test_what_is_fused_into_another_function_breaks_there():
+    one = chains()["one"]
+    known = {"one": one, "fused": ck.variants(one, ["fused"])["fused"].chain}
+    change = {"pay.error_rate": 1.0, "pay.error_name": "Down", "pay.timeout_s": 1}
+    broken, notes = changed("down", change, known)
+
+    part = broken["fused"].service("ask").parts["pay"]
+    assert (part.error_rate, part.error_name) == (1.0, "Down")
+    assert known["fused"].service("ask").parts["pay"].error_rate == 0
+    assert notes == {"one": "", "fused": "has no 'pay.timeout_s'"}  # which only a function of its own has
+    with pytest.raises(ck.ConfigError, match=r"fault 'down': 'fused': .*error_rate=2"):
+        changed("down", {"pay.error_rate": 2}, {"fused": known["fused"]})
+
+
 @pytest.mark.parametrize(
     ("faults", "words"),
     [

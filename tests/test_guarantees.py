@@ -29,8 +29,8 @@ def flow(kind: str):
         ("sqs", "at least once", True, "to 'b-dead' after 5 receives"),
         ("sns", "at least once", True, "not accepted: dropped; failed: to 'b-dead'"),
         ("eventbridge", "at least once", True, "not accepted: dropped; failed: to 'b-dead'"),
-        ("standard", "at most once", False, "caught: state 'Bury'"),
-        ("express", "at most once", True, "caught: state 'Bury'"),
+        ("standard", "at least once", True, "caught: state 'Bury'"),
+        ("express", "at least once", True, "caught: state 'Bury'"),
     ],
 )
 def test_each_kind_of_link_has_its_promise(kind, delivery, needs_idempotency, after):
@@ -53,6 +53,16 @@ def test_a_synchronous_express_execution_runs_at_most_once():
 
     assert found["b-flow"].delivery == "at most once"
     assert not found["b"].needs_idempotency
+
+
+def test_an_execution_that_a_task_waits_for_runs_as_often_as_the_task_is_tried():
+    found = flow("nested")
+
+    assert (found["b-call"].delivery, found["b-call"].duplicates) == ("at most once", "none")
+    assert found["b-call"].retried_by == "nobody: the state has no Retry"
+    assert found["b-call"].after_last_try == "caught: state 'Bury'"
+    assert "b-call" not in found["b"].duplicates
+    assert found["b"].needs_idempotency  # by the Retry of its own call
 
 
 def test_a_bus_that_starts_a_machine_may_do_so_twice():

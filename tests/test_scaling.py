@@ -366,6 +366,17 @@ def test_far_apart_rates_are_filled_in_until_the_break_even_point_is_where_runs_
     assert point.low < point.requests_per_month < point.high < point.requests_per_month * 1.1
 
 
+def test_a_price_at_another_height_counts_in_the_runs_that_are_filled_in_too():
+    flows = ck.variants(pair(), ["sqs", "sns"])
+    both = ck.compare(flows, LOAD, requests=2_000, seed=1)
+    cheap = ck.cost_at_scale(both, simulate_at=[1e6, 1e8]).with_price_at("sqs-standard-requests", 0.1)
+
+    assert cheap.difference("sqs", "sns", 1e7).high < 0
+    (point,) = cheap.break_even("sqs", "sns")  # below, what receives that find nothing cost decides
+    assert (point.below, point.above) == ("sns", "sqs")
+    assert cheap.difference("sqs", "sns", point.requests_per_month).usd == pytest.approx(0, abs=0.02)
+
+
 # --- what is refused ---
 
 

@@ -126,9 +126,24 @@ def test_what_never_completes_is_said():
     say = {names: ck.sentence(both, *names, time="completion_p95_s") for names in (
         ("lossy", "kept"), ("kept", "lossy"), ("lossy", "again"))}  # fmt: skip
 
-    assert "and loses more than 5 %: p95 is never;" in say["lossy", "kept"]
-    assert "and completes at p95, where lossy loses more than 5 %;" in say["kept", "lossy"]
-    assert "and completes at p95 in neither: both lose more than 5 %;" in say["lossy", "again"]
+    assert "and leaves more than 5 % undone: p95 is never;" in say["lossy", "kept"]
+    assert "and completes at p95, where lossy leaves more than 5 % undone;" in say["kept", "lossy"]
+    assert "and completes at p95 in neither: both leave more than 5 % undone;" in say["lossy", "again"]
+
+
+def test_the_mean_of_what_was_never_completed_is_no_number_and_is_not_for_want_of_an_answer():
+    down, kept = (ck.variants(pair(error_rate=rate), ["async"])["async"] for rate in (1.0, 0.0))
+    both = ck.compare({"down": down, "kept": kept}, LOAD, requests=200, seed=1)
+    time = "completion_mean_s"
+    record = ck.decision("Which?", both, time=time)
+
+    assert "and has no completion to compare: nothing that down began was completed;" in ck.sentence(
+        both, "down", "kept", time=time
+    )
+    assert both.verdict(time).text == "there is nothing to compare: nothing was completed"
+    assert str(ck.pareto(both, time=time)).splitlines()[0] == "down: nothing was completed"
+    assert "| down | never | never |" in record["Figures"]
+    assert "nan" not in str(record).replace("\n", " ").split()
 
 
 def test_without_intervals_it_says_so():

@@ -121,7 +121,8 @@ def test_one_that_comes_to_an_end_wins_over_one_that_does_not():
 
     assert result.verdict("completion_p99_s").winner == "whole"
     assert (
-        result.verdict("completion_p99_s").text == "whole: comes to an end, where more of leaks than that share is lost"
+        result.verdict("completion_p99_s").text
+        == "whole: comes to an end, where more of leaks than that share does not"
     )
     assert result.verdict("lost").winner == "whole"
 
@@ -134,6 +135,25 @@ def test_a_rare_loss_is_no_winner_and_says_what_would_be_seen():
         "no difference seen between a and b (at most 0.184 % less, 0.184 % more); "
         "2,000 requests would show a difference of 0.184 %; few events: exact limits"
     )
+
+
+def test_no_difference_seen_has_limits_that_hold_for_all_that_are_level():
+    class Known:
+        """Differences of the leader "a" to others: the one nearest to it is not the one that varies most."""
+
+        def __init__(self) -> None:
+            self.runs = dict.fromkeys("abc", compared(50, a=0.1, b=0.2).runs["a"])
+
+        def interval(self, figure, of):
+            return (0.0, {"a": 1.0, "b": 1.02, "c": 1.01}[of], 2.0)
+
+        def difference(self, figure, of, to, confidence):
+            return {"b": (-0.05, -0.02, 0.01, ""), "c": (-0.03, -0.01, 0.02, "")}[to]
+
+    found = verdict(Known(), FIGURE)
+
+    assert (found.against, found.low) == ("c", -0.03)
+    assert found.text.startswith("no difference seen between a, b and c (at most 50 ms less, 20 ms more)")
 
 
 @pytest.mark.parametrize("of", [["a"], "a", [], 5])

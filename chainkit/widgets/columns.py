@@ -41,7 +41,7 @@ PROMISES = ("delivery", "ordering", "after_last_try")
 LISTS = (
     "summary", "added", "gone", "changed", "rewired", "kept", "notes", *PROMISES, "idempotent", "faults",
 )  # fmt: skip
-NEVER = "never: more than that share is lost"
+NEVER = "never: more than that share is lost or undone"
 MOST_CHANGES = 8
 
 

@@ -2,6 +2,7 @@
 
 A key is dotted, as in a sweep: "payment.memory_mb", "jobs>payment.batch_size", "load.rate_per_s"; "*.message_bytes" is
 that setting of everything in the chain that has it, so that one slider moves designs whose links have other names.
+Where a function is fused into another, its name means the part that it is there.
 """
 
 import dataclasses
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainkit.chain import Chain
-from chainkit.declared import IDENTITY, settings
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.law import is_number
-from chainkit.operations import Operation
+from chainkit.operations import Operation, giving, owners, setting_names
 from chainkit.simulation.loads import Load
 from chainkit.units import KB, unit_of
 from chainkit.wiring import WORDS, Link
@@ -182,7 +182,7 @@ def current(key: str, chains: Sequence[Chain], load: Load) -> Any:
         for _, thing in holders(chain, key):
             return getattr(thing, field)
     names = [*dict.fromkeys(name for chain in chains for name in (*chain.services, *chain.links)), LOAD]
-    fields = {each for chain in chains for each in _fields(_things(chain).get(owner))}
+    fields = {each for chain in chains for each in setting_names(owners(chain).get(owner))}
     why = f"{owner!r} has no setting {field!r}{nearest(field, fields)}" if fields else f"there is no {owner!r}"
     raise ConfigError(
         f"sliders: {key!r}: {why}",
@@ -196,17 +196,17 @@ def current(key: str, chains: Sequence[Chain], load: Load) -> Any:
 
 
 def holders(chain: Chain, key: str) -> list[tuple[str, Any]]:
-    """Return what a key means in a chain: names with services or links that have the setting and may be changed."""
+    """Return what a key means in a chain: names with services, links or parts that have the setting, to be changed."""
     owner, field = split(key)
-    things = _things(chain)
+    things = owners(chain)
     names: Iterable[str] = things if owner == ALL else [owner] if owner in things else []
-    return [(name, things[name]) for name in names if field in _fields(things[name]) and _is_own(things[name])]
+    return [(name, things[name]) for name in names if field in setting_names(things[name]) and _is_own(things[name])]
 
 
 def operations(chain: Chain, key: str, value: Any) -> tuple[Operation, ...]:
     """Return what gives a setting a value in a chain; nothing where the chain has no such setting."""
     field = split(key)[1]
-    return tuple(Operation("set", (name,), {field: value}) for name, _ in holders(chain, key))
+    return giving(chain, [name for name, _ in holders(chain, key)], field, value)
 
 
 def loaded(load: Load, key: str, value: Any) -> Load:
@@ -235,16 +235,6 @@ def has_rate(load: Load) -> bool:
 def is_of_load(key: str, chain: Chain) -> bool:
     """Tell whether a key is the traffic's."""
     return split(key)[0] == LOAD and LOAD not in chain.services
-
-
-def _things(chain: Chain) -> dict[str, Any]:
-    return {**chain.services, **chain.links}
-
-
-def _fields(thing: Any) -> list[str]:
-    """Return the names of the settings of a service or link; of nothing none."""
-    kind: Any = type(thing)
-    return [] if thing is None else [each.name for each in settings(kind) if each.name not in IDENTITY]
 
 
 def _is_own(thing: Any) -> bool:

@@ -70,6 +70,21 @@ def test_a_star_means_everything_that_has_the_setting(chain):
     assert {chain.links[name].message_bytes for name in held} == {65_536}
 
 
+def test_a_function_that_is_fused_is_moved_where_it_is_a_part():
+    chain = ck.Chain("two")
+    chain.add(ck.LambdaFunction("ask")), chain.add(ck.LambdaFunction("pay", error_rate=0.1))
+    chain.connect("ask", "pay")
+    fused = ck.variants(chain, ["fused"])["fused"].chain
+    replay(fused, knobs.operations(fused, "pay.error_rate", 0.5))
+
+    assert fused.service("ask").parts["pay"].error_rate == 0.5
+    assert fused.service("ask").error_rate == 0
+    assert knobs.current("pay.error_rate", [fused], LOAD) == 0.5
+    assert not knobs.operations(fused, "pay.memory_mb", 512)  # which the whole has
+    replay(fused, knobs.operations(fused, "*.error_rate", 0.2))
+    assert (fused.service("ask").error_rate, fused.service("ask").parts["pay"].error_rate) == (0.2, 0.2)
+
+
 def test_links_that_a_definition_holds_are_left_alone():
     chain = ck.example("orders-sfn")
     own = {name for name, _ in knobs.holders(chain, "*.message_bytes")}
