@@ -72,6 +72,9 @@ def picture(curve: CostCurve, names: Sequence[str], points: Sequence[BreakEvens]
 
 
 def _usd(value: float) -> str:
+    """Return a tick's dollars, short enough to stand left of the axis."""
+    if value >= 1e6:
+        return f"${value / 1e6:,.0f}M"
     return f"${value:,.0f}" if value >= 1 else f"${value:g}"
 
 
