@@ -5,6 +5,7 @@ named where an interval holds 0.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
@@ -59,8 +60,8 @@ class Decision:
         return "\n\n".join([f"# {self.question}", *sections]) + "\n"
 
     def _repr_markdown_(self) -> str:
-        """Return what a notebook shows."""
-        return str(self)
+        """Return what a notebook shows: there, what stands between two dollar signs would be a formula."""
+        return str(self).replace("$", "\\$")
 
     def __getitem__(self, heading: str) -> str:
         """Return the Markdown of one section.
@@ -215,7 +216,7 @@ class _Matter:
         """Yield what the intervals decide, and a sentence for each pair that matters."""
         for what, figure in (("Cheapest", "usd_per_month"), ("Fastest", self.time)):
             verdict = self.comparison.verdict(figure)
-            yield f"* **{what}** ({self._called(figure)}): {'' if verdict.winner else 'undecided; '}{verdict.text}."
+            yield f"* **{what}** ({self._called(figure)}): {'' if verdict.winner else 'undecided; '}{_usd(verdict.text)}."
         kept = [each.variant for each in self.front.standings if each.is_on_front]
         if kept:
             yield f"* **Beaten by no other option in both**: {', '.join(kept)}."
@@ -425,6 +426,15 @@ def _traffic(load: Load) -> str:
     shares = {name: dict(each) for name, each in given.pop("attributes").items()}
     words = [f"{name}={value!r}" for name, value in given.items()]
     return f"{type(load).__name__}({', '.join([*words, *([f'attributes={shares}'] if shares else [])])})"
+
+
+def _usd(words: str) -> str:
+    """Return words without dollar signs, between which many readers of Markdown see a formula.
+
+    >>> _usd("$26.43 less than sqs ($26.38 to $26.48)")
+    '26.43 USD less than sqs (26.38 USD to 26.48 USD)'
+    """
+    return re.sub(r"\$(\d[\d,]*(?:\.\d+)?)", r"\1 USD", words)
 
 
 def _whole(value: float) -> str:

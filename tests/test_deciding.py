@@ -55,8 +55,16 @@ def test_it_is_markdown_with_its_sections(record):
     assert text.startswith("# How does b get its work?\n\n## Answer\n\n")
     assert re.findall(r"^## (.*)$", text, re.M) == [heading for heading, _ in record.sections]
     assert record._repr_markdown_() == text
+    assert "$" not in text  # a notebook would set what stands between two as a formula
     assert repr(record) == "Decision('How does b get its work?')"
     assert len(text.split()) < 1_200
+
+
+def test_dollar_signs_of_whoever_asks_stay_dollar_signs_in_a_notebook(comparison):
+    record = ck.decision("$5 or $10?", comparison)
+
+    assert str(record).startswith("# $5 or $10?")
+    assert record._repr_markdown_().startswith("# \\$5 or \\$10?")
 
 
 def test_every_figure_of_the_table_is_that_of_the_comparison(record, comparison):

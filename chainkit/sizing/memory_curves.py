@@ -21,7 +21,7 @@ from chainkit.law import FloatArray
 from chainkit.records import Pool
 from chainkit.service import Service
 from chainkit.simulation.loads import Load
-from chainkit.simulation.run import simulate
+from chainkit.simulation.run import Run, simulate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,8 @@ GRID = 4_096
 """Points of a law at which what lies between whole milliseconds is averaged."""
 PROCESSORS = ("x86_64", "arm64")
 RUN_COUNTERS = ("run_ms", "invocations")
+BEHIND = "completion_p95_s"
+"""What memory of a function changes that no answer waits for."""
 
 
 class SizeFigures(NamedTuple):
@@ -141,7 +143,8 @@ def memory_curve(
     chain, name : whose function
     sizes : MB, 128..10240; None: `SIZES` and the size that it has
     load, requests, seed, **options : as for `simulate`; the same draws for every size. No load: no simulation
-    figure : of `Run.summary`, such as "response_p95_s"; None: that, or where nobody waits "completion_p95_s"
+    figure : of `Run.summary`, such as "response_p95_s"; None: that, or "completion_p95_s" where nobody waits, or where
+        only this one changes with memory, as of a function behind the answer
     arm64_ratio : duration on arm64 over that on x86, above 0; 1, the default, is an assumption: measure it
     price_book : prices to use instead of the region's list prices
 
@@ -181,10 +184,11 @@ def memory_curve(
         twin = chain.copy()
         twin.set(name, memory_mb=getattr(each, "memory_mb"))  # noqa: B009 - not every service has one
         runs.append(simulate(twin, load, requests=requests, seed=seed, **options))
-    figure = figure_of("memory_curve", figure, nobody_waits=runs[0].program.nobody_waits)
-    rows = [run.summary().loc[figure, ["low", "value", "high"]].to_numpy(dtype=float) for run in runs]
-    chain_rows = tuple((float(low), float(value), float(high)) for low, value, high in rows)
-    return dataclasses.replace(found, figure=figure, chain=chain_rows)
+    chosen = figure_of("memory_curve", figure, nobody_waits=runs[0].program.nobody_waits)
+    rows = _rows(runs, chosen)
+    if figure is None and chosen != BEHIND and len({*rows}) == 1 < len({*_rows(runs, BEHIND)}):
+        chosen, rows = BEHIND, _rows(runs, BEHIND)  # nobody waits for this function
+    return dataclasses.replace(found, figure=chosen, chain=rows)
 
 
 def size_figures(service: Service, book: Prices, arm64_ratio: float = 1.0) -> SizeFigures:
@@ -241,6 +245,12 @@ def is_function(service: Service) -> bool:
 
 
 # --- parts ---
+
+
+def _rows(runs: Sequence[Run], figure: str) -> tuple[tuple[float, float, float], ...]:
+    """Return low, value and high of a figure, one row for each run."""
+    found = [run.summary().loc[figure, ["low", "value", "high"]].to_numpy(dtype=float) for run in runs]
+    return tuple((float(low), float(value), float(high)) for low, value, high in found)
 
 
 def _function(chain: Chain, name: str) -> Service:

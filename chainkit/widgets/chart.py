@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from chainkit.pictures import FONT, GREY, INK, PAPER
-from chainkit.widgets.tradeoff import COLOURS
+from chainkit.widgets.tradeoff import COLOURS, TEXT_LETTER
 
 LEFT, RIGHT, TOP, BOTTOM = 76.0, 34.0, 26.0, 42.0
 NAMES = 92.0
@@ -20,8 +20,6 @@ NAMES = 92.0
 DASHES = ("", "9 4", "3 3", "12 3 3 3", "6 6", "2 5")
 LINE = 17.0
 """Height of a line of text below a picture, pixels."""
-LETTER = 6.4
-"""Width of a letter there."""
 NEAR = 13.0
 """Pixels between the names of two lines."""
 
@@ -154,7 +152,7 @@ def svg(drawn: Sequence[Mapping[str, Any]], lines: Sequence[str] = (), *, cursor
     """Return charts beside each other as SVG, with lines of text below; the same data, without a script."""
     width = sum(each["width"] for each in drawn)
     height = max((each["height"] for each in drawn), default=0.0)
-    lines = [part for line in lines for part in wrap(line, int((width - 24) / LETTER))]
+    lines = [part for line in lines for part in wrap(line, int((width - 24) / TEXT_LETTER))]
     whole = height + LINE * len(lines) + (8 if lines else 0)
     parts, left = [], 0.0
     for each in drawn:

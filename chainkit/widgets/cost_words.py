@@ -32,14 +32,14 @@ WIDTH, HEIGHT = 780.0, 340.0
 
 
 def stops(*more: float) -> list[float]:
-    """Return the volumes where the marker can stand, ascending.
+    """Return the volumes where the marker can stand, in whole requests, ascending.
 
-    >>> stops(4.13e6)[:3], 4.13e6 in stops(4.13e6)
+    >>> stops(4.13e6)[:3], 4.13e6 in stops(4.13e6 + 0.2)
     ([10000.0, 11000.0, 12000.0], True)
     """
     powers = range(round(math.log10(LEAST)), round(math.log10(MOST)))
     found = [float(f"{digit * 10.0**power:.4g}") for power in powers for digit in DIGITS]
-    return sorted({*found, MOST, *(volume for volume in more if LEAST <= volume <= MOST)})
+    return sorted({*found, MOST, *(float(round(volume)) for volume in more if LEAST <= volume <= MOST)})
 
 
 def lines(curve: CostCurve, names: Sequence[str]) -> tuple[Line, ...]:
@@ -72,6 +72,9 @@ def picture(curve: CostCurve, names: Sequence[str], points: Sequence[BreakEvens]
 
 
 def _usd(value: float) -> str:
+    """Return a tick's dollars, short enough to stand left of the axis."""
+    if value >= 1e6:
+        return f"${value / 1e6:,.0f}M"
     return f"${value:,.0f}" if value >= 1 else f"${value:g}"
 
 

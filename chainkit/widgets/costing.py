@@ -145,7 +145,7 @@ class CostPanel(Panel):
                 f"cost: requests_per_month={requests_per_month!r} is outside {amount(LEAST)} to {amount(MOST)}",
                 fix="give requests a month, such as 10000000",
             )
-        self.volume = float(requests_per_month)
+        self.volume = float(round(requests_per_month))
         self._draw()
 
     def choose(self, kinds: Sequence[str]) -> None:
@@ -253,7 +253,7 @@ class CostPanel(Panel):
         self.curve = cost_at_scale(self.comparison, free_tier=self.free_tier)
         self._pairs = pairs(self.curve, names, self.comparison)
         if not self.volume:
-            self.volume = min(max(self.comparison.bills[names[0]].requests_per_month, LEAST), MOST)
+            self.volume = float(round(min(max(self.comparison.bills[names[0]].requests_per_month, LEAST), MOST)))
         if self.billed not in names:
             self.billed = names[0]
         turns = [each.requests_per_month for pair in self._pairs for each in pair.points]

@@ -70,7 +70,7 @@ class SizingPanel(Panel):
         self.curve: FunctionCurve | None = None
         self.sizing: Sizing | None = None
         self.figure: str | None = None
-        """Which time of the chain is shown and limited; None: as `memory_curve` chooses."""
+        """Which time of the chain is shown and limited; None: as `memory_curve` chooses for the function."""
         self.latency_s: float | None = None
         self._of: tuple[Any, ...] = ()
         self._refusals: dict[str, ChainkitError] = {}
@@ -98,6 +98,11 @@ class SizingPanel(Panel):
     def is_stale(self) -> bool:
         """Whether what is shown is of another chain, traffic or function than those in hand."""
         return self.curve is None or self._of != self._what()
+
+    @property
+    def shown_figure(self) -> str | None:
+        """The time that is shown: the one that was chosen, else what `memory_curve` chose for the function."""
+        return self.figure or (self.curve.figure if self.curve is not None else None)
 
     def _what(self) -> tuple[Any, ...]:
         state = self.state
@@ -154,13 +159,15 @@ class SizingPanel(Panel):
             self.latency_s = number_meant(limit, "latency_s") if isinstance(limit, str) else limit
             if self.latency_s is None:
                 raise ConfigError(f"right_size: limit {limit!r} is no time", fix='write it as in "300 ms" or "0.3"')
-            self.figure = figure or self.figure
+            limited = figure or self.shown_figure
+            if limited != self.shown_figure:
+                self.figure = limited
             self._show(
                 f"right-sizing {self.state.chain.name}: designs within {seconds(self.latency_s)} are looked for,"
                 f" {self._runs()['requests']:,} requests each \u2026"
             )
             self.sizing = right_size(
-                self.state.chain, self.state.load, latency_s=self.latency_s, figure=self.figure, **self._runs()
+                self.state.chain, self.state.load, latency_s=self.latency_s, figure=limited, **self._runs()
             )
         except ChainkitError as error:
             self._refusals = {"limit": error}
@@ -233,7 +240,6 @@ class SizingPanel(Panel):
                     raise ConfigError("the chain has no function with memory to choose", fix="add a function")
                 state = self.state
                 self.curve = memory_curve(state.chain, function, load=state.load, figure=self.figure, **self._runs())
-                self.figure = self.curve.figure
             except ChainkitError as error:
                 self.curve, self._refusals = None, {**self._refusals, "size": error}
         self._of = self._what()
@@ -247,7 +253,7 @@ class SizingPanel(Panel):
         shown: dict[str, Any] = {
             "is_stale": False, "function": curve.function if curve else "", "progress": progress,
             "refusals": {where: {"problem": e.problem, "fix": e.fix} for where, e in self._refusals.items()},
-            "said": self._said, "figure": self.figure, "figures": self._choices(),
+            "said": self._said, "figure": self.shown_figure, "figures": self._choices(),
             "limit": "" if self.latency_s is None else seconds(self.latency_s),
             "can_undo": self.state.can_undo, "sizing": self._found(),
         }  # fmt: skip

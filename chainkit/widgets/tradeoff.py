@@ -6,6 +6,7 @@ A design has a shape, a colour and its name beside it, so that none of them is n
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from chainkit.pictures import FONT, GREY, INK, PAPER
@@ -23,6 +24,8 @@ SHAPES = (
 """Paths about (0, 0): circle, square, triangle, diamond, triangle that points down, plus, bow tie, pentagon."""
 LETTER, LINE = 7.6, 15.0
 """Room for a letter of a name, and for its line, pixels."""
+TEXT_LETTER = 6.4
+"""Width of a letter of the text below, pixels."""
 LINES = (0, -1, 1, *(-line for line in range(2, 12)), 2, 3)
 """Where names are tried: beside the shape, then ever further above."""
 WIDE_SPAN = 5.0
@@ -174,6 +177,7 @@ def _is_clear(box: Box, taken: Sequence[Box]) -> bool:
 
 def svg(drawn: Mapping[str, Any], lines: Sequence[str] = ()) -> str:
     """Return the scatter as SVG, with lines of text below; the same data, without a script or style sheet."""
+    lines = [part for line in lines for part in wrap(line, int((drawn["width"] - 24) / TEXT_LETTER))]
     width, height = drawn["width"], drawn["height"] + (LINE + 2) * len(lines) + (10 if lines else 0)
     left, top, right, bottom = drawn["box"]
     words = "; ".join([*(point["text"] for point in drawn["points"]), *drawn["missing"]])

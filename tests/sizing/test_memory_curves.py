@@ -97,6 +97,17 @@ def test_the_cheapest_fastest_and_balanced_are_those_of_the_table() -> None:
     assert curve.balanced().memory_mb == min(rule, key=rule.get)
 
 
+def test_a_function_behind_the_answer_is_told_by_completions() -> None:
+    chain, load = ck.example("orders"), ck.Poisson(rate_per_s=4, attributes={"status": {"charged": 1}})
+    behind = ck.memory_curve(chain, "payment", [256, 1024], load=load, requests=1_000, seed=1)
+    before = ck.memory_curve(chain, "validate", [256, 1024], load=load, requests=1_000, seed=1)
+
+    assert (behind.figure, before.figure) == ("completion_p95_s", "response_p95_s")
+    assert behind.chain[0][1] > behind.chain[1][1]
+    asked = ck.memory_curve(chain, "payment", [256, 1024], load=load, requests=1_000, seed=1, figure="response_p95_s")
+    assert asked.chain[0] == asked.chain[1]  # which is why
+
+
 def test_with_a_load_each_size_has_the_figure_of_its_own_run() -> None:
     chain = one(duration=ck.LogNormal(p50_s=0.2, p99_s=0.9), cpu_fraction=0.5)
     load = ck.Poisson(rate_per_s=4)

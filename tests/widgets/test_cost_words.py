@@ -11,6 +11,7 @@ import chainkit as ck
 from chainkit.comparison import Comparison
 from chainkit.units import usd
 from chainkit.widgets import cost_words as words
+from chainkit.widgets.tradeoff import LETTER
 from tests.widgets.test_sliders import LOAD
 
 NAMES = ("sqs", "sns", "standard")
@@ -41,6 +42,14 @@ def test_between_the_points_of_a_line_dollars_are_exact(curve):
         for volume in (23_456.0, 999_999.0, 4.2e9, *knots, *(1.001 * each for each in knots)):
             exact = curve.bill(line.name, volume).total_usd
             assert np.interp(volume, volumes, dollars) == pytest.approx(exact, rel=1e-9)
+
+
+def test_ticks_of_millions_stand_within_the_picture(curve):
+    drawn = words.picture(curve, NAMES, [])
+    ticks = [tick["text"] for tick in drawn["y_ticks"]]
+
+    assert "$1M" in ticks
+    assert max(map(len, ticks)) * LETTER < drawn["box"][0] - 8
 
 
 def test_dollars_at_a_stop_are_those_of_the_bill(curve):
@@ -102,7 +111,7 @@ def test_a_break_even_point_is_marked_with_its_interval(both):
 def test_the_least_and_the_largest_dollars_are_inside_the_picture(curve):
     drawn = words.picture(curve, NAMES, [])
     _, top, _, bottom = drawn["box"]
-    dollars = [float(re.sub("[$,]", "", tick["text"])) for tick in drawn["y_ticks"]]
+    dollars = [float(re.sub("[$,]", "", tick["text"].replace("M", "e6"))) for tick in drawn["y_ticks"]]
 
     assert all(top <= y <= bottom for line in drawn["lines"] for _, y in line["route"])
     assert max(dollars) >= max(curve.usd(name, words.MOST).usd for name in NAMES)

@@ -47,7 +47,7 @@ def test_nothing_is_run_before_somebody_looks():
 def test_the_marker_stands_first_where_the_traffic_is(panel):
     month = ck.bill(panel.comparison.runs["sqs"].chain, panel.comparison.runs["sqs"])
 
-    assert panel.volume == month.requests_per_month
+    assert panel.volume == round(month.requests_per_month) != month.requests_per_month
     assert panel.board.scene["stops"][panel.board.scene["at"]]["requests"] == panel.volume
 
 
@@ -103,6 +103,14 @@ def test_a_volume_is_typed_to_the_request(panel):
 
     assert panel.volume == 4_123_457
     assert panel.board.scene["stops"][panel.board.scene["at"]]["requests"] == 4_123_457
+
+
+def test_volumes_are_whole_requests_and_the_bill_is_of_that(panel):
+    send(panel, kind="type", volume=4_123_457.6)
+
+    assert panel.volume == 4_123_458
+    assert all(each["requests"].is_integer() for each in panel.board.scene["stops"])
+    assert "4,123,458 requests a month" in panel.board.bill["title"]
 
 
 @pytest.mark.parametrize("volume", [0, -1, 1e13, "many", None, True, float("nan")])

@@ -180,6 +180,21 @@ def test_where_nobody_waits_completions_alone_can_be_limited():
     assert panel.board.scene["figure"] == "completion_p95_s"
 
 
+def test_completion_is_shown_of_a_function_behind_the_answer_until_a_time_is_chosen():
+    panel = SizingPanel(State(ck.example("orders"), LOAD, requests=1_000, seed=1))
+    panel.state.select("payment")
+    panel.refresh()
+    assert panel.board.scene["figure"] == "completion_p95_s"
+    panel.state.select("validate")
+    send(panel, kind="current")
+    assert panel.board.scene["figure"] == "response_p95_s"
+    send(panel, kind="figure", figure="response_p99_s")
+    panel.state.select("payment")
+    send(panel, kind="current")
+
+    assert panel.board.scene["figure"] == "response_p99_s" == panel.curve.figure
+
+
 def test_a_chain_without_functions_says_so():
     chain = ck.Chain("bare")
     chain.add(ck.SqsQueue("jobs"))

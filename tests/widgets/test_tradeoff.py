@@ -3,7 +3,7 @@
 import math
 import xml.etree.ElementTree as ET
 
-from chainkit.widgets.tradeoff import COLOURS, HEIGHT, SHAPES, WIDTH, svg, tradeoff
+from chainkit.widgets.tradeoff import COLOURS, HEIGHT, LINE, SHAPES, TEXT_LETTER, WIDTH, svg, tradeoff
 
 CROWD = [(f"design {k}", (70.0 + k, 71.0 + k, 72.0 + k), (0.1, 0.11, 0.12)) for k in range(8)]
 
@@ -51,6 +51,17 @@ def test_a_wide_range_has_a_logarithmic_axis():
     drawn = tradeoff([("a", (9, 10, 11), (0.1, 0.1, 0.1)), ("b", (900, 1000, 1100), (0.2, 0.2, 0.2))], "p95")
 
     assert [tick["text"] for tick in drawn["x_ticks"]] == ["$10", "$20", "$50", "$100", "$200", "$500", "$1,000"]
+
+
+def test_a_long_line_below_the_picture_is_wrapped_within_it():
+    drawn = tradeoff([("a", (9, 10, 11), (0.4, 0.5, 0.6)), ("b", (19, 20, 21), (0.1, 0.2, 0.3))], "p95")
+    words = "b instead of a costs 10 USD a month more at ten million orders, and saves 300 ms at completion p99. " * 3
+    picture = ET.fromstring(svg(drawn, [words]))
+    below = [each.text for each in picture.iter() if each.get("x") == "12" and each.text]
+
+    assert " ".join(below) == words.strip()
+    assert max(map(len, below)) * TEXT_LETTER <= WIDTH - 24
+    assert float(picture.get("height")) > HEIGHT + len(below) * LINE
 
 
 def test_what_never_comes_to_an_end_is_told_instead_of_drawn():
