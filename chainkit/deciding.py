@@ -216,7 +216,8 @@ class _Matter:
         """Yield what the intervals decide, and a sentence for each pair that matters."""
         for what, figure in (("Cheapest", "usd_per_month"), ("Fastest", self.time)):
             verdict = self.comparison.verdict(figure)
-            yield f"* **{what}** ({self._called(figure)}): {'' if verdict.winner else 'undecided; '}{_usd(verdict.text)}."
+            doubt = "" if verdict.winner else "undecided; "
+            yield f"* **{what}** ({self._called(figure)}): {doubt}{_usd(verdict.text)}."
         kept = [each.variant for each in self.front.standings if each.is_on_front]
         if kept:
             yield f"* **Beaten by no other option in both**: {', '.join(kept)}."

@@ -192,7 +192,7 @@ class Caller(Link):
     case: str | None = None
     """Links sharing a case exclude each other; their probabilities add to at most 1."""
     count: int = Field(default=1, ge=1, le=1_000)
-    """Messages a call sends."""
+    """Messages a call sends; a call that waits for its answer is one, whatever this says."""
     message_bytes: int = Field(
         default=1024, ge=0, le=6_291_456, json_schema_extra={"source": "6 MB: Lambda payload, 2026"}
     )

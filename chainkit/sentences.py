@@ -64,6 +64,8 @@ def sentence(
             raise ConfigError(f"sentence: {name!r} is unknown{nearest(name, comparison.runs)}", fix=f"known: {known}")
     if curve is not None and not isinstance(curve, CostCurve):
         raise ConfigError(f"sentence: curve={curve!r} is no curve", fix="give what ck.cost_at_scale returns")
+    if of == to:
+        raise ConfigError(f"sentence: {of!r} is compared with itself", fix="name two designs")
     time = time or chosen_time(comparison, of, to)
     known_times = (*TIMES, *MEANS)
     if time not in known_times:
