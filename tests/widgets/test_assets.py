@@ -57,3 +57,9 @@ def test_the_common_look_comes_first_and_asks_for_nothing():
 
     assert text.startswith(look)
     assert re.findall(r"url\(|@import|https?:", text) == []
+
+
+def test_python_is_told_where_a_restarted_kernel_is_noticed_and_nowhere_else():
+    sends = {path.name: path.read_text(encoding="utf-8").count("model.send(") for path in FILES}
+
+    assert {name: count for name, count in sends.items() if count} == {"dom.js": 1}
