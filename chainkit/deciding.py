@@ -209,7 +209,8 @@ class _Matter:
         """Yield what the intervals decide, and a sentence for each pair that matters."""
         for what, figure in (("Cheapest", "usd_per_month"), ("Fastest", self.time)):
             verdict = self.comparison.verdict(figure)
-            yield f"* **{what}** ({self._called(figure)}): {'' if verdict.winner else 'undecided; '}{_usd(verdict.text)}."
+            words = _usd(verdict.text if verdict.winner else f"undecided; {verdict.text}")
+            yield f"* **{what}** ({self._called(figure)}): {words}."
         kept = [each.variant for each in self.front.standings if each.is_on_front]
         if kept:
             yield f"* **Beaten by no other option in both**: {', '.join(kept)}."

@@ -1,5 +1,6 @@
 """The browser's side: modules joined so that each file's names stay inside it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -59,7 +60,23 @@ def test_the_common_look_comes_first_and_asks_for_nothing():
     assert re.findall(r"url\(|@import|https?:", text) == []
 
 
-def test_python_is_told_where_a_restarted_kernel_is_noticed_and_nowhere_else():
-    sends = {path.name: path.read_text(encoding="utf-8").count("model.send(") for path in FILES}
+RESTARTED = """
+const model = { on() {}, off() {}, send() { throw new Error("Cannot send"); } };
+const said = [];
+let answered = 0;
+const asking = new Asking(model, [], (text) => said.push(text));
+for (const kind of ["one", "two"]) asking.ask({ kind }, () => (answered += 1));
+console.log(JSON.stringify({ said, answered, isBusy: asking.isBusy }));
+"""
 
-    assert {name: count for name, count in sends.items() if count} == {"dom.js": 1}
+
+def test_what_cannot_be_sent_after_a_restart_is_said_at_once_and_holds_nothing_up(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine")
+    file = tmp_path / "restarted.mjs"
+    file.write_text(assets.module("asking.js") + RESTARTED, encoding="utf-8")
+    seen = json.loads(subprocess.run([node, file], check=True, capture_output=True, text=True).stdout)
+
+    assert [("restarted" in text) for text in seen["said"]] == [True, True]
+    assert (seen["answered"], seen["isBusy"]) == (2, False)
