@@ -24,6 +24,8 @@ SHAPES = (
 """Paths about (0, 0): circle, square, triangle, diamond, triangle that points down, plus, bow tie, pentagon."""
 LETTER, LINE = 7.6, 15.0
 """Room for a letter of a name, and for its line, pixels."""
+GAP = 3.0
+"""On either side of a name, pixels: two names beside each other are two."""
 TEXT_LETTER = 6.4
 """Width of a letter of the text below, pixels."""
 LINES = (0, -1, 1, *(-line for line in range(2, 12)), 2, 3)
@@ -163,7 +165,7 @@ def _spot(point: Mapping[str, Any], wide: float, anchor: str, line: int) -> _Spo
     x = point["x"] + (away if anchor == "start" else -away)
     y = point["y"] + 4 + LINE * line
     left = x if anchor == "start" else x - wide
-    return _Spot(anchor, x, y, (left, y - 11, left + wide, y + 3), abs(line) > 1)
+    return _Spot(anchor, x, y, (left - GAP, y - 11, left + wide + GAP, y + 3), abs(line) > 1)
 
 
 def _is_clear(box: Box, taken: Sequence[Box]) -> bool:

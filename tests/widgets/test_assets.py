@@ -1,5 +1,6 @@
 """The browser's side: modules joined so that each file's names stay inside it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -57,3 +58,25 @@ def test_the_common_look_comes_first_and_asks_for_nothing():
 
     assert text.startswith(look)
     assert re.findall(r"url\(|@import|https?:", text) == []
+
+
+RESTARTED = """
+const model = { on() {}, off() {}, send() { throw new Error("Cannot send"); } };
+const said = [];
+let answered = 0;
+const asking = new Asking(model, [], (text) => said.push(text));
+for (const kind of ["one", "two"]) asking.ask({ kind }, () => (answered += 1));
+console.log(JSON.stringify({ said, answered, isBusy: asking.isBusy }));
+"""
+
+
+def test_what_cannot_be_sent_after_a_restart_is_said_at_once_and_holds_nothing_up(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine")
+    file = tmp_path / "restarted.mjs"
+    file.write_text(assets.module("asking.js") + RESTARTED, encoding="utf-8")
+    seen = json.loads(subprocess.run([node, file], check=True, capture_output=True, text=True).stdout)
+
+    assert [("restarted" in text) for text in seen["said"]] == [True, True]
+    assert (seen["answered"], seen["isBusy"]) == (2, False)

@@ -1,6 +1,6 @@
 // What a hand wants, told to Python: one message at a time and the latest only, each of which is answered.
 
-import { hear } from "./dom.js";
+import { hear, SILENCE, tell } from "./dom.js";
 
 const ANSWER_MS = 5000;
 
@@ -26,12 +26,16 @@ export class Asking {
     if (!next) return;
     this.waiting = `${Date.now().toString(36)}-${this.asked++}`;
     this.act = next.act;
-    this.model.send({ ...next.message, n: this.waiting });
     clearTimeout(this.silent);
-    this.silent = setTimeout(
-      () => this.say("No answer yet: the kernel is busy, or was restarted. Then run this cell again.", "refusal"),
-      ANSWER_MS,
-    );
+    if (tell(this.model, { ...next.message, n: this.waiting }))
+      this.silent = setTimeout(() => this.say(SILENCE, "refusal"), ANSWER_MS);
+    else this.#unheard();
+  }
+
+  #unheard() {
+    Object.assign(this, { waiting: null, wanted: [] });
+    this.act({});
+    this.say(SILENCE, "refusal");
   }
 
   #heard(message) {

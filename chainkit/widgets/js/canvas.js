@@ -1,7 +1,7 @@
 // The canvas: shows the scene that Python holds, and tells Python what a hand wants. It decides nothing itself.
 
 import { Drawing } from "./cards.js";
-import { download, h, hear, named, s } from "./dom.js";
+import { download, h, hear, named, s, SILENCE, tell } from "./dom.js";
 import { Keys } from "./keys.js";
 import { Palette } from "./palette.js";
 import { Pointer } from "./pointer.js";
@@ -148,12 +148,12 @@ class Board {
 
   ask(gesture) {
     const n = `${this.uid}-${this.asked++}`;
-    this.model.send({ ...gesture, n });
+    if (!tell(this.model, { ...gesture, n })) {
+      this.say(SILENCE, "refusal");
+      return Promise.resolve({});
+    }
     return new Promise((resolve) => {
-      const silent = setTimeout(
-        () => this.say("No answer yet: the kernel is busy, or was restarted. Then run this cell again.", "refusal"),
-        ANSWER_MS,
-      );
+      const silent = setTimeout(() => this.say(SILENCE, "refusal"), ANSWER_MS);
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);
         if (answer.refusal) this.say(`${answer.refusal.problem}; fix: ${answer.refusal.fix}`, "refusal");

@@ -1,6 +1,6 @@
 // Designs side by side: shows the columns and the scatter that Python made, and tells Python what a hand wants.
 
-import { h, hear, s } from "./dom.js";
+import { h, hear, s, SILENCE, tell } from "./dom.js";
 
 const REST_MS = 350; // how long a hand rests before a stale comparison is made again
 const ANSWER_MS = 5000;
@@ -79,11 +79,13 @@ class Board {
 
   ask(gesture, refuse = (refusals) => this.#refuse(refusals)) {
     const n = `${this.uid}-${this.asked++}`;
-    this.model.send({ ...gesture, n });
+    if (!tell(this.model, { ...gesture, n })) {
+      this.note.textContent = SILENCE;
+      return Promise.resolve({});
+    }
     return new Promise((resolve) => {
       const silent = setTimeout(() => {
-        if (!this.controls.progress)
-          this.note.textContent = "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
+        if (!this.controls.progress) this.note.textContent = SILENCE;
       }, ANSWER_MS);
       this.waiting.set(n, (answer) => {
         clearTimeout(silent);

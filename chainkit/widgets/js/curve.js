@@ -1,6 +1,6 @@
 // The load curve: draws the scene that Python holds, and tells Python where a hand wants its points.
 
-import { h, hear, s } from "./dom.js";
+import { h, hear, s, SILENCE, tell } from "./dom.js";
 import { speaker } from "./view.js";
 
 const ANSWER_MS = 5000;
@@ -132,12 +132,15 @@ class Plot {
   #ask(message) {
     this.waiting = `${this.asked++}`;
     this.asking = message.kind;
-    this.model.send({ ...message, n: this.waiting });
-    this.silent = setTimeout(() => {
-      this.waiting = null;
-      this.#busy(false);
-      this.say("No answer yet: the kernel is busy, or was restarted. Then run this cell again.", "refusal");
-    }, ANSWER_MS);
+    const isSent = tell(this.model, { ...message, n: this.waiting });
+    this.silent = setTimeout(
+      () => {
+        this.waiting = null;
+        this.#busy(false);
+        this.say(SILENCE, "refusal");
+      },
+      isSent ? ANSWER_MS : 0,
+    );
   }
 
   // --- drawing ---

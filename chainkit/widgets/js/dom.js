@@ -24,6 +24,18 @@ export function hear(model, cleanups, event, act) {
   cleanups.push(() => model.off(event, act));
 }
 
+export const SILENCE = "No answer yet: the kernel is busy, or was restarted. Then run this cell again.";
+
+// Tells Python, and returns whether there is anybody to tell: nobody, once the page has restarted the kernel.
+export function tell(model, message) {
+  try {
+    model.send(message);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // Follows a pressed pointer until it is let go, lost, or Escape takes the drag back; returns what stops following.
 export function follow(element, moved, ended) {
   const escaped = (event) => {

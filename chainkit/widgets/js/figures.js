@@ -1,6 +1,6 @@
 // The figures panel: draws the values that Python holds, tells it which button was pressed, and that the hand rests.
 
-import { h, hear, s } from "./dom.js";
+import { h, hear, s, SILENCE, tell } from "./dom.js";
 
 const REST_MS = 400;
 const SOON_MS = 150;
@@ -52,7 +52,7 @@ class FiguresBoard {
   }
 
   send(message) {
-    this.model.send(message);
+    if (!tell(this.model, message)) this.told.textContent = SILENCE;
   }
 
   // --- from Python ---
