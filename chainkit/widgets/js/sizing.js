@@ -65,7 +65,7 @@ class Board {
   }
 
   #sizing() {
-    this.limit = h("input", { class: "ck-input", "aria-label": "Limit", placeholder: "300 ms", onkeydown: quiet });
+    this.limit = h("input", { class: "ck-input", "aria-label": "Limit", placeholder: "0.3 s, or 300 ms", onkeydown: quiet });
     this.figure = h("select", {
       class: "ck-select",
       "aria-label": "Which time is limited",
