@@ -13,6 +13,8 @@ from chainkit.scaling import CostCurve, a_month, cost_at_scale
 from chainkit.simulation.run import Run
 from chainkit.units import amount
 
+ROUNDING = 1e-9
+"""Share of a time below which a difference is the rounding of a clock."""
 FAR = 10.0
 """Times the volume at whose rate usage was counted from which a break-even point is said to suppose that rate."""
 
@@ -154,7 +156,8 @@ def time_words(comparison: Comparison, of: str, to: str, time: str) -> str:
     word = f"saves {length(value)}" if value < 0 else f"takes {length(value)}"
     longer = "" if value < 0 else " longer"
     if math.isnan(low):
-        return f"{word}{longer} {at} (no interval: {note or 'one replication'})"
+        word = f"{word}{longer}" if abs(value) > ROUNDING * ends[to] else "shows no difference"
+        return f"{word} {at} (no interval: {note or 'one replication'})"
     interval = span(*sorted((abs(low), abs(high))), unit_of=value)
     return f"{word} ({interval}){longer} {at}"
 

@@ -153,6 +153,10 @@ def test_without_intervals_it_says_so():
     assert re.search(r"costs [\d.]+ USD a month more at 1 million requests \(no interval: one replication\)", text)
     other = ck.compare(ck.variants(pair(), ["sqs", "sns"]), LOAD, requests=60, seed=1)
     assert "(no interval: not enough requests)" in ck.sentence(other, "sqs", "sns", time="completion_p99_s")
+    same = ck.compare({"one": pair(), "two": pair()}, LOAD, requests=60, seed=1)
+    assert "and shows no difference at response p99 (no interval: not enough requests);" in ck.sentence(
+        same, "one", "two", time="response_p99_s"
+    )
 
 
 def test_the_words_for_money():

@@ -7,7 +7,7 @@ from chainkit.chain import Chain
 from chainkit.records import Buffer
 from chainkit.service import Service
 
-LINK = "link"
+LINK, COST = "link", "further cost"
 
 
 def parts(chain: Chain) -> Counter[str]:
@@ -48,15 +48,29 @@ def difference(before: Chain, after: Chain) -> str:
     >>> difference(before, after)
     '2 links, 1 SQS queue added; 1 link removed'
     """
+    if before.region != after.region:
+        moved = f"moved from {before.region} to {after.region}"
+        return "; ".join([moved, *filter(None, [_counts(before, after)])])
+    return _counts(before, after) or "nothing changed"
+
+
+def _counts(before: Chain, after: Chain) -> str:
+    """Return how much was added, removed and changed; "" for nothing."""
     both = before.links.keys() & after.links.keys()
-    others = [key for key in both if before.links[key].word != after.links[key].word]
+    others = [key for key in both if before.links[key] != after.links[key]]
     named = before.services.keys() & after.services.keys()
     changed = Counter({LINK: len(others)})
     changed += Counter(
         _word(after, after.service(name)) for name in named if before.service(name) != after.service(name)
     )
-    counts = {"added": more(before, after), "removed": more(after, before), "changed": changed}
-    return "; ".join(f"{counted(found)} {word}" for word, found in counts.items() if found) or "nothing changed"
+    changed[COST] = sum(after.costs[name] != cost for name, cost in before.costs.items() if name in after.costs)
+    counts = {"added": _more_or_costs(before, after), "removed": _more_or_costs(after, before), "changed": +changed}
+    return "; ".join(f"{counted(found)} {word}" for word, found in counts.items() if found)
+
+
+def _more_or_costs(before: Chain, after: Chain) -> Counter[str]:
+    """Return what `more` does, and how many of the costs besides the services are new."""
+    return more(before, after) + Counter({COST: len(after.costs.keys() - before.costs.keys())})
 
 
 def counted(found: Mapping[str, int]) -> str:

@@ -373,8 +373,8 @@ class ComparePanel(Panel):
 
 
 def _is_same(one: Chain, other: Chain) -> bool:
-    """Tell whether two chains are equal but for their names."""
-    return (one.services, one.links) == (other.services, other.links)
+    """Tell whether two chains are equal in what one takes over from the other: all but name and region."""
+    return (one.services, one.links, one.costs) == (other.services, other.links, other.costs)
 
 
 def _row(column: Mapping[str, Any], key: str) -> str:

@@ -27,6 +27,23 @@ def test_what_has_another_kind_or_other_settings_has_changed():
     assert difference(before, after) == "1 link, 1 Lambda function changed"
 
 
+def test_links_with_other_settings_further_costs_and_another_region_are_no_nothing():
+    before, after = shop(), shop()
+    after.set("jobs>dead", max_receive_count=3)
+    assert difference(before, after) == "1 link changed"
+
+    after = shop()
+    after.add_cost("gate", ck.VpcUse(nat_gateways=1))
+    assert difference(before, after) == "1 further cost added"
+    assert difference(after, before) == "1 further cost removed"
+    dearer = shop()
+    dearer.add_cost("gate", ck.VpcUse(nat_gateways=2))
+    assert difference(after, dearer) == "1 further cost changed"
+
+    abroad = ck.Chain("shop", region="eu-west-1")
+    assert difference(ck.Chain("shop"), abroad) == "moved from us-east-1 to eu-west-1"
+
+
 def test_a_chain_differs_in_nothing_from_itself():
     assert more(shop(), shop()) == {}
     assert difference(shop(), shop()) == "nothing changed"
