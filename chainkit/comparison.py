@@ -8,7 +8,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from chainkit import guarantees, verdicts
+from chainkit.billing.account import FreeTier
 from chainkit.billing.bill import Bill, bill
+from chainkit.billing.prices import Prices
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.faults import Fault, as_faults, changed
@@ -32,6 +34,7 @@ from chainkit.rewiring import Variant
 from chainkit.simulation import intervals, paired
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import Run, simulate
+from chainkit.units import HOURS_PER_MONTH
 from chainkit.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -356,7 +359,9 @@ def compare(
     requests: int,
     seed: int,
     requests_per_month: float | None = None,
-    free_tier: bool = False,
+    free_tier: FreeTier = False,
+    hours_per_month: float = HOURS_PER_MONTH,
+    price_book: Prices | None = None,
     faults: Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> Comparison:
@@ -366,7 +371,7 @@ def compare(
     ----------
     chains : by name; what `variants` gives, or your own
     load, requests, seed, **options : as for `simulate`, the same for all; the times of every request are kept
-    requests_per_month, free_tier : as for `bill`
+    requests_per_month, free_tier, hours_per_month, price_book : as for `bill`
     faults : by name, settings that change while it lasts: {"provider down": {"payment.error_rate": 1.0}}
         Each chain runs once more under each of them, on the same requests: `Comparison.under`.
 
@@ -392,7 +397,10 @@ def compare(
     known = {name: as_chain(entry, f"compare: {name!r}") for name, entry in chains.items()}
     broken = {name: changed(name, settings, known) for name, settings in as_faults(faults).items()}
     given = {"keep": "requests", **options, "requests": requests, "seed": seed}
-    month = {"requests_per_month": requests_per_month, "free_tier": free_tier}
+    month = {
+        "requests_per_month": requests_per_month, "free_tier": free_tier, "hours_per_month": hours_per_month,
+        "price_book": price_book,
+    }  # fmt: skip
     runs, bills = _run(known, load, given, month, "compare")
     found = {}
     for name, (designs, notes) in broken.items():

@@ -409,12 +409,9 @@ def _at(comparison: Comparison, month: float) -> Comparison:
     if all(each.requests_per_month == month for each in comparison.bills.values()):
         return comparison
     bills = {
-        name: bill(
-            run.chain, run, requests_per_month=month, free_tier=comparison.bills[name].free_tier,
-            hours_per_month=comparison.bills[name].hours_per_month,
-        )
+        name: bill(run.chain, run, requests_per_month=month, **comparison.bills[name].terms)
         for name, run in comparison.runs.items()
-    }  # fmt: skip
+    }
     return replace(comparison, bills=bills)
 
 

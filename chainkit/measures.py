@@ -73,7 +73,7 @@ def measures(run: Run, whole: Bill) -> dict[str, Measure]:
     for tally in run.tallies:
         own = tally.bounds[1] - tally.bounds[0]
         part = replace(run, tallies=(tally,), requests=own, replications=1, asked=(own, 1))
-        priced = bill(run.chain, part, requests_per_month=whole.requests_per_month, free_tier=whole.free_tier)
+        priced = bill(run.chain, part, requests_per_month=whole.requests_per_month, **whole.terms)
         for key, value in _amounts(part, priced).items():
             each[key].append(value * (run.requests / own if key in COUNTS else 1.0))
     units = {"cold_fraction": 1 / max(_pools(run)["invocations"], 1.0), "cold_per_request": 1 / run.requests}

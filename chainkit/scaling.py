@@ -313,7 +313,7 @@ def cost_at_scale(
     runs : a comparison; or by name runs, or pairs of a chain and its usage, as `usage_of` gives it
     requests_per_month : 0 or more each; volumes of the table and of the picture
     free_tier : as for `bill`; None: as the comparison was priced, else without
-    price_book : prices to use instead of the list prices of each design's region
+    price_book : prices to use instead of the list prices of each design's region; None: as the comparison was priced
     hours_per_month : above 0, how long the month is; None: as the comparison was priced, else 730
     simulate_at : volumes, requests a month, at whose rates the designs are run anew
         By default every request uses what it used at the rate of its own run. That is right within a few percent while
@@ -344,6 +344,8 @@ def cost_at_scale(
         free_tier = False if billed is None else billed.free_tier
     if hours_per_month is None:
         hours_per_month = HOURS_PER_MONTH if billed is None else billed.hours_per_month
+    if price_book is None and billed is not None:
+        price_book = billed.price_book
     terms = Terms(free_tier, price_book, hours_per_month)
     again = {volume: _at_volume(sources, volume, hours_per_month) for volume in anchors}
     tariffs = {

@@ -399,3 +399,24 @@ def test_guarantees_stand_beside_each_other():
 
     assert of_b.loc["sync", ["link", "delivery"]].tolist() == ["a>b", "at most once"]
     assert of_b.loc["sqs", ["link", "delivery"]].tolist() == ["b-queue>b", "at least once"]
+
+
+def test_prices_of_ones_own_and_the_length_of_the_month_hold_in_every_figure_and_behind_it() -> None:
+    chain = ck.Chain("two")
+    chain.add(ck.LambdaFunction("a", timeout_s=10)), chain.add(ck.LambdaFunction("b", timeout_s=5))
+    chain.connect("a", "b", needs_answer=False)
+    flows = ck.variants(chain, ["sqs", "sns"])
+    book = ck.price_book("us-east-1").with_price("sns-publishes", 5e-6)
+    both = ck.compare(
+        flows, ck.Poisson(rate_per_s=4), requests=1_000, seed=1, requests_per_month=1e6, price_book=book,
+        hours_per_month=744,
+    )  # fmt: skip
+
+    for name, run in both.runs.items():
+        own = ck.bill(run.chain, run, requests_per_month=1e6, price_book=book, hours_per_month=744)
+        low, value, high = both.interval("usd_per_month", name)
+        assert value == own.total_usd
+        assert low <= value <= high < value * 1.1
+        assert ck.cost_at_scale(both).usd(name, 1e6).usd == pytest.approx(own.total_usd)
+    assert both.bills["sns"].total_usd > 5
+    assert f"{both.bills['sns'].total_usd * 2:.2f}" in str(ck.decision("Which?", both, requests_per_month=2e6))

@@ -63,6 +63,14 @@ class Bill:
     lines: tuple[BillLine, ...]
     notes: tuple[str, ...]
     """What to know before believing the figures."""
+    price_book: Prices | None = None
+    """Prices that were given instead of the region's list prices."""
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """How the month was billed besides its volume: what `bill` is given to bill another one alike."""
+        names = ("free_tier", "hours_per_month", "price_book")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def total_usd(self) -> float:
@@ -252,6 +260,7 @@ def bill(
         nodes=(*chain.services, *chain.costs),
         lines=lines,
         notes=tuple(_notes(chain, month, book, lines)),
+        price_book=price_book,
     )
 
 

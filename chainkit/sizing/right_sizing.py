@@ -213,7 +213,9 @@ def _check(latency_s: Any, usd_per_month: Any, exhaustive: Any) -> None:
 
 
 def _require_enough(run: Run, figure: str) -> None:
-    """Refuse a percentile that so few requests do not tell."""
+    """Refuse a percentile that so few requests, or replications, do not tell."""
+    if run.replications < 2:
+        raise ConfigError("right_size: one replication does not tell a change from chance", fix="give 2 or more")
     if TOO_FEW in str(run.summary().loc[figure, "note"]):
         problem = f"right_size: {run.requests:,} requests do not tell {figure}"
         raise ConfigError(problem, fix="give more requests, or limit a lower percentile, such as p95")

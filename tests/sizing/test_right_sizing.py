@@ -389,3 +389,11 @@ def test_the_same_call_gives_the_same_result() -> None:
 def test_what_cannot_be_is_refused(change, problem: str) -> None:
     with pytest.raises((ck.ChainkitError, TypeError), match=re.escape(problem)):
         ck.right_size(three(), ck.Steady(rate_per_s=1), **{"requests": 100, **change})
+
+
+def test_one_replication_is_refused_as_it_would_keep_every_setting() -> None:
+    chain = ck.Chain("one")
+    chain.add(ck.LambdaFunction("pay", memory_mb=1024, duration=0.1))
+
+    with pytest.raises(ck.ConfigError, match="one replication does not tell"):
+        ck.right_size(chain, ck.Poisson(rate_per_s=4), latency_s=1, requests=1_000, replications=1)
