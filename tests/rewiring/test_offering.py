@@ -1,5 +1,6 @@
 """Every kind, on the designs that come with chainkit and on any chain: it can be built, and does the same work."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -119,6 +120,8 @@ def held_s(run: ck.Run, chain: ck.Chain, request: int) -> float:
     return waited_s
 
 
+MOST_RUNS = 10_000
+"""Runs that one request may lead to in a chain that is tried here."""
 relaxed = settings(
     max_examples=25,
     phases=[Phase.explicit, Phase.generate],  # a chain is large: to shrink one takes minutes
@@ -136,6 +139,9 @@ def simulated(chain: ck.Chain, **options: Any) -> ck.Run:
 def valid(draw: st.DrawFn) -> ck.Chain:
     chain = draw(chains(max_services=6, max_links=8))
     assume(not chain.validate() and connections(chain))
+    # Tries and messages multiply along a way: a hundred tries three links deep are a million runs for a request.
+    tries = [getattr(getattr(link, "retry", None), "max_attempts", 1) for link in chain.links.values()]
+    assume(math.prod(tries) * math.prod(getattr(link, "count", 1) for link in chain.links.values()) <= MOST_RUNS)
     return chain
 
 
