@@ -70,6 +70,7 @@ def run_sync(host: Host, arn: str, name: str | None, text: str) -> dict[str, Any
         activity_store={},
         input_data=text,
     )
+    host.story.open(ROOTS.get())  # such a worker starts by itself, and is closed like the others
     execution.start()
     return dict(execution.to_start_sync_execution_output())
 

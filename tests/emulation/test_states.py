@@ -260,3 +260,16 @@ def test_a_task_sees_how_a_synchronous_express_execution_ended_by_its_status(aws
 
     assert done["status"] == "SUCCEEDED"  # the API answers 200 even if the execution has failed
     assert json.loads(done["output"])["Status"] == status
+
+
+def test_a_request_is_in_flight_until_the_caller_of_a_synchronous_execution_has_ended(aws, root):
+    child = machine(aws, {"Say": {"Type": "Pass", "End": True}}, kind="EXPRESS")
+    _, slow = aws.function("import time\ndef handler(event, context):\n    time.sleep(0.5)")
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sfn:startSyncExecution",
+        "Parameters": {"StateMachineArn": child, "Input.$": "$"},
+        "Next": "Slow",
+    }
+
+    assert execute(aws, machine(aws, {"Start": start, "Slow": task(slow)}), root)["status"] == "SUCCEEDED"
