@@ -128,7 +128,7 @@ class Bill:
           tiers     2,000,000 x $0.0000004 (of this price up to 100,000,000,000 a month)
           price     sqs-standard-requests, P1, P3, P7 in data/README.md (2026-09)
                     confidence A: read in a copy of the official price list
-                    every API action, empty receives included; a batch is one; each 64 KB of payload is one (E41); FIFO queues share the free part, all regions together
+                    every API action, empty receives included; a batch is one; each 64 KB of payload is one (E41); what SNS or EventBridge delivers counts as sent, an assumption; FIFO queues share the free part, all regions together
           dollars   $0.80, exactly 0.8
         """  # noqa: E501 - a note of the price book
         lines = matching(self.lines, self.nodes, node, meter)
