@@ -99,4 +99,15 @@ def uploads() -> ck.Chain:
     return ck.example("media")
 
 
+def pair(**settings: Any) -> ck.Chain:
+    """An API, and a function that hands work to another one, which has the settings: to be wired in other ways."""
+    chain = ck.Chain("pair")
+    chain.add(ck.HttpApi("api"))
+    chain.add(ck.LambdaFunction("a", timeout_s=10, duration=ck.LogNormal(p50_s=0.05, p99_s=0.3)))
+    chain.add(ck.LambdaFunction("b", timeout_s=10, duration=ck.LogNormal(p50_s=0.1, p99_s=0.8), **settings))
+    chain.connect("api", "a")
+    chain.connect("a", "b", needs_answer=False)
+    return chain
+
+
 EXAMPLES = (orders, calls, events, shop, shop_flow, pipeline, uploads)

@@ -7,18 +7,10 @@ import pytest
 
 import chainkit as ck
 from chainkit.deciding import _time_cell
+from tests.examples import pair
+from tests.words import numbers
 
 LOAD = ck.Poisson(rate_per_s=4)
-
-
-def pair(**settings):
-    made = ck.Chain("pair")
-    made.add(ck.HttpApi("api"))
-    made.add(ck.LambdaFunction("a", timeout_s=10, duration=ck.LogNormal(p50_s=0.05, p99_s=0.3)))
-    made.add(ck.LambdaFunction("b", timeout_s=10, duration=ck.LogNormal(p50_s=0.1, p99_s=0.8), **settings))
-    made.connect("api", "a")
-    made.connect("a", "b", needs_answer=False)
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +26,6 @@ def comparison(flows):
 @pytest.fixture(scope="module")
 def record(comparison, flows):
     return ck.decision("How does b get  its work?", comparison, options=flows, noun="orders", time="completion_p95_s")
-
-
-def numbers(text):
-    return [float(each.replace(",", "")) for each in re.findall(r"-?\d[\d,]*\.?\d*", text)]
 
 
 def table(record):

@@ -8,27 +8,15 @@ import pytest
 import chainkit as ck
 from chainkit.crossings import BreakEven, BreakEvens, Money
 from chainkit.sentences import break_even_words, chosen_time, dollars, money_words, span
+from tests.examples import pair
+from tests.words import numbers
 
 LOAD = ck.Poisson(rate_per_s=4)
-
-
-def pair(**settings):
-    made = ck.Chain("pair")
-    made.add(ck.HttpApi("api"))
-    made.add(ck.LambdaFunction("a", timeout_s=10, duration=ck.LogNormal(p50_s=0.05, p99_s=0.3)))
-    made.add(ck.LambdaFunction("b", timeout_s=10, duration=ck.LogNormal(p50_s=0.1, p99_s=0.8), **settings))
-    made.connect("api", "a")
-    made.connect("a", "b", needs_answer=False)
-    return made
 
 
 @pytest.fixture(scope="module")
 def both():
     return ck.compare(ck.variants(pair(), ["sqs", "sns", "sync"]), LOAD, requests=4_000, seed=1, requests_per_month=1e7)
-
-
-def numbers(text):
-    return [float(each.replace(",", "")) for each in re.findall(r"-?\d[\d,]*\.?\d*", text)]
 
 
 def test_every_number_is_that_of_a_frame(both):

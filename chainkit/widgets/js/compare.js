@@ -1,6 +1,6 @@
 // Designs side by side: shows the columns and the scatter that Python made, and tells Python what a hand wants.
 
-import { h, hear, s, SILENCE, tell } from "./dom.js";
+import { h, hear, s, SILENCE, sized, tell } from "./dom.js";
 
 const REST_MS = 350; // how long a hand rests before a stale comparison is made again
 const ANSWER_MS = 5000;
@@ -56,13 +56,8 @@ class Board {
     hear(model, cleanups, "change:controls", () => this.showControls());
     hear(model, cleanups, "change:result", () => this.showResult());
     hear(model, cleanups, "msg:custom", (message) => this.#heard(message));
-    // In a tab that is not open there is nothing to keep current: it is looked at when it gets a width.
-    const observer = new ResizeObserver(() => this.#keepCurrent());
-    observer.observe(this.root);
-    cleanups.push(
-      () => observer.disconnect(),
-      () => clearTimeout(this.resting),
-    );
+    sized(this.root, cleanups, () => this.#keepCurrent());
+    cleanups.push(() => clearTimeout(this.resting));
     this.showControls();
     this.showResult();
   }

@@ -2,7 +2,7 @@
 
 import { Asking } from "./asking.js";
 import { drawn, Marker } from "./chart.js";
-import { h, hear, s } from "./dom.js";
+import { h, hear, s, sized } from "./dom.js";
 import { speaker } from "./view.js";
 
 const REST_MS = 350; // how long a hand rests before curves are made again
@@ -60,12 +60,8 @@ class Board {
     el.append(this.root);
     hear(model, cleanups, "change:scene", () => this.show());
     hear(model, cleanups, "change:bill", () => this.#showBill());
-    const observer = new ResizeObserver(() => this.#keepCurrent());
-    observer.observe(this.root);
-    cleanups.push(
-      () => observer.disconnect(),
-      () => clearTimeout(this.resting),
-    );
+    sized(this.root, cleanups, () => this.#keepCurrent());
+    cleanups.push(() => clearTimeout(this.resting));
     this.show();
     this.#showBill();
   }

@@ -62,3 +62,10 @@ export function download(name, content, type) {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
+
+// Looks when an element gets another size; in a tab that is not open it has none.
+export function sized(element, cleanups, look) {
+  const observer = new ResizeObserver(look);
+  observer.observe(element);
+  cleanups.push(() => observer.disconnect());
+}

@@ -2,7 +2,7 @@
 
 import { Asking } from "./asking.js";
 import { drawn } from "./chart.js";
-import { h, hear, s } from "./dom.js";
+import { h, hear, s, sized } from "./dom.js";
 import { speaker } from "./view.js";
 
 const REST_MS = 350; // how long a hand rests before a curve is made again
@@ -47,12 +47,8 @@ class Board {
     this.root = h("div", { class: "ck ck-sizing" }, this.title, this.body, this.#sizing(), this.#tuning(), this.status);
     el.append(this.root);
     hear(model, cleanups, "change:scene", () => this.show());
-    const observer = new ResizeObserver(() => this.#keepCurrent());
-    observer.observe(this.root);
-    cleanups.push(
-      () => observer.disconnect(),
-      () => clearTimeout(this.resting),
-    );
+    sized(this.root, cleanups, () => this.#keepCurrent());
+    cleanups.push(() => clearTimeout(this.resting));
     this.show();
   }
 

@@ -1,7 +1,7 @@
 // Sliders and the figures that move with them: shows what Python holds, and tells Python where a slider is.
 
 import { Asking } from "./asking.js";
-import { h, hear } from "./dom.js";
+import { h, hear, sized } from "./dom.js";
 import { speaker } from "./view.js";
 
 const RESTS_MS = 300; // how long keys rest before a drag is over
@@ -30,13 +30,8 @@ class Board {
     );
     el.append(this.root);
     hear(model, cleanups, "change:scene", () => this.show());
-    // In a tab that is not open there is nothing to keep current: it is looked at when it gets a width.
-    const observer = new ResizeObserver(() => this.#keepCurrent());
-    observer.observe(this.root);
-    cleanups.push(
-      () => observer.disconnect(),
-      () => clearTimeout(this.resting),
-    );
+    sized(this.root, cleanups, () => this.#keepCurrent());
+    cleanups.push(() => clearTimeout(this.resting));
     this.show();
   }
 
