@@ -57,9 +57,9 @@ transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
-local                  deployment/targets.py
+local                  deployment/emulated.py
 plan, Plan             deployment/plan.py
-deploy, Stack          deployment/stack.py
+deploy, stack, Stack   deployment/stack.py
 variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
@@ -152,9 +152,9 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
-    "deployment.targets": ("local",),
+    "deployment.emulated": ("local",),
     "deployment.plan": ("plan", "Plan"),
-    "deployment.stack": ("deploy", "Stack"),
+    "deployment.stack": ("deploy", "stack", "Stack"),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),

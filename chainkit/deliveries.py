@@ -68,7 +68,7 @@ class Subscription(Delivery):
         if queue is not None:
             properties["RedrivePolicy"] = {"deadLetterTargetArn": queue.arn()}
         name = logical_id(source.name, target.name, "subscription")
-        return (Resource(id=name, type="AWS::SNS::Subscription", properties=properties, api=SUBSCRIPTION),)
+        return (Resource(id=name, properties=properties, api=SUBSCRIPTION),)
 
 
 @declared
@@ -149,4 +149,4 @@ class Rule(Delivery):
             "State": "ENABLED",
             "Targets": [to],
         }
-        return (Resource(id=self._id(source, target), type="AWS::Events::Rule", properties=properties, api=RULE),)
+        return (Resource(id=self._id(source, target), properties=properties, api=RULE),)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainkit.records import Api, Call, Properties
-from chainkit.service import given
+from chainkit.service import given, tag_list, tag_map
 
 _SETTINGS = (
     "FunctionName", "Role", "Runtime", "Handler", "MemorySize", "Timeout", "Environment", "EphemeralStorage",
@@ -15,7 +15,7 @@ _SETTINGS = (
 
 def _create(p: Properties) -> dict[str, Any]:
     """Return CreateFunction's parameters."""
-    return {**given(p, *_SETTINGS, "Architectures"), "Code": {"ZipFile": p["Zip"]}, "Publish": False}
+    return {**given(p, *_SETTINGS, "Architectures"), "Code": {"ZipFile": p["Zip"]}, "Tags": tag_map(p)}
 
 
 def _concurrency(p: Properties) -> dict[str, Any]:
@@ -43,9 +43,13 @@ _RETENTION = Call(
 )
 
 LOG_GROUP = Api(
+    type="AWS::Logs::LogGroup",
     client="logs",
-    create=(Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"]}), _RETENTION),
-    read=(Call("describe_log_groups", lambda p: {"logGroupNamePrefix": p["LogGroupName"]}),),
+    create=(Call("create_log_group", lambda p: {"logGroupName": p["LogGroupName"], "tags": tag_map(p)}), _RETENTION),
+    read=(
+        Call("describe_log_groups", lambda p: {"logGroupNamePrefix": p["LogGroupName"]}),
+        Call("list_tags_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),
+    ),
     update=(_RETENTION,),
     delete=(Call("delete_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),),
     ref=lambda answer, p: _log_group(answer, p).get("logGroupName"),
@@ -53,12 +57,15 @@ LOG_GROUP = Api(
     settings={
         "LogGroupName": lambda answer, p: _log_group(answer, p)["logGroupName"],
         "RetentionInDays": lambda answer, p: _log_group(answer, p).get("retentionInDays"),
+        "Tags": lambda answer, _: tag_list(answer["tags"]),
     },
     fixed=("LogGroupName",),
     missing=("ResourceNotFoundException",),
+    tags="list",
 )
 
 FUNCTION = Api(
+    type="AWS::Lambda::Function",
     client="lambda",
     create=(
         Call("create_function", _create),
@@ -81,16 +88,19 @@ FUNCTION = Api(
         **{name: f"Configuration.{name}" for name in (*_SETTINGS, "Architectures")},
         "Zip": "Configuration.CodeSha256",
         "ReservedConcurrentExecutions": "ReservedConcurrentExecutions",
+        "Tags": lambda answer, _: tag_list(answer["Tags"]),
     },
     fixed=("FunctionName",),
     unset={"ReservedConcurrentExecutions": None, "EphemeralStorage": {"Size": 512}},
     missing=("ResourceNotFoundException",),
+    tags="list",
 )
 
 _EVENT_SETTINGS = ("FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
 _PUT_EVENT_SETTINGS = Call("put_function_event_invoke_config", lambda p: given(p, *_EVENT_SETTINGS))
 
 EVENT_SETTINGS = Api(
+    type="AWS::Lambda::EventInvokeConfig",
     client="lambda",
     create=(_PUT_EVENT_SETTINGS,),
     read=(Call("get_function_event_invoke_config", lambda p: given(p, "FunctionName", "Qualifier")),),
@@ -116,6 +126,7 @@ def _statement(answer: Mapping[str, Any], p: Properties) -> Any:
 
 
 PERMISSION = Api(
+    type="AWS::Lambda::Permission",
     client="lambda",
     create=(
         Call(

@@ -325,11 +325,18 @@ Look = str | Callable[[Mapping[str, Any], Properties], Any]
 class Api:
     """How to create, read, change and delete a resource by direct calls, without CloudFormation."""
 
+    type: str
+    """"AWS::SQS::Queue"."""
     client: str
     """boto3's client name."""
     create: tuple[Call, ...]
     read: tuple[Call, ...] = ()
-    """Their answers, merged, are what `ref`, `attributes` and `settings` look into."""
+    """Their answers, merged, are what `ref`, `attributes` and `settings` look into; each call is told those before it
+    as `Answers`."""
+    find: tuple[Call, ...] = ()
+    """What lists the like, for a resource that only the answer to its creation names."""
+    found: Look = ""
+    """Its Ref, in their answers."""
     update: tuple[Call, ...] = ()
     """Empty: a change replaces the resource."""
     delete: tuple[Call, ...]
@@ -345,6 +352,15 @@ class Api:
     """Property -> what an update says to take it away; one that is not here cannot be, and replaces the resource."""
     missing: tuple[str, ...] = ()
     """Error codes that mean "not there"."""
+    tags: Literal["", "list", "map"] = ""
+    """The form of the property Tags, for a resource that can have tags."""
+
+    def __post_init__(self) -> None:
+        apis[self.type] = self
+
+
+apis: dict[str, Api] = {}
+"""Type -> how to make one by direct calls, for every kind of resource that has been imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,11 +369,14 @@ class Resource:
 
     id: str
     """Logical id, letters and digits."""
-    type: str
-    """"AWS::SQS::Queue"."""
     properties: Properties
     api: Api
     depends_on: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """Return "AWS::SQS::Queue"."""
+        return self.api.type
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,21 @@ def given(properties: Properties, *names: str) -> dict[str, Any]:
     return {name: properties[name] for name in names if name in properties}
 
 
+def tag_map(properties: Properties) -> dict[str, str]:
+    """Return the tags as most APIs take them.
+
+    >>> tag_map({"Tags": [{"Key": "chainkit:chain", "Value": "orders"}]})
+    {'chainkit:chain': 'orders'}
+    """
+    tags = properties.get("Tags", {})
+    return dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as most properties have them."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
 def as_text(value: Any) -> str:
     """Return a value as APIs with string attributes take it: JSON for structures, digits for numbers."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -21,7 +21,7 @@ import networkx as nx
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import TemplateError
 from chainkit.records import Api, Call, Grant, Properties, Resource
-from chainkit.service import Service, Surroundings, as_text, logical_id
+from chainkit.service import Service, Surroundings, as_text, given, logical_id, tag_list
 from chainkit.wiring import Caller, Link
 
 
@@ -74,7 +74,19 @@ def resources(chain: Chain) -> list[Resource]:
     for service in chain.services.values():
         if _role_id(service) in used:
             made.append(_role(chain, service, needs.grants[service.name]))
-    return _in_order(chain, made)
+    return [_tagged(resource, {CHAIN_TAG: chain.name}) for resource in _in_order(chain, made)]
+
+
+CHAIN_TAG = "chainkit:chain"
+"""Tag of every resource that can have tags: the chain that it was made for."""
+
+
+def _tagged(resource: Resource, tags: Mapping[str, str]) -> Resource:
+    """Return a resource with tags, if it can have any."""
+    if not (form := resource.api.tags):
+        return resource
+    written = dict(tags) if form == "map" else tag_list(tags)
+    return replace(resource, properties={**resource.properties, "Tags": written})
 
 
 def outputs(chain: Chain) -> dict[str, Any]:
@@ -245,7 +257,7 @@ def _role(chain: Chain, service: Service, grants: Iterable[Grant]) -> Resource:
     if statements:
         document = {"Version": "2012-10-17", "Statement": statements}
         properties["Policies"] = [{"PolicyName": _POLICY, "PolicyDocument": document}]
-    return Resource(id=_role_id(service), type="AWS::IAM::Role", properties=properties, api=ROLE)
+    return Resource(id=_role_id(service), properties=properties, api=ROLE)
 
 
 def _short(name: str, limit: int) -> str:
@@ -330,9 +342,10 @@ def _policies(answer: Mapping[str, Any], _: Properties) -> Any:
 
 
 ROLE = Api(
+    type="AWS::IAM::Role",
     client="iam",
     create=(
-        Call("create_role", lambda p: {**_role_name(p), "AssumeRolePolicyDocument": _trust(p)}),
+        Call("create_role", lambda p: {**_role_name(p), **given(p, "Tags"), "AssumeRolePolicyDocument": _trust(p)}),
         Call("put_role_policy", _policy),
     ),
     read=(Call("get_role", _role_name), Call("get_role_policy", _policy_name)),
@@ -348,8 +361,10 @@ ROLE = Api(
         "RoleName": "Role.RoleName",
         "AssumeRolePolicyDocument": "Role.AssumeRolePolicyDocument",
         "Policies": _policies,
+        "Tags": "Role.Tags",
     },
     fixed=("RoleName",),
     unset={"Policies": []},
     missing=("NoSuchEntity",),
+    tags="list",
 )

@@ -253,11 +253,7 @@ class EventSourceMapping(Link):
             properties["ProvisionedPollerConfig"] = pollers
         name = logical_id(source.name, target.name, "mapping")
         role = logical_id(target.name, "role")
-        return (
-            Resource(
-                id=name, type="AWS::Lambda::EventSourceMapping", properties=properties, api=MAPPING, depends_on=(role,)
-            ),
-        )
+        return (Resource(id=name, properties=properties, api=MAPPING, depends_on=(role,)),)
 
 
 @declared

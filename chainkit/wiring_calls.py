@@ -1,14 +1,25 @@
 """The links' own resources by direct API calls, without CloudFormation."""
 
 from chainkit.records import Api, Call, Properties
-from chainkit.service import as_text, given
+from chainkit.service import as_text, given, tag_list, tag_map
 
 _MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig")
 
 MAPPING = Api(
+    type="AWS::Lambda::EventSourceMapping",
     client="lambda",
-    create=(Call("create_event_source_mapping", lambda p: given(p, "EventSourceArn", "FunctionName", *_MAPPING)),),
-    read=(Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
+    create=(
+        Call(
+            "create_event_source_mapping",
+            lambda p: {**given(p, "EventSourceArn", "FunctionName", *_MAPPING), "Tags": tag_map(p)},
+        ),
+    ),
+    read=(
+        Call("get_event_source_mapping", lambda p: {"UUID": p["Ref"]}),
+        Call("list_tags", lambda p: {"Resource": p["Answers"]["EventSourceMappingArn"]}),
+    ),
+    find=(Call("list_event_source_mappings", lambda p: given(p, "EventSourceArn", "FunctionName")),),
+    found="EventSourceMappings[0].UUID",
     update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
     delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
     ref="UUID",
@@ -16,10 +27,12 @@ MAPPING = Api(
         "EventSourceArn": "EventSourceArn",
         "FunctionName": lambda answer, _: answer["FunctionArn"].rpartition(":")[2],
         **{name: name for name in _MAPPING},
+        "Tags": lambda answer, _: tag_list(answer["Tags"]),
     },
     fixed=("EventSourceArn",),
     unset={"FunctionResponseTypes": [], "ScalingConfig": {}},
     missing=("ResourceNotFoundException",),
+    tags="list",
 )
 
 
@@ -30,6 +43,7 @@ def _subscription_attributes(p: Properties) -> dict[str, str]:
 
 
 SUBSCRIPTION = Api(
+    type="AWS::SNS::Subscription",
     client="sns",
     create=(
         Call(
@@ -42,6 +56,10 @@ SUBSCRIPTION = Api(
         ),
     ),
     read=(Call("get_subscription_attributes", lambda p: {"SubscriptionArn": p["Ref"]}),),
+    find=(Call("list_subscriptions_by_topic", lambda p: given(p, "TopicArn")),),
+    found=lambda answer, p: next(
+        each["SubscriptionArn"] for each in answer["Subscriptions"] if each["Endpoint"] == p["Endpoint"]
+    ),
     delete=(Call("unsubscribe", lambda p: {"SubscriptionArn": p["Ref"]}),),
     ref="SubscriptionArn || Attributes.SubscriptionArn",
     settings={
@@ -52,17 +70,19 @@ SUBSCRIPTION = Api(
 )
 
 RULE = Api(
+    type="AWS::Events::Rule",
     client="events",
     create=(
         Call(
             "put_rule",
-            lambda p: {**given(p, "Name", "EventBusName", "State"), "EventPattern": as_text(p["EventPattern"])},
+            lambda p: {**given(p, "Name", "EventBusName", "State", "Tags"), "EventPattern": as_text(p["EventPattern"])},
         ),
         Call("put_targets", lambda p: {"Rule": p["Name"], **given(p, "EventBusName", "Targets")}),
     ),
     read=(
         Call("describe_rule", lambda p: given(p, "Name", "EventBusName")),
         Call("list_targets_by_rule", lambda p: {"Rule": p["Name"], "EventBusName": p["EventBusName"]}),
+        Call("list_tags_for_resource", lambda p: {"ResourceARN": p["Answers"]["Arn"]}),
     ),
     delete=(
         Call(
@@ -73,6 +93,7 @@ RULE = Api(
     ),
     ref="Name",
     attributes={"Arn": "Arn || RuleArn"},
-    settings={name: name for name in ("Name", "EventBusName", "EventPattern", "State", "Targets")},
+    settings={name: name for name in ("Name", "EventBusName", "EventPattern", "State", "Targets", "Tags")},
     missing=("ResourceNotFoundException",),
+    tags="list",
 )

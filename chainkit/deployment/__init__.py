@@ -1,9 +1,12 @@
 """Puts a chain on a deploy target, sends requests through it, takes it away: the only code that uses boto3.
 
 ====================  ==================================================================================
-targets.py            ``Target`` and ``local``: where chains are deployed, and what stands there
+targets.py            ``Target``: clients of one region of one account; who applies there, who tells what happens
+emulated.py           ``local``: targets on this machine
 plan.py               ``plan``: what would change; touches nothing
 stack.py              ``deploy`` and ``Stack``: carries a plan out, sends requests, destroys
+applying.py           plans carried out by each resource's own calls; what a crash left, repaired
+journal.py            what was put on an emulator, kept there
 direct.py             one resource by its own API calls: create, read back, change, delete
 intrinsics.py         Ref, Fn::GetAtt, Fn::Sub and Fn::Join without CloudFormation
 differences.py        settings field by field: what was asked, what is there

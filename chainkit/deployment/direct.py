@@ -56,17 +56,22 @@ def update(target: Target, resource: Resource, properties: Properties, ref: str)
 
 def read(target: Target, resource: Resource, properties: Properties, ref: str | None) -> Found | None:
     """Return what stands there, or None if nothing does."""
-    known = {**properties, "Ref": ref} if ref else properties
-    try:
-        answers = _run(target, resource, "read", resource.api.read, known)
-    except DeployError as error:
-        if _is_missing(resource, error):
+    ref = ref or _listed(target, resource, properties)
+    known = {**properties, "Ref": ref} if ref else dict(properties)
+    answers: dict[str, Any] = {}
+    for call in resource.api.read:
+        try:
+            answers |= _run(target, resource, "read", (call,), {**known, "Answers": answers})
+        except DeployError as error:
+            if not _is_missing(resource, error):
+                raise
+        except KeyError as error:
+            if error.args != ("Ref",):  # known by nothing else, and never told: it was not made
+                raise
+        if not answers:
             return None
-        raise
-    except KeyError as error:
-        if error.args == ("Ref",):  # known by nothing else, and never told: it was not made
-            return None
-        raise
+        if ref := _looked(resource.api.ref, answers, properties):
+            known["Ref"] = ref
     found = _looked(resource.api.ref, answers, properties)
     if not found:
         return None
@@ -139,13 +144,26 @@ def _run(
     return answers
 
 
+def _listed(target: Target, resource: Resource, properties: Properties) -> Any:
+    """Return the Ref of a resource that only the answer to its creation named, looked up among the like."""
+    answers: dict[str, Any] = {}
+    for call in resource.api.find:
+        try:
+            answers |= getattr(target.client(resource.api.client), call.operation)(**call.parameters(properties))
+        except ClientError:  # what it hangs on is not there
+            return None
+        except (HTTPClientError, BotoCoreError) as error:
+            raise gone(target, error) from error
+    return _looked(resource.api.found, answers, properties) if resource.api.find else None
+
+
 def _looked(look: Look, answers: Mapping[str, Any], properties: Properties) -> Any:
     """Return what stands at a place in the answers, None if nothing does."""
     if isinstance(look, str):
         return jmespath.search(look, answers)
     try:
         return look(answers, properties)
-    except (KeyError, IndexError, TypeError):  # the answers do not go that far
+    except (KeyError, IndexError, TypeError, StopIteration):  # the answers do not go that far
         return None
 
 

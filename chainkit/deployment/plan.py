@@ -88,7 +88,7 @@ def plan(chain: Chain, target: Target) -> Plan:
             f"chain {chain.name!r}: region={chain.region!r} is not that of the target {target}",
             fix=f"make the target with region={chain.region!r}",
         )
-    stands = target.stacks.get(chain.name, {})
+    stands = target.applier.standing(chain.name)
     wanted = resources(chain)
     changes: list[Change] = []
     renewed: set[str] = set()
@@ -99,7 +99,7 @@ def plan(chain: Chain, target: Target) -> Plan:
         changes.append(change)
     kept = {resource.id for resource in wanted}
     changes += [Change(action="delete", resource=s.resource) for id_, s in reversed(stands.items()) if id_ not in kept]
-    return Plan(chain=chain.copy(), target=target, changes=tuple(changes), basis=dict(stands))
+    return Plan(chain=chain.copy(), target=target, changes=tuple(changes), basis=stands)
 
 
 def _change(wanted: Resource, standing: Standing | None, renewed: set[str]) -> Change:

@@ -5,27 +5,37 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chainkit.chain import Chain
-from chainkit.deployment import direct, stories
+from chainkit.chain import Chain, as_chain
+from chainkit.deployment import stories
+from chainkit.deployment.applying import lookup_in
 from chainkit.deployment.intrinsics import resolved
-from chainkit.deployment.plan import Change, Plan
-from chainkit.deployment.targets import ROOT, Standing, Target, gone
+from chainkit.deployment.plan import Plan
+from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
 from chainkit.errors import ConfigError, DeployError
 from chainkit.law import is_number
-from chainkit.records import Pool, Properties, Relay, Resource, Trace
+from chainkit.records import Pool, Relay, Trace
 from chainkit.templates import outputs, references
 
 AT_ONCE = 16
 """Requests that `send_many` has under way: as many as a laptop's emulator works well with."""
 
 
-def deploy(plan: Plan) -> "Stack":
+def _silent(_: str) -> None:
+    """Hear nothing."""
+
+
+def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     """Carry out a plan's changes in order and return the stack that stands then.
+
+    Parameters
+    ----------
+    plan : what `ck.plan` returned
+    tell : hears of each step while it is taken, as a line of text: `print`
 
     Every setting is read back and compared. What the target is known to forget is listed (`stack.dropped`); any other
     difference is an error. It stops at the first refusal; what was done stands, and a new plan goes on from there.
@@ -49,14 +59,27 @@ def deploy(plan: Plan) -> "Stack":
     """
     if not isinstance(plan, Plan):
         raise ConfigError(f"deploy: {plan!r} is no plan", fix="deploy the plan of a chain: ck.plan(chain, target)")
-    target, name = plan.target, plan.chain.name
-    _require_fit(plan)
-    stands = target.stacks.setdefault(name, {})
-    for change in plan.changes:
-        _carry_out(target, name, stands, change)
-    if not stands:
-        del target.stacks[name]
+    target = plan.target
+    target.applier.apply(plan, tell)
     return Stack(plan.chain, target)
+
+
+def stack(chain: Chain | str, target: Target) -> "Stack":
+    """Return what stands of a chain on a target, whoever deployed it, whole or half made: to send, or to destroy.
+
+    Parameters
+    ----------
+    chain : the design; its name alone is enough to destroy
+    target : where
+
+    Examples
+    --------
+    >>> import chainkit as ck
+    >>> with ck.local() as target:
+    ...     ck.stack("orders", target)
+    Stack('orders' on local, 0 resources)
+    """
+    return Stack(Chain(chain) if isinstance(chain, str) else as_chain(chain, "stack"), target)
 
 
 @dataclass(frozen=True)
@@ -89,7 +112,7 @@ class Stack:
     @property
     def outputs(self) -> dict[str, Any]:
         """Where the services are: the template's outputs, "JobsQueueUrl" for the queue `jobs`."""
-        return dict(resolved(outputs(self.chain), _lookup(self.target, self.chain.name, self._stands())))
+        return dict(resolved(outputs(self.chain), lookup_in(self.target, self.chain.name, self._stands())))
 
     def send(self, event: Any, *, timeout_s: float = 60.0, at: str | None = None) -> Trace:
         """Send one event through the chain and return its story, once nothing of it is in flight.
@@ -117,15 +140,17 @@ class Stack:
         name, route = self._entry(at)
         service, standing = self.chain.service(name), self._stands()[self.chain.service(name).id]
         client, call = service.entry()
-        parameters = call.parameters({"Ref": standing.ref, "Event": _json(event), "Route": route})
-        emulator, deadline_s = self.target.emulator, time.monotonic() + timeout_s
-        root = emulator.root_id()
+        parameters = call.parameters(
+            {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
+        )
+        witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
+        root = witness.root_id()
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
-        is_settled = emulator.settle(root, max(deadline_s - time.monotonic(), 0.0))
+        is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
         return stories.trace(
             root,
-            emulator.story(root),
+            witness.story(root),
             self._names(),
             entry=name,
             answer=answer,
@@ -141,7 +166,7 @@ class Stack:
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
 
-    def destroy(self) -> None:
+    def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.
 
         Raises
@@ -149,22 +174,23 @@ class Stack:
         DeployError
             If a call is refused or something is left.
         """
-        stands = self.target.stacks.get(self.chain.name, {})
-        for id_, standing in reversed(list(stands.items())):
-            direct.delete(self.target, standing.resource, standing.properties, standing.ref)
-            del stands[id_]
-        self.target.stacks.pop(self.chain.name, None)
+        left = self.target.applier.destroy(self.chain.name, tell)
+        if left:
+            raise DeployError(
+                f"stack {self.chain.name!r}: left on {self.target}: {'; '.join(left)}",
+                fix="look at the reasons, then destroy again",
+            )
 
     def __repr__(self) -> str:
         """Return the stack in a word: stable, so that notebooks can be compared."""
-        stands = self.target.stacks.get(self.chain.name, {})
+        stands = self.target.applier.known(self.chain.name)
         return f"Stack({self.chain.name!r} on {self.target.name}, {len(stands)} resources)"
 
     # --- how a request enters ---
 
     def _stands(self) -> Mapping[str, Standing]:
-        stands = self.target.stacks.get(self.chain.name)
-        if stands is None:
+        stands = self.target.applier.known(self.chain.name)
+        if not stands:
             raise DeployError(
                 f"stack {self.chain.name!r}: it stands no more on {self.target}", fix="plan and deploy again"
             )
@@ -242,92 +268,3 @@ def _json(event: Any) -> str:
         raise ConfigError(
             f"send: event={event!r} is not JSON: {error}", fix="give dictionaries, lists, text, numbers"
         ) from None
-
-
-# --- carrying out ---
-
-
-def _require_fit(plan: Plan) -> None:
-    """Refuse a plan that was made on something else than what stands now, and remember what really does."""
-    target, name = plan.target, plan.chain.name
-    stands = target.stacks.get(name, {})
-    if dict(stands) != dict(plan.basis):
-        raise DeployError(f"plan for {name!r}: {target} has been changed since it was made", fix="make a new plan")
-    problems = [_drift(target, stands, id_) for id_, standing in list(stands.items()) if standing.is_whole]
-    if told := "; ".join(filter(None, problems)):
-        raise DeployError(f"plan for {name!r}: it no longer fits {target}: {told}", fix="make a new plan")
-
-
-def _drift(target: Target, stands: dict[str, Standing], id_: str) -> str:
-    """Return what somebody else did to a resource, and correct what is known of it."""
-    standing = stands[id_]
-    found = direct.read(target, standing.resource, standing.properties, standing.ref)
-    if found is None:
-        del stands[id_]
-        return f"{id_} ({standing.resource.type}) is there no more"
-    drifts = [each for each in found.differences(standing.properties) if each.property not in standing.dropped]
-    if not drifts:
-        return ""
-    there = {drift.property: found.settings[drift.property] for drift in drifts}
-    design = replace(standing.resource, properties={**standing.resource.properties, **there})
-    stands[id_] = replace(standing, resource=design, properties={**standing.properties, **there})
-    return f"{id_} ({standing.resource.type}) was changed by somebody else: {drifts[0]}"
-
-
-def _carry_out(target: Target, chain: str, stands: dict[str, Standing], change: Change) -> None:
-    """Make one change."""
-    resource, standing = change.resource, stands.get(change.resource.id)
-    if change.action == "keep":
-        return
-    if change.action in ("delete", "replace") and standing is not None:
-        direct.delete(target, standing.resource, standing.properties, standing.ref)
-        del stands[resource.id]
-    if change.action == "delete":
-        return
-    properties = resolved(resource.properties, _lookup(target, chain, stands))
-    # Whatever a refusal leaves behind is known, so that the next plan replaces it and destroy takes it away.
-    half = Standing(resource=resource, ref="", properties=properties, is_whole=False)
-    if change.action == "update" and standing is not None:
-        unset = {name: resource.api.unset[name] for name in standing.properties if name not in properties}
-        properties = {**properties, **unset}
-        stands[resource.id] = replace(half, ref=standing.ref)
-        found = direct.update(target, resource, properties, standing.ref)
-    else:
-        stands[resource.id] = half
-        found = direct.create(target, resource, properties)
-    stands[resource.id] = made = replace(half, ref=found.ref, attributes=found.attributes)
-    stands[resource.id] = replace(made, dropped=_dropped(target, resource, found, properties), is_whole=True)
-
-
-def _dropped(target: Target, resource: Resource, found: direct.Found, asked: Properties) -> tuple[str, ...]:
-    """Return the settings that the target is known to forget, and did; any other difference is an error."""
-    dropped: dict[str, None] = {}
-    for difference in found.differences(asked):
-        if (resource.type, difference.property) not in target.drops:
-            raise DeployError(
-                f"{resource.id} ({resource.type}): {difference.field}={difference.before!r} was asked for, and "
-                f"{target} has {difference.after!r}",
-                fix="this target cannot hold the setting: leave it out of the design, or deploy elsewhere",
-            )
-        dropped[difference.property] = None
-    return tuple(dropped)
-
-
-def _lookup(target: Target, chain: str, stands: Mapping[str, Standing]) -> Any:
-    """Return the function that says what Ref and Fn::GetAtt stand for."""
-    pseudo = {
-        "AWS::Region": target.region,
-        "AWS::AccountId": target.account_id,
-        "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": chain,
-    }
-
-    def lookup(name: str, attribute: str | None) -> Any:
-        if name in pseudo:
-            return pseudo[name]
-        value = stands[name].ref if attribute is None else stands[name].attributes[attribute]
-        assert value is not None, f"{name}.{attribute} is not known: its Api says nothing of it"
-        return value
-
-    return lookup

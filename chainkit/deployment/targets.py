@@ -1,38 +1,29 @@
-"""Where chains are deployed: the target's clients, what it cannot hold, and what stands there."""
+"""Where chains are deployed: the clients, what the target cannot hold, who applies there, who tells what happens."""
 
 import os
-import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
-from chainkit.chain import REGION
-from chainkit.emulation.process import Emulator
-from chainkit.errors import ConfigError, DeployError
+from chainkit.errors import DeployError
 from chainkit.records import Properties, Resource
+
+if TYPE_CHECKING:
+    from chainkit.deployment.plan import Plan
 
 ROOT: ContextVar[str] = ContextVar("root", default="")
 """The request that this thread's calls belong to."""
 
-MOTO_DROPS = frozenset(
-    {
-        ("AWS::Lambda::Function", "LoggingConfig"),
-        ("AWS::Lambda::Function", "SnapStart"),
-        ("AWS::Logs::LogGroup", "LogGroupClass"),
-        ("AWS::SNS::Topic", "TracingConfig"),
-        ("AWS::SQS::Queue", "RedriveAllowPolicy"),
-    }
-)
-"""(type, property) that moto 5.2 accepts and forgets: found by setting and reading back, 2026-11."""
+Tell = Callable[[str], object]
+"""Hears of each step while it is taken, as one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,58 +42,86 @@ class Standing:
     """False if a refusal left it half made."""
 
 
+class Applier(Protocol):
+    """Puts chains on a target and takes them away: by each resource's own calls, or through CloudFormation."""
+
+    def known(self, chain: str) -> Mapping[str, Standing]:
+        """Return what stands of a chain as far as was last seen, without looking again."""
+
+    def standing(self, chain: str) -> dict[str, Standing]:
+        """Return what stands of a chain, by logical id, in the order in which it was made; nothing where none does."""
+
+    def chains(self) -> list[str]:
+        """Return the names of the chains of which something stands."""
+
+    def apply(self, plan: "Plan", tell: Tell) -> None:
+        """Carry a plan out."""
+
+    def destroy(self, chain: str, tell: Tell) -> list[str]:
+        """Take away all that was made for a chain; return what is left, each with the reason."""
+
+
+class Witness(Protocol):
+    """Tells what happened to a request."""
+
+    def root_id(self) -> str:
+        """Return a new root for one request, as it stands in the X-Ray header: "1-...-..."."""
+
+    def settle(self, root_id: str, timeout_s: float) -> bool:
+        """Wait until nothing of a request is in flight; False after `timeout_s` wall seconds."""
+
+    def story(self, root_id: str) -> list[dict[str, Any]]:
+        """Return what happened to a request, in the form of `Emulator.story`."""
+
+
 @dataclass(eq=False)
 class Target:
-    """A place for chains: one region of one account, here that of an emulator. Made by `local`."""
+    """A place for chains: one region of one account. Made by `local`, `emulator` and `aws`."""
 
     name: str
     region: str
     account_id: str
-    endpoint_url: str
-    emulator: Emulator
-    drops: frozenset[tuple[str, str]] = MOTO_DROPS
+    endpoint_url: str | None
+    """None: AWS itself."""
+    session: Any = field(repr=False)
+    """boto3's session: whose keys are used."""
+    witness: Witness = field(repr=False)
+    drops: frozenset[tuple[str, str]] = frozenset()
     """(type, property) pairs that it is known not to hold."""
-    stacks: dict[str, dict[str, Standing]] = field(default_factory=dict)
-    """Chain -> logical id -> what stands, in the order in which it was made."""
+    api_url: Callable[[str], str] | None = field(default=None, repr=False)
+    """HTTP API's id -> where it answers; None: where the API itself says."""
+    applier: Applier = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def client(self, name: str) -> Any:
-        """Return the boto3 client of a service, bound to this target with keys that open nothing."""
+        """Return the boto3 client of a service, bound to this target."""
         with self._lock:  # a session makes one client at a time
             if name not in self._clients:
                 self._clients[name] = self._new_client(name)
             return self._clients[name]
 
     def _new_client(self, name: str) -> Any:
-        # No profile, key or setting of the user's takes part: (name in files, in the environment, value, conversion)
-        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-        session = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
-        make: Any = boto3.Session(botocore_session=session, region_name=self.region).client
-        client = make(
-            name,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            aws_session_token="testing",
-            config=Config(
-                retries={"total_max_attempts": 1},
-                read_timeout=900,
-                max_pool_connections=50,
-                inject_host_prefix=False,
-                use_fips_endpoint=False,
-                use_dualstack_endpoint=False,
-                proxies={},
-            ),
+        alone = {
+            "inject_host_prefix": False,
+            "use_fips_endpoint": False,
+            "use_dualstack_endpoint": False,
+            "proxies": {},
+        }
+        here = (
+            {"retries": {"total_max_attempts": 1}, **alone} if self.endpoint_url else {"retries": {"mode": "standard"}}
         )
+        config = Config(read_timeout=900, max_pool_connections=50, **here)
+        client = self.session.client(name, endpoint_url=self.endpoint_url, region_name=self.region, config=config)
         client.meta.events.register("before-call", _stamp)
         return client
 
-    def request(self, api_id: str, method: str, path: str, body: str) -> tuple[int, str]:
+    def request(self, url: str, method: str, path: str, body: str) -> tuple[int, str]:
         """Send an HTTP request to an API on this target; return status and body."""
         headers = {"Content-Type": "application/json", "X-Amzn-Trace-Id": f"Root={ROOT.get()}"}
-        request = urllib.request.Request(self.emulator.api_url(api_id) + path, body.encode(), headers, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(url + path, body.encode(), headers, method=method)
+        handlers = [urllib.request.ProxyHandler({})] if self.endpoint_url else []
+        opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request) as response:
                 return response.status, response.read().decode()
@@ -113,8 +132,9 @@ class Target:
             raise gone(self, error) from error
 
     def attribute(self, kind: str, name: str, ref: str, found: Any) -> Any:
-        """Return an attribute of a resource as it is on this target: an API answers at the emulator's own address."""
-        return self.emulator.api_url(ref) if (kind, name) == ("AWS::ApiGatewayV2::Api", "ApiEndpoint") else found
+        """Return an attribute of a resource as it is on this target: an API answers at an emulator's own address."""
+        is_address = (kind, name) == ("AWS::ApiGatewayV2::Api", "ApiEndpoint")
+        return self.api_url(ref) if self.api_url is not None and is_address else found
 
     def close(self) -> None:
         """Close the clients."""
@@ -122,52 +142,36 @@ class Target:
             self._clients.popitem()[1].close()
 
     def __str__(self) -> str:
-        """Return the target in a few words."""
-        return f"{self.name} ({self.region}, account {self.account_id})"
+        """Return the target in a few words; of an account of one's own, the last digits."""
+        shown = self.account_id if self.endpoint_url else masked(self.account_id)
+        return f"{self.name} ({self.region}, account {shown})"
+
+
+def masked(account_id: str) -> str:
+    """Return an account id that may stand in a notebook.
+
+    >>> masked("123456789012")
+    '********9012'
+    """
+    return "*" * (len(account_id) - 4) + account_id[-4:]
+
+
+def keyless_session() -> Any:
+    """Return a boto3 session with keys that open nothing: no profile, key or setting of the user's takes part."""
+    # (name in files, in the environment, value, conversion)
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    core = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
+    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), "testing")
+    return boto3.Session(botocore_session=core, **keys)
 
 
 def gone(target: Target, error: Exception) -> DeployError:
     """Return the error for a target that does not answer."""
-    return DeployError(
-        f"target {target}: it does not answer: {error}", fix="use it inside `with ck.local() as target:`"
-    )
+    fix = "use it inside `with ck.local() as target:`" if target.endpoint_url else "look at the network, and try again"
+    return DeployError(f"target {target}: it does not answer: {error}", fix=fix)
 
 
 def _stamp(params: dict[str, Any], **_: Any) -> None:
     """Send the trace header of the request that this thread works for."""
     if ROOT.get():
         params["headers"]["X-Amzn-Trace-Id"] = f"Root={ROOT.get()}"
-
-
-@contextmanager
-def local(clock: Literal["virtual", "wall"] = "virtual", *, region: str = "us-east-1") -> Iterator[Target]:
-    """Give a deploy target on this machine: real handlers, no Docker, no account, nothing left behind.
-
-    Parameters
-    ----------
-    clock : "virtual" lets waits take no time when nothing runs; "wall" lets them last
-    region : the one region that it stands for
-
-    Raises
-    ------
-    ConfigError
-        If there is no such clock or region.
-    MissingError
-        If moto is not installed, or is a version that the emulator does not know.
-
-    Examples
-    --------
-    >>> with local() as target:
-    ...     print(target)
-    local (us-east-1, account 123456789012)
-    """
-    if clock not in ("virtual", "wall"):
-        raise ConfigError(f"local: clock={clock!r} is unknown", fix='choose "virtual" or "wall"')
-    if not isinstance(region, str) or not re.fullmatch(REGION, region):
-        raise ConfigError(f"local: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1")
-    with Emulator(region=region, clock=clock) as emulator:
-        target = Target("local", region, emulator.account_id, emulator.endpoint_url, emulator)
-        try:
-            yield target
-        finally:
-            target.close()

@@ -12,7 +12,7 @@ Checked  2026-11-23
 from typing import Any, ClassVar
 
 from chainkit.records import Api, Call, FanOut, Handle, Meter, Port, Properties, Resource
-from chainkit.service import Service, Surroundings, service
+from chainkit.service import Service, Surroundings, given, service
 
 
 @service
@@ -44,7 +44,7 @@ class EventBus(Service):
     def resources(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the bus."""
         properties = {"Name": f"{around.chain}-{self.name}"}
-        return (Resource(id=self.id, type="AWS::Events::EventBus", properties=properties, api=BUS),)
+        return (Resource(id=self.id, properties=properties, api=BUS),)
 
     def handle(self) -> Handle:
         """Return the bus's name, which PutEvents takes."""
@@ -77,12 +77,17 @@ class EventBus(Service):
 # --- the same resource by direct calls ---
 
 BUS = Api(
+    type="AWS::Events::EventBus",
     client="events",
-    create=(Call("create_event_bus", lambda p: {"Name": p["Name"]}),),
-    read=(Call("describe_event_bus", lambda p: {"Name": p["Name"]}),),
+    create=(Call("create_event_bus", lambda p: given(p, "Name", "Tags")),),
+    read=(
+        Call("describe_event_bus", lambda p: {"Name": p["Name"]}),
+        Call("list_tags_for_resource", lambda p: {"ResourceARN": p["Answers"]["Arn"]}),
+    ),
     delete=(Call("delete_event_bus", lambda p: {"Name": p["Ref"]}),),
     ref="Name",
     attributes={"Arn": "Arn", "Name": "Name"},
-    settings={"Name": "Name"},
+    settings={"Name": "Name", "Tags": "Tags"},
     missing=("ResourceNotFoundException",),
+    tags="list",
 )

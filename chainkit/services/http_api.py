@@ -70,13 +70,11 @@ class HttpApi(Service):
         return (
             Resource(
                 id=self.id,
-                type="AWS::ApiGatewayV2::Api",
                 properties={"Name": f"{around.chain}-{self.name}", "ProtocolType": "HTTP"},
                 api=HTTP_API,
             ),
             Resource(
                 id=logical_id(self.name, "stage"),
-                type="AWS::ApiGatewayV2::Stage",
                 properties={"ApiId": {"Ref": self.id}, "StageName": "$default", "AutoDeploy": True},
                 api=STAGE,
             ),
@@ -86,7 +84,6 @@ class HttpApi(Service):
         """Return the integration and the route of one link."""
         integration = Resource(
             id=logical_id(self.name, target.name, "integration"),
-            type="AWS::ApiGatewayV2::Integration",
             properties={
                 "ApiId": {"Ref": self.id},
                 "TimeoutInMillis": int(self.integration_timeout_s * 1000),
@@ -97,7 +94,6 @@ class HttpApi(Service):
         )
         route = Resource(
             id=logical_id(self.name, target.name, "route"),
-            type="AWS::ApiGatewayV2::Route",
             properties={
                 "ApiId": {"Ref": self.id},
                 "RouteKey": link.route,
@@ -127,7 +123,7 @@ class HttpApi(Service):
             method, _, path = p["Route"].rpartition(" ")
             is_any = method in ("", "ANY")  # "$default" has neither method nor path
             return {
-                "api_id": p["Ref"],
+                "url": p["ApiEndpoint"],
                 "method": "POST" if is_any else method,
                 "path": path if path.startswith("/") else "/",
                 "body": p["Event"],
@@ -145,26 +141,32 @@ def _by_api(*names: str) -> Any:
 
 
 HTTP_API = Api(
+    type="AWS::ApiGatewayV2::Api",
     client="apigatewayv2",
-    create=(Call("create_api", lambda p: given(p, "Name", "ProtocolType")),),
+    create=(Call("create_api", lambda p: given(p, "Name", "ProtocolType", "Tags")),),
     read=(Call("get_api", lambda p: {"ApiId": p["Ref"]}),),
+    find=(Call("get_apis", lambda _: {"MaxResults": "1000"}),),
+    found=lambda answer, p: next(each["ApiId"] for each in answer["Items"] if each["Name"] == p["Name"]),
     update=(Call("update_api", lambda p: {"ApiId": p["Ref"], **given(p, "Name")}),),
     delete=(Call("delete_api", lambda p: {"ApiId": p["Ref"]}),),
     ref="ApiId",
     attributes={"ApiEndpoint": "ApiEndpoint"},
-    settings={"Name": "Name", "ProtocolType": "ProtocolType"},
+    settings={"Name": "Name", "ProtocolType": "ProtocolType", "Tags": "Tags"},
     fixed=("ProtocolType",),
     missing=("NotFoundException",),
+    tags="map",
 )
 
 STAGE = Api(
+    type="AWS::ApiGatewayV2::Stage",
     client="apigatewayv2",
-    create=(Call("create_stage", _by_api("StageName", "AutoDeploy")),),
+    create=(Call("create_stage", _by_api("StageName", "AutoDeploy", "Tags")),),
     read=(Call("get_stage", _by_api("StageName")),),
     delete=(Call("delete_stage", _by_api("StageName")),),
     ref="StageName",
-    settings={"StageName": "StageName", "AutoDeploy": "AutoDeploy"},
+    settings={"StageName": "StageName", "AutoDeploy": "AutoDeploy", "Tags": "Tags"},
     missing=("NotFoundException",),
+    tags="map",
 )
 
 _INTEGRATION = (
@@ -179,9 +181,16 @@ def _integration(p: Properties) -> dict[str, Any]:
 
 
 INTEGRATION = Api(
+    type="AWS::ApiGatewayV2::Integration",
     client="apigatewayv2",
     create=(Call("create_integration", _by_api(*_INTEGRATION)),),
     read=(Call("get_integration", _integration),),
+    find=(Call("get_integrations", _by_api()),),
+    found=lambda answer, p: next(
+        each["IntegrationId"]
+        for each in answer["Items"]
+        if all(each.get(name) == p[name] for name in _INTEGRATION if name in p)
+    ),
     delete=(Call("delete_integration", _integration),),
     ref="IntegrationId",
     settings={name: name for name in _INTEGRATION},
@@ -189,9 +198,12 @@ INTEGRATION = Api(
 )
 
 ROUTE = Api(
+    type="AWS::ApiGatewayV2::Route",
     client="apigatewayv2",
     create=(Call("create_route", _by_api("RouteKey", "Target")),),
     read=(Call("get_route", lambda p: {"ApiId": p["ApiId"], "RouteId": p["Ref"]}),),
+    find=(Call("get_routes", _by_api()),),
+    found=lambda answer, p: next(each["RouteId"] for each in answer["Items"] if each["RouteKey"] == p["RouteKey"]),
     delete=(Call("delete_route", lambda p: {"ApiId": p["ApiId"], "RouteId": p["Ref"]}),),
     ref="RouteId",
     settings={"RouteKey": "RouteKey", "Target": "Target"},

@@ -322,7 +322,6 @@ class LambdaFunction(Service):
         runtime, handler = self._runs()
         group = Resource(
             id=logical_id(self.name, "logs"),
-            type="AWS::Logs::LogGroup",
             properties={"LogGroupName": f"/aws/lambda/{full}", "RetentionInDays": self.log_retention_days},
             api=LOG_GROUP,
         )
@@ -341,9 +340,7 @@ class LambdaFunction(Service):
             properties["ReservedConcurrentExecutions"] = self.reserved_concurrency
         if self.ephemeral_storage_mb > _FREE_STORAGE_MB:
             properties["EphemeralStorage"] = {"Size": self.ephemeral_storage_mb}
-        function = Resource(
-            id=self.id, type="AWS::Lambda::Function", properties=properties, api=FUNCTION, depends_on=(group.id,)
-        )
+        function = Resource(id=self.id, properties=properties, api=FUNCTION, depends_on=(group.id,))
         return (group, function, *self._event_settings(around))
 
     def _event_settings(self, around: Surroundings) -> tuple[Resource, ...]:
@@ -366,7 +363,6 @@ class LambdaFunction(Service):
         return (
             Resource(
                 id=logical_id(self.name, "events"),
-                type="AWS::Lambda::EventInvokeConfig",
                 properties=properties,
                 api=EVENT_SETTINGS,
             ),
@@ -377,7 +373,6 @@ class LambdaFunction(Service):
         return tuple(
             Resource(
                 id=logical_id(self.name, "permission", str(k + 1)),
-                type="AWS::Lambda::Permission",
                 properties={
                     "FunctionName": {"Ref": self.id},
                     "Action": "lambda:InvokeFunction",

@@ -11,7 +11,7 @@ Checked  2026-11-23
 from typing import Any, ClassVar
 
 from chainkit.records import Api, Call, FanOut, Meter, Port, Resource
-from chainkit.service import Service, Surroundings, as_text, service
+from chainkit.service import Service, Surroundings, as_text, given, service
 
 
 @service
@@ -42,7 +42,7 @@ class SnsTopic(Service):
     def resources(self, around: Surroundings) -> tuple[Resource, ...]:
         """Return the topic."""
         properties = {"TopicName": f"{around.chain}-{self.name}"}
-        return (Resource(id=self.id, type="AWS::SNS::Topic", properties=properties, api=TOPIC),)
+        return (Resource(id=self.id, properties=properties, api=TOPIC),)
 
     def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple[Resource, ...]:
         """Return the topic policy that lets AWS services publish here by themselves."""
@@ -60,7 +60,6 @@ class SnsTopic(Service):
         return (
             Resource(
                 id=f"{self.id}Policy",
-                type="AWS::SNS::TopicPolicy",
                 properties={"Topics": [{"Ref": self.id}], "PolicyDocument": document},
                 api=TOPIC_POLICY,
             ),
@@ -78,14 +77,23 @@ class SnsTopic(Service):
 # --- the same resources by direct calls ---
 
 TOPIC = Api(
+    type="AWS::SNS::Topic",
     client="sns",
-    create=(Call("create_topic", lambda p: {"Name": p["TopicName"]}),),
-    read=(Call("get_topic_attributes", lambda p: {"TopicArn": p["Ref"]}),),
+    create=(Call("create_topic", lambda p: {"Name": p["TopicName"], **given(p, "Tags")}),),
+    read=(
+        Call("get_topic_attributes", lambda p: {"TopicArn": p["Ref"]}),
+        Call("list_tags_for_resource", lambda p: {"ResourceArn": p["Ref"]}),
+    ),
+    find=(Call("list_topics", lambda _: {}),),
+    found=lambda answer, p: next(
+        each["TopicArn"] for each in answer["Topics"] if each["TopicArn"].rpartition(":")[2] == p["TopicName"]
+    ),
     delete=(Call("delete_topic", lambda p: {"TopicArn": p["Ref"]}),),
     ref="TopicArn || Attributes.TopicArn",
     attributes={"TopicName": "Attributes.TopicArn"},
-    settings={"TopicName": lambda answer, p: answer["Attributes"]["TopicArn"].rsplit(":", 1)[1]},
+    settings={"TopicName": lambda answer, p: answer["Attributes"]["TopicArn"].rsplit(":", 1)[1], "Tags": "Tags"},
     missing=("NotFoundException", "NotFound"),
+    tags="list",
 )
 
 _POLICY = Call(
@@ -94,6 +102,7 @@ _POLICY = Call(
 )
 
 TOPIC_POLICY = Api(
+    type="AWS::SNS::TopicPolicy",
     client="sns",
     create=(_POLICY,),
     read=(Call("get_topic_attributes", lambda p: {"TopicArn": p["Topics"][0]}),),

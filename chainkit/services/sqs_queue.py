@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from chainkit.records import Api, Buffer, Call, Meter, Port, Properties, Resource
-from chainkit.service import Service, Surroundings, as_text, service
+from chainkit.service import Service, Surroundings, as_text, service, tag_list, tag_map
 
 
 @service
@@ -73,7 +73,7 @@ class SqsQueue(Service):
         }
         if "redrive" in around.attached:
             properties["RedrivePolicy"] = around.attached["redrive"]
-        return (Resource(id=self.id, type="AWS::SQS::Queue", properties=properties, api=QUEUE),)
+        return (Resource(id=self.id, properties=properties, api=QUEUE),)
 
     def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple[Resource, ...]:
         """Return the queue policy that lets AWS services send here by themselves."""
@@ -91,7 +91,6 @@ class SqsQueue(Service):
         return (
             Resource(
                 id=f"{self.id}Policy",
-                type="AWS::SQS::QueuePolicy",
                 properties={"Queues": [{"Ref": self.id}], "PolicyDocument": document},
                 api=QUEUE_POLICY,
             ),
@@ -126,11 +125,15 @@ def _attributes(p: Properties) -> dict[str, str]:
 
 
 QUEUE = Api(
+    type="AWS::SQS::Queue",
     client="sqs",
-    create=(Call("create_queue", lambda p: {"QueueName": p["QueueName"], "Attributes": _attributes(p)}),),
+    create=(
+        Call("create_queue", lambda p: {"QueueName": p["QueueName"], "Attributes": _attributes(p), "tags": tag_map(p)}),
+    ),
     read=(
         Call("get_queue_url", lambda p: {"QueueName": p["QueueName"]}),
         Call("get_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "AttributeNames": ["All"]}),
+        Call("list_queue_tags", lambda p: {"QueueUrl": p["Ref"]}),
     ),
     update=(Call("set_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "Attributes": _attributes(p)}),),
     delete=(Call("delete_queue", lambda p: {"QueueUrl": p["Ref"]}),),
@@ -139,13 +142,16 @@ QUEUE = Api(
     settings={
         "QueueName": lambda answer, _: answer["Attributes"]["QueueArn"].rpartition(":")[2],
         **{name: f"Attributes.{name}" for name in _ATTRIBUTES},
+        "Tags": lambda answer, _: tag_list(answer["Tags"]),
     },
     fixed=("QueueName",),
     unset={"RedrivePolicy": ""},
     missing=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
+    tags="list",
 )
 
 QUEUE_POLICY = Api(
+    type="AWS::SQS::QueuePolicy",
     client="sqs",
     create=(
         Call(

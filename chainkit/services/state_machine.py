@@ -26,7 +26,7 @@ from chainkit import asl, data
 from chainkit.distributions import Duration
 from chainkit.errors import ConfigError, SimulationError, WiringError, nearest
 from chainkit.records import Api, Call, Catcher, Flow, Grant, Meter, Port, Properties, Resource, Retrier, Step
-from chainkit.service import Service, Surroundings, service
+from chainkit.service import Service, Surroundings, service, tag_list, tag_map
 from chainkit.units import GB_MB, MB
 
 # --- what cannot be simulated: (what, fix) ---
@@ -393,8 +393,7 @@ class StateMachine(Service):
         }
         if names := dict.fromkeys(name for _, name in asl.named(self.definition)):
             properties["DefinitionSubstitutions"] = {name: around.substitutions[name] for name in names}
-        kind = "AWS::StepFunctions::StateMachine"
-        return (Resource(id=self.id, type=kind, properties=properties, api=STATE_MACHINE),)
+        return (Resource(id=self.id, properties=properties, api=STATE_MACHINE),)
 
     def integration(self, is_sync: bool) -> Properties:
         """Return the service integration that starts an execution with the request's body.
@@ -438,6 +437,7 @@ def _same_definition(answer: Mapping[str, Any], p: Properties) -> Any:
 
 
 STATE_MACHINE = Api(
+    type="AWS::StepFunctions::StateMachine",
     client="stepfunctions",
     create=(
         Call(
@@ -447,10 +447,18 @@ STATE_MACHINE = Api(
                 "type": p["StateMachineType"],
                 "roleArn": p["RoleArn"],
                 "definition": _definition(p),
+                "tags": [{"key": key, "value": value} for key, value in tag_map(p).items()],
             },
         ),
     ),
-    read=(Call("describe_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),),
+    read=(
+        Call("describe_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),
+        Call("list_tags_for_resource", lambda p: {"resourceArn": p["Ref"]}),
+    ),
+    find=(Call("list_state_machines", lambda _: {"maxResults": 1000}),),
+    found=lambda answer, p: next(
+        each["stateMachineArn"] for each in answer["stateMachines"] if each["name"] == p["StateMachineName"]
+    ),
     update=(
         Call(
             "update_state_machine",
@@ -465,9 +473,11 @@ STATE_MACHINE = Api(
         "StateMachineType": "type",
         "RoleArn": "roleArn",
         "DefinitionString": _same_definition,
+        "Tags": lambda answer, _: tag_list({tag["key"]: tag["value"] for tag in answer["tags"]}),
         "DefinitionSubstitutions": lambda _, p: p["DefinitionSubstitutions"],  # compared with the definition
     },
     fixed=("StateMachineName", "StateMachineType"),
     unset={"DefinitionSubstitutions": {}},
     missing=("StateMachineDoesNotExist",),
+    tags="list",
 )

@@ -8,9 +8,10 @@ from typing import Any
 import ipywidgets
 
 from chainkit.chain import Chain
+from chainkit.deployment.emulated import local
 from chainkit.deployment.plan import Plan, plan
 from chainkit.deployment.stack import Stack, deploy
-from chainkit.deployment.targets import Target, local
+from chainkit.deployment.targets import Target
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.widgets.markup import refusal, report
 from chainkit.widgets.panel import Panel

@@ -2,9 +2,9 @@
 
 import pytest
 
+from chainkit.deployment.emulated import local
 from chainkit.deployment.plan import plan
 from chainkit.deployment.stack import deploy
-from chainkit.deployment.targets import local
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +24,5 @@ def stand(target):
 
     yield make
     for name, stack in stacks.items():
-        if name in target.stacks:
+        if name in target.applier.chains():
             stack.destroy()

@@ -21,7 +21,7 @@ def test_a_plan_of_a_new_chain_creates_everything_and_touches_nothing(target):
     planned = plan(orders(), target)
 
     assert set(actions(planned).values()) == {"create"}
-    assert target.stacks == {}
+    assert target.applier.chains() == []
     assert target.client("sqs").list_queues().get("QueueUrls", []) == []
 
 

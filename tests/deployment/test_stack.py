@@ -33,13 +33,13 @@ def hops(trace):
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_destroy_leaves_nothing(target, example):
     stack = deploy(plan(example(), target))
-    stood = target.emulator.resources()
+    stood = target.witness.resources()
 
     stack.destroy()
 
     assert stood["AWS::Lambda::Function"] > 0
-    assert target.emulator.resources() == {}
-    assert target.stacks == {}
+    assert target.witness.resources() == {}
+    assert target.applier.chains() == []
 
 
 def test_an_update_changes_what_stands_and_nothing_else(target, stand):
@@ -101,13 +101,13 @@ def test_a_plan_that_something_else_came_before_is_refused(target, stand):
         deploy(late)
 
 
-def test_a_plan_is_refused_when_somebody_else_changed_a_setting_and_the_next_one_repairs_it(target, stand):
+def test_a_plan_is_refused_when_somebody_changed_a_setting_since_and_the_next_one_repairs_it(target, stand):
     stack = stand(orders())
-    url = stack.outputs["JobsQueueUrl"]
+    late, url = plan(orders(), target), stack.outputs["JobsQueueUrl"]
     target.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "45"})
 
-    with pytest.raises(ck.DeployError, match=r"changed by somebody else: VisibilityTimeout: 60 -> .45"):
-        deploy(plan(orders(), target))
+    with pytest.raises(ck.DeployError, match=r"changed since it was made: Jobs was changed: VisibilityTimeout"):
+        deploy(late)
 
     repair = plan(orders(), target)
     assert [str(d) for change in repair.changes for d in change.differences] == ['VisibilityTimeout: "45" -> 60']
@@ -115,24 +115,25 @@ def test_a_plan_is_refused_when_somebody_else_changed_a_setting_and_the_next_one
     assert plan(orders(), target).is_empty
 
 
-def test_a_plan_is_refused_when_something_has_gone_and_the_next_one_makes_it_again(target, stand):
+def test_a_plan_is_refused_when_something_has_gone_since_and_the_next_one_makes_it_again(target, stand):
     stack = stand(orders())
+    late = plan(orders(), target)
     target.client("lambda").delete_function(FunctionName=stack.outputs["PayFunctionName"])
 
-    with pytest.raises(ck.DeployError, match=r"Pay .*is there no more"):
-        deploy(plan(orders(), target))
+    with pytest.raises(ck.DeployError, match=r"Pay is there no more"):
+        deploy(late)
 
     again = plan(orders(), target)
     assert [c.resource.id for c in again.changes if c.action == "create"] == ["Pay"]
     deploy(again)
 
 
-def test_a_refusal_says_which_change_and_what_was_said_and_destroy_removes_what_was_made(target, monkeypatch):
+def test_a_refusal_says_which_change_and_destroy_removes_what_was_made_and_nothing_else(target):
     chain = ck.Chain("refused")
     chain.add(ck.SqsQueue("jobs"))
     chain.add(ck.LambdaFunction("pay"))
-    monkeypatch.setattr("chainkit.services.lambda_function.LambdaFunction.principal", "lambda.amazonaws.com")
-    target.client("logs").create_log_group(logGroupName="/aws/lambda/refused-pay")
+    logs = target.client("logs")
+    logs.create_log_group(logGroupName="/aws/lambda/refused-pay")
 
     with pytest.raises(
         ck.DeployError, match=r"create PayLogs .*: create_log_group was refused: ResourceAlready"
@@ -143,6 +144,8 @@ def test_a_refusal_says_which_change_and_what_was_said_and_destroy_removes_what_
     assert caught.value.__cause__ is not None
     ck.Stack(chain, target).destroy()
     assert target.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == ["/aws/lambda/refused-pay"]
+    logs.delete_log_group(logGroupName="/aws/lambda/refused-pay")
 
 
 def test_a_setting_that_the_target_does_not_hold_is_an_error_and_a_known_one_is_listed(target, stand, monkeypatch):

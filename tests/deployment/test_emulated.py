@@ -3,7 +3,7 @@
 import pytest
 
 import chainkit as ck
-from chainkit.deployment.targets import local
+from chainkit.deployment.emulated import local
 
 
 def test_the_users_profile_keys_endpoints_and_proxies_take_no_part(monkeypatch, tmp_path):
