@@ -60,6 +60,8 @@ template               templates.py
 local                  deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+Measured               deployment/measured.py
+Agreement              deployment/predicted.py
 variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
@@ -155,6 +157,8 @@ _HOMES = {
     "deployment.emulated": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.measured": ("Measured",),
+    "deployment.predicted": ("Agreement",),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),

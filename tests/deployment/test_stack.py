@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import chainkit as ck
@@ -364,3 +365,23 @@ def test_a_destroyed_stack_takes_no_requests(target):
     assert repr(stack) == "Stack('over' on local, 0 resources)"
     with pytest.raises(ck.DeployError, match="stands no more"):
         stack.send({})
+
+
+def test_a_load_test_is_compared_with_the_run_and_taken_into_the_design(stand):
+    chain = ck.Chain("measured")
+    chain.add(ck.LambdaFunction("order", duration=0.05, timeout_s=10))
+    stack = stand(chain)
+    run = ck.simulate(chain, ck.Steady(rate_per_s=10), requests=500, seed=1)
+    with pytest.raises(ck.ConfigError, match="nothing was measured yet"):
+        stack.compare(run)
+
+    measured = stack.load(ck.Steady(rate_per_s=10), requests=30)
+
+    assert measured.ledger["completed"] == 30
+    assert (
+        stack.compare(run).to_frame().set_index(["node", "figure"]).loc[("order", "invocations"), "verdict"] == "agrees"
+    )
+    warm = measured.to_frame().query("what == 'invocation'")
+    law = stack.calibrate().service("order").duration
+    assert law.ppf(np.array([0.0]))[0] >= 0.05
+    assert law.mean_s <= float((warm["end_s"] - warm["start_s"]).max())
