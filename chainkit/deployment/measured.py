@@ -106,7 +106,7 @@ class Measured:
         return frame
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per span: number of the request, outcome, node, what, start_s, end_s, attempt, status, reason."""
+        """Return one row per span: the number of the request, then outcome, node, what, start_s, end_s ... reason."""
         import pandas as pd
 
         names = ("node", "what", "start_s", "end_s", "attempt", "status", "reason")
