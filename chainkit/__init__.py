@@ -58,6 +58,8 @@ Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
+policies, Policies     permissions/proof.py
+local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
@@ -155,6 +157,8 @@ _HOMES = {
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.emulated": ("local",),
+    "permissions.proof": ("policies", "Policies"),
+    "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
     "deployment.measured": ("Measured",),

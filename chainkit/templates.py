@@ -355,6 +355,7 @@ ROLE = Api(
         Call("delete_role_policy", _no_policy),
     ),
     delete=(Call("delete_role_policy", _policy_name), Call("delete_role", _role_name)),
+    arn="arn:aws:iam::{account}:role/{RoleName}",
     ref="Role.RoleName",
     attributes={"Arn": "Role.Arn"},
     settings={

@@ -85,6 +85,7 @@ BUS = Api(
         Call("list_tags_for_resource", lambda p: {"ResourceARN": p["Answers"]["Arn"]}),
     ),
     delete=(Call("delete_event_bus", lambda p: {"Name": p["Ref"]}),),
+    arn="arn:aws:events:{region}:{account}:event-bus/{Name}",
     ref="Name",
     attributes={"Arn": "Arn", "Name": "Name"},
     settings={"Name": "Name", "Tags": "Tags"},

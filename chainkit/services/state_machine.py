@@ -466,6 +466,7 @@ STATE_MACHINE = Api(
         ),
     ),
     delete=(Call("delete_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),),
+    arn="arn:aws:states:{region}:{account}:stateMachine:{StateMachineName}",
     ref="stateMachineArn",
     attributes={"Arn": "stateMachineArn"},
     settings={
