@@ -117,7 +117,9 @@ def _applying(
     for document in documents:
         for place, statement in enumerate(document.statements, start=1):
             how = _principal(request, statement) if is_resource else "named"
-            if how and _action(request, statement) and _resource(request, statement) and _conditions(request, statement):
+            if not how or not _action(request.action, statement):
+                continue
+            if _resource(request, statement) and _conditions(request, statement):
                 found.append((statement["Effect"], f"{document.name}, statement {place}", how))
     return found
 
@@ -143,11 +145,23 @@ def _principal(request: Request, statement: Mapping[str, Any]) -> Literal["named
     return "delegated" if account in accounts or f"arn:aws:iam::{account}:root" in accounts else ""
 
 
-def _action(request: Request, statement: Mapping[str, Any]) -> bool:
+def _action(action: str, statement: Mapping[str, Any]) -> bool:
     """Tell whether a statement is about the action; without regard to case, * and ? as wildcards; [5]."""
     is_not = "NotAction" in statement
     patterns = _list(statement["NotAction" if is_not else "Action"])
-    return is_not != any(matches(pattern.lower(), request.action.lower()) for pattern in patterns)
+    return is_not != any(matches(pattern.lower(), action.lower()) for pattern in patterns)
+
+
+def is_about(document: Document, action: str) -> bool:
+    """Tell whether any statement of a document is about an action; what none is about, the document never allows.
+
+    Examples
+    --------
+    >>> role = Document("pay", ({"Effect": "Allow", "Action": ["sqs:Send*"], "Resource": "*"},))
+    >>> is_about(role, "sqs:SendMessage"), is_about(role, "sqs:PurgeQueue")
+    (True, False)
+    """
+    return any(_action(action, statement) for statement in document.statements)
 
 
 def _resource(request: Request, statement: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from string import Formatter
 from typing import Any
 
 from chainkit.chain import Chain
@@ -62,12 +63,20 @@ class Deployed:
 
     def filled(self, pattern: str, logical: str) -> str:
         """Return a pattern with a resource's properties, the region and the account in place of {names}."""
-        known = {"region": self.chain.region, "account": ACCOUNT, **self.properties(logical)}
-        return pattern.format_map({name: value for name, value in known.items() if isinstance(value, str)})
+        known = {"region": self.chain.region, "account": ACCOUNT, **self.made[logical].properties}
+        names = [name for _, name, _, _ in Formatter().parse(pattern) if name]
+        return pattern.format_map({name: self.value(known[name]) for name in names})
 
     def properties(self, logical: str) -> dict[str, Any]:
         """Return a resource's properties, resolved."""
-        return dict(self.value(self.made[logical].properties))
+        if logical not in self._done:
+            self._done[logical] = dict(self.value(self.made[logical].properties))
+        return self._done[logical]
+
+    @cached_property
+    def _done(self) -> dict[str, dict[str, Any]]:
+        """The properties that were asked for."""
+        return {}
 
     def value(self, value: Any) -> Any:
         """Return a property with ARNs and names in place of references."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from chainkit import data
 from chainkit.chain import Chain, as_chain
 from chainkit.permissions.calls import ApiCall, api_calls
-from chainkit.permissions.evaluator import Decision, Document, Request, evaluate
+from chainkit.permissions.evaluator import Decision, Document, Request, evaluate, is_about
 from chainkit.permissions.policy import ACCOUNT, Deployed
 
 if TYPE_CHECKING:
@@ -184,24 +186,37 @@ class _Proof:
         """Return requests that are none of the chain's and still allowed, and how many others were denied."""
         own = {(call.request.principal, call.request.action, call.request.resource) for call in self.calls}
         allowed, refused = [], 0
-        for request in [*self._foreign(), *self._strangers()]:
-            if not request.is_of_a_service and (request.principal, request.action, request.resource) in own:
-                continue
+        for role, (action, arns) in product(self.deployed.roles.values(), tuple(self._foreign())):
+            places = [arn for arn in arns if (role.arn, action, arn) not in own]
+            if not is_about(role.allows, action):  # nor does a policy of the resource: `_named_roles`
+                refused += sum(arn not in self._named_roles for arn in places)
+                places = [arn for arn in places if arn in self._named_roles]
+            judged = [(r, self.decide(r)) for r in (Request(role.arn, action, arn) for arn in places)]
+            allowed += [_told(request) for request, decision in judged if decision.is_allowed]
+            refused += sum(not decision.is_allowed for _, decision in judged)
+        for request in self._strangers():
             if self.decide(request).is_allowed:
-                what = f"{request.principal} may {request.action} on {request.resource}"
-                allowed.append(f"{what}{f', {dict(request.context)}' if request.context else ''}: no link needs it")
+                allowed.append(_told(request))
             else:
                 refused += 1
         return allowed, refused
 
-    def _foreign(self) -> Iterator[Request]:
-        """Yield, of each role, every action of the chain's services on each of their resources, and on ones like them."""
+    @cached_property
+    def _named_roles(self) -> frozenset[str]:
+        """The resources whose own policies name more than AWS services: they may allow what a role's policy does not."""
+        return frozenset(
+            arn
+            for arn, documents in self.deployed.policies.items()
+            if any("Service" not in statement["Principal"] for d in documents for statement in d.statements)
+        )
+
+    def _foreign(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield every action of the chain's services, with their resources and ones like them."""
         places: dict[str, dict[str, None]] = {}
         for arn in dict.fromkeys(call.request.resource for call in self.calls):
             places.setdefault(arn.split(":")[2], {}).update(dict.fromkeys((arn, *self._like(arn))))
         for prefix, arns in places.items():
-            for action in _actions(prefix):
-                yield from (Request(role, action, arn) for role in self.deployed.roles for arn in arns)
+            yield from ((action, list(arns)) for action in _actions(prefix))
 
     def _like(self, arn: str) -> Iterator[str]:
         """Yield the ARNs of what has the same name in another account, another region and another chain."""
@@ -238,6 +253,11 @@ class _Proof:
         outside = [s.name for s in self.deployed.chain.services.values() if getattr(s, "code", None) is not None]
         if outside:
             yield f"{', '.join(outside)}: what their own code calls besides the links is not known here"
+
+
+def _told(request: Request) -> str:
+    context = f" with {dict(request.context)}" if request.context else ""
+    return f"{request.principal} may {request.action} on {request.resource}{context}: no link needs it"
 
 
 def _actions(prefix: str) -> list[str]:
