@@ -1,7 +1,7 @@
 """What a deployed chain calls at run time: by whom, which action, on what, and with which context.
 
-Read from what is deployed and from what code does (`Service.entry`, an integration's subtype, a task's resource), not from
-what was granted: the proof would else hold a list against itself. data/permissions.json has what no setting says.
+Read from what is deployed and from what code does (`Service.entry`, an integration's subtype, a task's resource), not
+from what was granted: the proof would else hold a list against itself. data/permissions.json has what no setting says.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,6 @@ class _Reading:
     def chain(self) -> Chain:
         return self.deployed.chain
 
-
     # --- links ---
 
     def of_link(self, key: str, link: Link) -> Iterator[ApiCall]:
@@ -90,8 +89,7 @@ class _Reading:
             yield self._by_role(key, source, action, self._arn(target))
             return
         route = getattr(link, "route", "").replace(" ", "")
-        whole = str(self.deployed.value(source.arn()))
-        here = whole.removesuffix("*") + f"$default/{route}"
+        here = f"{self._arn(source)}/$default/{route}"
         yield self._by_itself(key, source.name, source.principal, here, action, self._arn(target))
 
     def _poll(self, key: str, link: Link, source: Service, target: Service) -> Iterator[ApiCall]:
@@ -180,7 +178,8 @@ class _Reading:
         return str(self.known["names"].get(action, action))
 
     def _arn(self, service: Service) -> str:
-        return str(self.deployed.value(service.arn()))
+        """Return the ARN of what is deployed, not `Service.arn`: grants use that, and it may be a pattern."""
+        return self.deployed.arn(service.id)
 
     def _own(self, key: str, link: Link) -> list[Resource]:
         """Return a link's own resources as they are deployed: those of a second link of a kind bear its number."""

@@ -165,7 +165,7 @@ def is_about(document: Document, action: str) -> bool:
 
 
 def _resource(request: Request, statement: Mapping[str, Any]) -> bool:
-    """Tell whether a statement is about the resource; one of a trust policy names none: it is about its own role; [5]."""
+    """Tell whether a statement is about the resource; one of a trust policy is about its own role; [5]."""
     is_not = "NotResource" in statement
     patterns = _list(statement.get("NotResource" if is_not else "Resource", "*"))
     return is_not != any(matches(pattern, request.resource) for pattern in patterns)
@@ -267,7 +267,7 @@ def _conditions(request: Request, statement: Mapping[str, Any]) -> bool:
 
 
 def _holds(operator: str, stated: list[str], actual: str | None) -> bool:
-    """Tell whether one key fits; of one that the request lacks, only a negated operator, Null or IfExists holds; [4]."""
+    """Tell whether one key fits; one that the request lacks fits a negated operator, Null or IfExists; [4]."""
     if operator == "Null":
         return (actual is None) == (stated[0].lower() == "true")
     name = operator.removesuffix("IfExists")

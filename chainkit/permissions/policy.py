@@ -1,7 +1,7 @@
 """The policies of a chain as they stand once it is deployed: roles, and what its resources let in by themselves.
 
-They are read from `templates.resources`, the list that everything deploys from. Each reference becomes an ARN in a made-up
-account; an id that AWS draws (of an API) stays the logical id.
+They are read from `templates.resources`, the list that everything deploys from. Each reference becomes an ARN in a
+made-up account; an id that AWS draws (of an API) stays the logical id.
 """
 
 from collections import defaultdict
@@ -62,8 +62,9 @@ class Deployed:
         return self.filled(resource.api.arn, logical) or f"arn:aws:unknown:{self.chain.region}:{ACCOUNT}:{logical}"
 
     def filled(self, pattern: str, logical: str) -> str:
-        """Return a pattern with a resource's properties, the region and the account in place of {names}."""
-        known = {"region": self.chain.region, "account": ACCOUNT, **self.made[logical].properties}
+        """Return a pattern with a resource's properties, id, region and account in place of {names}."""
+        own = self.made[logical].properties
+        known = {"region": self.chain.region, "account": ACCOUNT, "Ref": logical, **own}
         names = [name for _, name, _, _ in Formatter().parse(pattern) if name]
         return pattern.format_map({name: self.value(known[name]) for name in names})
 

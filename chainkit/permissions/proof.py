@@ -12,6 +12,7 @@ from chainkit.chain import Chain, as_chain
 from chainkit.permissions.calls import ApiCall, api_calls
 from chainkit.permissions.evaluator import Decision, Document, Request, evaluate, is_about
 from chainkit.permissions.policy import ACCOUNT, Deployed
+from chainkit.permissions.unused import Granted, UnusedAccess, unused_access
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,28 @@ class Policies:
 
         return pd.DataFrame([judged.row() for judged in self.calls], columns=[*COLUMNS])
 
+    def unused(self, findings: Any) -> tuple[UnusedAccess, ...]:
+        """Return what IAM Access Analyzer found unused on this chain's roles, with the links that it was granted for.
+
+        Parameters
+        ----------
+        findings : path of a JSON file with answers of GetFindingV2, or what is in it
+
+        Raises
+        ------
+        ConfigError
+            If it is no finding of unused access, or a file that cannot be read.
+        """
+        requests = [(judged.call.request, judged.call.link) for judged in self.calls]
+        return unused_access(
+            findings,
+            [
+                Granted(request.principal.rpartition("/")[2], request.action, link)
+                for request, link in requests
+                if not request.is_of_a_service
+            ],
+        )
+
     def _repr_html_(self) -> str:
         """Return the text for a notebook. What comes from a chain is text, never markup."""
         return f"<pre>{escape(str(self))}</pre>"
@@ -162,7 +185,7 @@ class _Proof:
     def decide(self, request: Request, instead: tuple[Document, Document] | None = None) -> Decision:
         """Return IAM's decision, with one document in another's place if `instead` (old, new) says so."""
         caller, role = self.deployed.roles.get(request.principal), self.deployed.roles.get(request.resource)
-        own = (caller.allows,) if caller else ()
+        own: tuple[Document, ...] = (caller.allows,) if caller else ()
         theirs = (role.trust,) if role else self.deployed.policies.get(request.resource, ())
         if instead is not None:
             own, theirs = (tuple(instead[1] if d is instead[0] else d for d in each) for each in (own, theirs))
@@ -203,7 +226,7 @@ class _Proof:
 
     @cached_property
     def _named_roles(self) -> frozenset[str]:
-        """The resources whose own policies name more than AWS services: they may allow what a role's policy does not."""
+        """The resources whose own policies name more than AWS services: they may allow what a role's does not."""
         return frozenset(
             arn
             for arn, documents in self.deployed.policies.items()
@@ -222,10 +245,12 @@ class _Proof:
         """Yield the ARNs of what has the same name in another account, another region and another chain."""
         yield arn.replace(ACCOUNT, STRANGER)
         name, region = self.deployed.chain.name, self.deployed.chain.region
-        yield from (other for other in (arn.replace(f"{name}-", f"{name}x-", 1), arn.replace(region, "x")) if other != arn)
+        yield from (
+            other for other in (arn.replace(f"{name}-", f"{name}x-", 1), arn.replace(region, "x")) if other != arn
+        )
 
     def _strangers(self) -> Iterator[Request]:
-        """Yield each call of an AWS service as made for a stranger, for another resource, for nobody, by another service."""
+        """Yield each call of an AWS service as made for a stranger, another resource, nobody, by another service."""
         principals = [name for name in data.permissions()["keys"] if name != "about"]
         for request in {repr(c.request): c.request for c in self.calls if c.request.is_of_a_service}.values():
             context = dict(request.context)
@@ -244,8 +269,8 @@ class _Proof:
             request = call.request
             if request.action == "sts:AssumeRole" and not request.context:
                 yield (
-                    f"{self.deployed.roles[request.resource].id}: its trust names no account, since no key is documented "
-                    f"that {request.principal} sends; a role can be passed within its own account only"
+                    f"{self.deployed.roles[request.resource].id}: its trust names no account, since no key is "
+                    f"documented that {request.principal} sends; a role can be passed within its own account only"
                 )
         prefixes = {call.request.resource.split(":")[2] for call in self.calls}
         for prefix in sorted(prefixes - {*known["actions"]}):
