@@ -2,9 +2,9 @@
 
 Model    A request of a role is decided by the policies of the role and of the resource together: either may allow it
          within one account, both must across two; a statement that names an account rather than a role leaves the
-         decision to that account's own policies. A request of an AWS service, and every sts:AssumeRole, is decided by
-         the resource's policy alone. A Deny that applies decides against it, whatever allows it. What nothing allows
-         is denied. [1], [2], [3]
+         decision to that account's own policies. Who assumes a role must be let in by its trust in any case. A request
+         of an AWS service is decided by the resource's policy alone. A Deny that applies decides against it, whatever
+         allows it. What nothing allows is denied. [1], [2], [3]
 Ignored  Service and resource control policies, permissions boundaries, session policies: they only take away. VPC
          endpoints. Refused with an error, never passed over: NotPrincipal, policy variables, ForAllValues,
          ForAnyValue, numbers, addresses, tags.
@@ -97,12 +97,13 @@ def evaluate(request: Request, identity: Iterable[Document] = (), resource: Iter
         return Decision(False, f"denied by {denies[0]}")
     by_own = next((by for _, by, _ in own), None)
     by_theirs = next((by for _, by, how in theirs if how == "named"), None)
-    if request.is_of_a_service or request.action.lower() == "sts:assumerole":
+    if request.is_of_a_service:
         return _decided(by_theirs)
     delegated = next((by for _, by, _ in theirs), None)
-    if _account(request.principal) == (_account(request.resource) or _account(request.principal)):
-        return _decided(by_own or by_theirs)
-    return _decided(by_own and delegated and f"{by_own}, and {delegated}")
+    by_both = by_own and delegated and f"{by_own}, and {delegated}"
+    if _account(request.principal) != (_account(request.resource) or _account(request.principal)):
+        return _decided(by_both)
+    return _decided(by_theirs or (by_both if request.action.lower() == "sts:assumerole" else by_own))
 
 
 def _decided(by: str | None) -> Decision:

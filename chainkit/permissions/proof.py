@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STRANGER = "210987654321"
 """An account that is not the chain's."""
+_OPEN = Document("a stranger", ({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},))
 COLUMNS = ("link", "caller", "action", "resource", "allowed", "by")
 
 
@@ -187,6 +188,8 @@ class _Proof:
         caller, role = self.deployed.roles.get(request.principal), self.deployed.roles.get(request.resource)
         own: tuple[Document, ...] = (caller.allows,) if caller else ()
         theirs = (role.trust,) if role else self.deployed.policies.get(request.resource, ())
+        if f":{STRANGER}:" in request.resource:
+            theirs = (_OPEN,)  # a stranger's own policy is the stranger's choice: it must not matter
         if instead is not None:
             own, theirs = (tuple(instead[1] if d is instead[0] else d for d in each) for each in (own, theirs))
         return evaluate(request, own, theirs)

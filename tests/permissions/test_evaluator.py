@@ -100,6 +100,15 @@ def test_only_its_trust_decides_who_assumes_a_role():
     assert allows(other, (), ({**trust, "Principal": {"AWS": other.principal}},))
 
 
+def test_a_trust_that_names_an_account_leaves_it_to_the_account():
+    trust = {"Effect": "Allow", "Principal": {"AWS": HERE}, "Action": "sts:AssumeRole"}
+    other = Request(f"arn:aws:iam::{HERE}:role/other", "sts:AssumeRole", ROLE)
+
+    assert not allows(other, (), (trust,))
+    assert allows(other, (statement(action="sts:AssumeRole", resource=ROLE),), (trust,))
+    assert not allows(Request(FOREIGN, "sts:AssumeRole", ROLE), (), ({**trust, "Principal": "*"},))
+
+
 def test_a_decision_says_which_statement_made_it():
     first = statement(action="sqs:ReceiveMessage")
 
@@ -184,6 +193,7 @@ CASES = [
     ("ArnLike", "arn:aws:sns:*:123456789012:*", TOPIC, True),
     ("ArnLike", "arn:aws:sns:*:news", TOPIC, False),  # each of the six parts by itself
     ("ArnLike", "*", TOPIC, False),
+    ("ArnLike", "arn:aws:sns:*:123456789012:news", f"arn:aws:sns:eu-west-1:{THERE}:{HERE}:news", False),
     ("ArnLike", TOPIC, TOPIC.replace(HERE, THERE), False),
     ("ArnNotLike", TOPIC, TOPIC.replace(HERE, THERE), True),
     ("Bool", "true", "true", True),

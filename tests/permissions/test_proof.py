@@ -107,6 +107,13 @@ def test_a_wildcard_in_the_place_of_a_queue_is_a_problem(monkeypatch):
     assert any(" may sqs:SendMessage on arn:aws:sqs:us-east-1:123456789012:ordersx-jobs" in each for each in problems)
 
 
+def test_a_queue_of_any_account_is_a_problem_whatever_its_owner_allows(monkeypatch):
+    monkeypatch.setattr(SqsQueue, "arn", lambda self: {"Fn::Sub": "arn:aws:sqs:${AWS::Region}:*:orders-" + self.name})
+    problems = ck.policies(orders()).problems
+
+    assert any(" may sqs:SendMessage on arn:aws:sqs:us-east-1:210987654321:orders-jobs" in each for each in problems)
+
+
 def test_a_policy_without_a_source_lets_every_stranger_in(monkeypatch):
     whole_admission = LambdaFunction.admission
 
