@@ -59,7 +59,6 @@ validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
 policies, Policies     permissions/proof.py
-local                  deployment/targets.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
@@ -158,7 +157,6 @@ _HOMES = {
     "templates": ("template",),
     "deployment.emulated": ("local",),
     "permissions.proof": ("policies", "Policies"),
-    "deployment.targets": ("local",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
     "deployment.measured": ("Measured",),
