@@ -58,6 +58,7 @@ Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
+policies, Policies     permissions/proof.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
@@ -155,6 +156,7 @@ _HOMES = {
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.emulated": ("local",),
+    "permissions.proof": ("policies", "Policies"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
     "deployment.measured": ("Measured",),
