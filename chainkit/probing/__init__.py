@@ -18,10 +18,10 @@ states.py         Step Functions
 
 A check knows nothing of the endpoint but its address: it judges chainkit's own emulator as it judges any other. What it
 expects is AWS's documented behaviour. It waits for what should come and never sleeps for a fixed time; where it has to
-see that nothing more comes, it listens for a second. Times are asserted only downwards, where a slow machine cannot hurt.
+see that nothing more comes, it listens for a second. A time has only a lower bound, which a slow machine cannot break.
 """
 
 from chainkit.probing.checking import Check
-from chainkit.probing.running import CHECKS, Report, Result, chosen, probe
+from chainkit.probing.running import CHECKS, HEADER, Report, Result, chosen, probe
 
-__all__ = ["CHECKS", "Check", "Report", "Result", "chosen", "probe"]
+__all__ = ["CHECKS", "HEADER", "Check", "Report", "Result", "chosen", "probe"]

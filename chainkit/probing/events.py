@@ -9,6 +9,9 @@ from chainkit.probing.checking import check, expect, require, slow_check
 from chainkit.probing.machines import call, machine
 from chainkit.probing.place import Place
 
+LATE_S = 60
+"""AWS: a schedule is as good as its minute."""
+
 
 @check
 def eb_lambda(at: Place) -> None:
@@ -93,11 +96,11 @@ def eb_archive_replay(at: Place) -> None:
 
 
 @slow_check
-def eb_schedulerule(at: Place) -> None:
+def eb_schedule_rule(at: Place) -> None:
     """A rule with rate(1 minute) fires."""
     url, arn = at.queue("ticks")
     rule(at, arn, schedule="rate(1 minute)")
-    (event,) = at.bodies(url, 1, "a tick", longer_s=120)
+    (event,) = at.bodies(url, 1, "a tick", longer_s=2 * LATE_S)
 
     expect("detail-type", event["detail-type"], "Scheduled Event")
 
@@ -114,7 +117,7 @@ def scheduler_at(at: Place) -> None:
         Target={"Arn": function.arn, "RoleArn": at.role(), "Input": json.dumps({"order": 7})},
     )
     at.later("scheduler", "delete_schedule", Name=name)
-    (report,) = function.reports(1, "the call", longer_s=60, rest_s=1)
+    (report,) = function.reports(1, "the call", longer_s=LATE_S, rest_s=1)
 
     expect("the event", report["value"], {"order": 7})
     early_s = due.timestamp() - report["at_ns"] / 1e9

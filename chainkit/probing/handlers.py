@@ -1,7 +1,7 @@
 """Code of every function that a check deploys: this one file, as it stands; the check names its handler.
 
-It runs inside the endpoint that is probed, needs boto3 only, and names neither an address nor a key: as for any handler,
-the place where it runs says where the services are. Nothing of chainkit imports it.
+It runs inside the endpoint that is probed, needs boto3 only, and names neither an address nor a key: as for any
+handler, the place where it runs says where the services are. Nothing of chainkit imports it.
 """
 
 import base64

@@ -1,6 +1,7 @@
 """State machines for checks: made, run to their end, removed."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ def machine(at: Place, states: States, *, word: str = "machine", kind: str = "ST
 def outcome(at: Place, arn: str, given: Any) -> dict[str, Any]:
     """Run an execution to its end; return what DescribeExecution says."""
     client = at.aws("stepfunctions")
-    execution = client.start_execution(stateMachineArn=arn, input=json.dumps(given))["executionArn"]
+    started = client.start_execution(stateMachineArn=arn, name=uuid.uuid4().hex, input=json.dumps(given))
+    execution = started["executionArn"]
 
     def ended() -> dict[str, Any] | None:
         said: dict[str, Any] = client.describe_execution(executionArn=execution)

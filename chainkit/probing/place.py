@@ -25,7 +25,7 @@ _GONE = ("NotFound", "NoSuch", "NonExistent", "NotExist")
 
 
 class Clients:
-    """boto3's clients of one endpoint, with keys that open nothing: no profile, key or setting of the user's takes part.
+    """boto3's clients of one endpoint, with keys that open nothing: nothing of the user's takes part.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Clients:
         self.region = region
         files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
         session = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
-        self._session = boto3.Session(botocore_session=session, region_name=region)
+        self.session = boto3.Session(botocore_session=session, region_name=region)
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()  # a session makes one client at a time
 
@@ -46,7 +46,7 @@ class Clients:
         """Return the client of a service; it tries once, so that a check sees every error."""
         with self._lock:
             if service not in self._made:
-                make: Any = self._session.client
+                make: Any = self.session.client
                 self._made[service] = make(
                     service,
                     endpoint_url=self.url,
@@ -112,7 +112,7 @@ class Place:
 
     # --- waiting ---
 
-    def until(self, what: str, look: Callable[[], T], *, longer_s: float = 0) -> T:
+    def until(self, what: str, look: Callable[[], T | None], *, longer_s: float = 0) -> T:
         """Return what `look` finds as soon as it finds something.
 
         Raises
@@ -127,7 +127,9 @@ class Place:
             time.sleep(0.1)
         return found
 
-    def messages(self, url: str, count: int, what: str, *, longer_s: float = 0, rest_s: int = 0) -> list[dict[str, Any]]:
+    def messages(
+        self, url: str, count: int, what: str, *, longer_s: float = 0, rest_s: int = 0
+    ) -> list[dict[str, Any]]:
         """Take messages out of a queue until there are `count`; then listen for `rest_s` whether more come.
 
         Raises
@@ -175,9 +177,7 @@ class Place:
         look = self.aws("sqs").get_queue_attributes
 
         def is_empty() -> bool:
-            return all(
-                count == "0" for count in look(QueueUrl=url, AttributeNames=counted)["Attributes"].values()
-            )
+            return all(count == "0" for count in look(QueueUrl=url, AttributeNames=counted)["Attributes"].values())
 
         self.until("the source's messages are gone", is_empty)
 
@@ -254,9 +254,7 @@ class Place:
 
     def source(self, arn: str, function: "Function", **options: Any) -> None:
         """Let a function take what a queue or stream holds."""
-        made = self.aws("lambda").create_event_source_mapping(
-            EventSourceArn=arn, FunctionName=function.name, **options
-        )
+        made = self.aws("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=function.name, **options)
         self.later("lambda", "delete_event_source_mapping", UUID=made["UUID"])
 
 

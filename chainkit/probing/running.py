@@ -141,7 +141,7 @@ def probe(
     results: dict[str, Result] = {}
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="probe")
     try:
-        for future in as_completed([pool.submit(_ask, each, clients, patience_s) for each in asked]):
+        for future in as_completed([pool.submit(ask, each, clients, patience_s) for each in asked]):
             result = future.result()
             results[result.check] = result
             if progress is not None:
@@ -173,8 +173,8 @@ def chosen(only: Sequence[str] = (), *, slow: bool = False) -> list[Check]:
     return [each for each in CHECKS.values() if (each.name in only if only else slow or not each.is_slow)]
 
 
-def _ask(each: Check, clients: Clients, patience_s: float) -> Result:
-    """Ask one check; return what came of it."""
+def ask(each: Check, clients: Clients, patience_s: float = PATIENCE_S) -> Result:
+    """Ask one check, and remove what it made; return what came of it. Raises nothing, whatever the endpoint does."""
     at, instead, began_s = Place(clients, patience_s), "", time.monotonic()
     try:
         each.ask(at)

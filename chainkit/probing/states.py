@@ -5,7 +5,7 @@ from typing import Any
 
 from chainkit.probing.checking import check, expect
 from chainkit.probing.events import rule
-from chainkit.probing.machines import call, machine, outcome, output
+from chainkit.probing.machines import States, call, machine, outcome, output
 from chainkit.probing.place import Place
 from chainkit.probing.storage import bucket, put_object
 
@@ -80,7 +80,7 @@ def sfn_retry_catch(at: Place) -> None:
 def sfn_jsonata(at: Place) -> None:
     """JSONata: Assign, Arguments, Output and $sum."""
     function = at.function("add_up")
-    states = {
+    states: States = {
         "Keep": {
             "Type": "Pass",
             "Assign": {"due": "{% $sum($states.input.amounts) %}"},
