@@ -22,7 +22,7 @@ def eb_lambda(at: Place) -> None:
     rule(at, function.arn, pattern=pattern)
     match = {"amount": 500, "sku": "A-1"}
     put(at, {**match, "amount": 50}, {**match, "sku": "B-1"}, match)
-    (event,) = function.seen(1, "events", rest_s=1)
+    (event,) = function.seen(1, "events", rest_s=2)
 
     expect("detail", event["detail"], match)
     expect("source and detail-type", (event["source"], event["detail-type"]), (at.prefix, "Order"))

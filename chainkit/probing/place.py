@@ -1,5 +1,6 @@
 """Where one check works: clients of the endpoint, names nobody else has, and the removal of all that it made."""
 
+import contextlib
 import json
 import os
 import threading
@@ -110,6 +111,14 @@ class Place:
                 left.append(f"{what}: {error}")
         return tuple(left)
 
+    def _forget_log(self, group: str) -> None:
+        """Delete a log group twice: a call that was still ending writes its last lines into a new one."""
+        delete = self.aws("logs").delete_log_group
+        with contextlib.suppress(self.aws("logs").exceptions.ResourceNotFoundException):
+            delete(logGroupName=group)
+        time.sleep(0.3)
+        delete(logGroupName=group)
+
     # --- waiting ---
 
     def until(self, what: str, look: Callable[[], T | None], *, longer_s: float = 0) -> T:
@@ -179,7 +188,7 @@ class Place:
         def is_empty() -> bool:
             return all(count == "0" for count in look(QueueUrl=url, AttributeNames=counted)["Attributes"].values())
 
-        self.until("the source's messages are gone", is_empty)
+        self.until("the queue's messages are gone", is_empty)
 
     # --- what most checks need ---
 
@@ -234,7 +243,7 @@ class Place:
             Environment={"Variables": {"REPORTS": self.name(f"{handler}-reports"), **(variables or {})}},
             **options,
         )
-        self.later("logs", "delete_log_group", logGroupName=f"/aws/lambda/{name}")
+        self._undo.append((f"the log of {name}", lambda: self._forget_log(f"/aws/lambda/{name}")))
         self.later("lambda", "delete_function", FunctionName=name)
         self.until(
             f"function {handler} is ready",

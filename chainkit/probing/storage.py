@@ -20,7 +20,7 @@ def s3_lambda(at: Place) -> None:
     name = _bucket(at, LambdaFunctionConfigurations=[to])
     put_object(at, name, "out/b")
     put_object(at, name, "in/a")
-    (record,) = records(function.seen(1, "invocations", rest_s=1))
+    (record,) = records(function.seen(1, "invocations", rest_s=2))
 
     expect("bucket and key", (record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]), (name, "in/a"))
     expect("eventSource", record["eventSource"], "aws:s3")

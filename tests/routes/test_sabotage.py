@@ -134,11 +134,11 @@ FAULTS = {
     "sqs_esm_filter": mapping(without("FilterCriteria"), "messages that arrived"),
     "sqs_fifo_order": coded("time.time_ns()", "-time.time_ns()", "['4', '3', '2', '1', '0']"),
     "sns_lambda": Fault("sns.Publish", without("MessageAttributes"), "MessageAttributes: {}"),
-    "sns_sqs_filter_raw": Fault("sns.Subscribe", unfiltered, "2 instead of 1"),
+    "sns_sqs_filter_raw": Fault("sns.Subscribe", unfiltered, "instead of 1: "),
     "sns_fifo_sqs_fifo": Fault(
-        "sns.Publish", lambda fields: {**fields, "MessageDeduplicationId": uuid.uuid4().hex}, "3 instead of 2"
+        "sns.Publish", lambda fields: {**fields, "MessageDeduplicationId": uuid.uuid4().hex}, "instead of 2: "
     ),
-    "eb_lambda": Fault("eventbridge.PutRule", sourceless, "3 instead of 1"),
+    "eb_lambda": Fault("eventbridge.PutRule", sourceless, "instead of 1: "),
     "eb_sqs_transform": Fault("eventbridge.PutTargets", untransformed, "bodies: "),
     "eb_sfn": Fault("eventbridge.PutRule", DISABLED, "the task: nothing"),
     "eb_logs": Fault("eventbridge.PutRule", DISABLED, "a log event: nothing"),
@@ -155,7 +155,7 @@ FAULTS = {
     "ddb_stream": Fault("dynamodb.CreateTable", keys_only, "NewImage"),
     "kinesis": Fault("kinesis.PutRecord", having(PartitionKey="another"), "partitionKey: 'another'"),
     "logs_subscription": Fault("cloudwatch-logs.PutSubscriptionFilter", having(filterPattern=""), "'all is well'"),
-    "s3_lambda": Fault("s3.PutBucketNotificationConfiguration", unprefixed, "2 instead of 1"),
+    "s3_lambda": Fault("s3.PutBucketNotificationConfiguration", unprefixed, "instead of 1: "),
     "s3_sqs": Fault(
         "s3.PutBucketNotificationConfiguration", having(NotificationConfiguration={}), "of the object: nothing"
     ),
