@@ -67,7 +67,7 @@ def folder(root: Path | None, name: str, who: str) -> bytes:
             )
     if not files:
         raise ConfigError(f"{who}: code={name!r} holds no files", fix="put the handler there")
-    return _zipped((inside, file.read_bytes()) for inside, file in files.items())
+    return zipped((inside, file.read_bytes()) for inside, file in files.items())
 
 
 def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), *, reports: bool = False) -> bytes:
@@ -116,7 +116,7 @@ def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), 
         "design.json": json.dumps(design, sort_keys=True, separators=(",", ":")),
         module: f"from chainkit_standin import handle as {named[2]}\n",
     }
-    return _zipped((inside, text.encode()) for inside, text in sorted(files.items()))
+    return zipped((inside, text.encode()) for inside, text in sorted(files.items()))
 
 
 def _part(pool: Pool, piece: Piece) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _is_code(file: Path, home: Path) -> bool:
     return file.is_file() and not is_cache and not any(part.startswith(".") for part in parts)
 
 
-def _zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
+def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
     """Return a zip of (name, content) pairs."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
