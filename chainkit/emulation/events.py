@@ -160,6 +160,8 @@ def fill_in(template: str, values: dict[str, Any]) -> str:
 
     >>> fill_in('{"id": <id>, "say": "order <id>"}', {"id": "A1"})
     '{"id": "A1", "say": "order A1"}'
+    >>> fill_in("<$.body.items[0]>", {"$.body.items[0]": {"id": 7}})
+    '{"id": 7}'
     """
 
     def insert(found: re.Match[str]) -> str:
@@ -172,4 +174,4 @@ def fill_in(template: str, values: dict[str, Any]) -> str:
         value = values[name]
         return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
 
-    return re.sub(r"<([\w.-]+)>", insert, template)
+    return re.sub(r"<([\w.$\[\]/*-]+)>", insert, template)

@@ -270,7 +270,7 @@ def install(host: Host) -> None:
 
 
 def _refuse(arn: str, known: Any, part: str) -> None:
-    if _service(arn) not in known:
+    if _service(arn) not in known or ":api-destination/" in arn:
         names = ", ".join(known)
         raise ValidationException(f"chainkit emulates no pipe whose {part} is {arn}; known: {names}")
 

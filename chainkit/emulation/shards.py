@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moto.core.utils import unix_time
 from moto.dynamodb.models import dynamodb_backends
 from moto.kinesis.models import kinesis_backends
 
@@ -18,11 +17,20 @@ if TYPE_CHECKING:
     from moto.kinesis.models import Record, Stream
     from moto.kinesis.models import Shard as KinesisShard
 
-ROOTS_OF = "_chainkit_roots"
-"""What we write on moto's records: the requests that they belong to."""
+    from chainkit.emulation.clock import Moment
+
+ENTERED = "_chainkit_entered"
+"""What we write on moto's records: when they entered, and the requests that they belong to."""
 
 DYNAMODB_RETENTION_S = 86_400.0
 """[aws-semantics 6, "DDB 24 h"]"""
+
+
+class Entered(NamedTuple):
+    """When a record entered its stream, and for which requests."""
+
+    moment: Moment
+    roots: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Entry:
     key: str
     """What order is kept for."""
     entered_s: float
+    wall_s: float
+    """The same by the wall: what a client means by a time."""
     roots: tuple[str, ...]
     record: Callable[[bool], dict[str, Any]]
     """Its form; True gives that of a pipe."""
@@ -72,13 +82,13 @@ def _of_table(shard: StreamShard, source_arn: str, region: str) -> Shard:
     def entry(number: int) -> Entry | None:
         item: StreamRecord = shard.items[number - first]
         change = item.record["dynamodb"]
-        entered_s = unix_time(change["ApproximateCreationDateTime"])
+        entered: Entered = getattr(item, ENTERED)
         return Entry(
             number,
             json.dumps(change["Keys"], sort_keys=True, default=str),
-            entered_s,
-            getattr(item, ROOTS_OF, ()),
-            lambda _is_pipe: _table_record(item, source_arn, region, entered_s),
+            *entered.moment,
+            entered.roots,
+            lambda _is_pipe: _table_record(item, source_arn, region, entered.moment.at_s),
         )
 
     return Shard(shard.id, source_arn, first, first + len(shard.items), DYNAMODB_RETENTION_S, entry)
@@ -105,11 +115,12 @@ def _of_stream(stream: Stream, shard: KinesisShard) -> Shard:
         record = shard.records.get(number)
         if record is None:
             return None
+        entered: Entered = getattr(record, ENTERED)
         return Entry(
             number,
             record.partition_key,
-            record.created_at,
-            getattr(record, ROOTS_OF, ()),
+            *entered.moment,
+            entered.roots,
             lambda is_pipe: _stream_record(stream, shard.shard_id, record, is_pipe=is_pipe),
         )
 

@@ -52,20 +52,13 @@ def install(host: Host) -> None:
         }
         for kind, deliver in to_text.items():
             for notification in getattr(configuration, kind):
-                if notification._event_matches(event_name) and _wants(notification, key.name):
+                if notification.matches(event_name, key.name):
                     event = event_of(name, bucket, key, notification.id, sequencer)
                     _deliver(host, bucket.arn, notification.arn, deliver, json.dumps(event))
         if configuration.event_bridge is not None:
             _put_event(host, account_id, name, bucket, key, sequencer)
 
     replace(notifications, "send_event", send, parameters="account_id event_name bucket key")
-
-
-def _wants(notification: Any, key: str) -> bool:
-    """Return whether a key passes the filter; moto does not know the names Prefix and Suffix, which AWS writes."""
-    rules = (notification.filters.get("S3Key") or {}).get("FilterRule") or []
-    tests = {"prefix": key.startswith, "suffix": key.endswith}
-    return all(tests[rule["Name"].lower()](rule["Value"]) for rule in rules)
 
 
 def _deliver(host: Host, bucket_arn: str, arn: str, deliver: Callable[[str, str], object], text: str) -> None:

@@ -18,13 +18,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
+from moto.core import utils
 from moto.dynamodb.models.table import StreamShard
 from moto.kinesis.models import Stream
 
 from chainkit.emulation.consumers import Batch, Handled
 from chainkit.emulation.filters import lets_through
 from chainkit.emulation.patching import replace
-from chainkit.emulation.shards import ROOTS_OF, shards_of
+from chainkit.emulation.shards import ENTERED, Entered, shards_of
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def _start_of(consumer: Consumer, shard: Shard) -> int:
         return shard.end
     numbers = range(shard.first, shard.end)
     entries = (shard.entry(number) for number in numbers)
-    return next((e.number for e in entries if e is not None and e.entered_s >= float(consumer.starts_at)), shard.end)
+    return next((e.number for e in entries if e is not None and e.wall_s >= float(consumer.starts_at)), shard.end)
 
 
 def _parts(entries: Sequence[Entry], consumer: Consumer) -> list[tuple[Entry, ...]]:
@@ -306,7 +307,8 @@ def install(host: Host) -> None:
         with _ADDING:
             original_add(shard, old, new)
             item = shard.items[-1]
-            setattr(item, ROOTS_OF, ROOTS.get())
+            setattr(item, ENTERED, Entered(host.clock.moment(), ROOTS.get()))
+            item.record["dynamodb"]["ApproximateCreationDateTime"] = utils.utcnow()
         arn = f"{shard.table.table_arn}/stream/{shard.table.latest_stream_label}"
         host.story.tell("stream record", arn, ids=[item.record["dynamodb"]["SequenceNumber"]])
         host.consumers.wake(arn)
@@ -314,7 +316,10 @@ def install(host: Host) -> None:
     def put(stream: Stream, partition_key: str, explicit_hash_key: str, data: str) -> tuple[str, str]:
         with _ADDING:
             sequence_number, shard_id = original_put(stream, partition_key, explicit_hash_key, data)
-            setattr(stream.shards[shard_id].records[int(sequence_number)], ROOTS_OF, ROOTS.get())
+            record = stream.shards[shard_id].records[int(sequence_number)]
+            setattr(record, ENTERED, Entered(host.clock.moment(), ROOTS.get()))
+            record.created_at_datetime = utils.utcnow()  # moto's own is by the wall
+            record.created_at = host.clock.now_s()
         host.story.tell("put record", stream.arn, ids=[f"{shard_id}:{sequence_number}"])
         host.consumers.wake(stream.arn)
         return sequence_number, shard_id
