@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
-    now, functions, queues, message_moves, mappings, streams, pipes, notifications, events, archives, schedules, storage,
-    log_subscriptions, states,
+    now, functions, queues, message_moves, mappings, streams, pipes, notifications, events, archives, schedules,
+    storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
 

@@ -60,7 +60,7 @@ def _is_in_range(replay: Replay, archive: Archive, event: Any) -> bool:
     times_s = [float(event["time"])]
     if event["id"] in archive.__dict__.get(_WALL, {}):
         times_s.append(archive.__dict__[_WALL][event["id"]])
-    return any(begin_s <= int(time_s) and time_s <= end_s + 1.0 for time_s in times_s)  # ranges are in whole seconds
+    return any(int(begin_s) <= time_s <= int(end_s) + 1.0 for time_s in times_s)  # times are in whole seconds
 
 
 def _seconds(time: Any) -> float:

@@ -66,17 +66,18 @@ class Consumers:
     """All consumers that stand in the emulator, and who wants to know of changes."""
 
     def __init__(self) -> None:
-        self.providers: list[Callable[[], Iterable[Consumer]]] = []
+        self.providers: list[Callable[[str | None], Iterable[Consumer]]] = []
+        """Each returns its consumers, of one source unless None is asked for."""
         self.on_begin: list[Callable[[Consumer], None]] = []
         self.on_change: list[Callable[[str], None]] = []
 
     def of(self, source_arn: str) -> list[Consumer]:
         """Return the consumers of one queue or stream."""
-        return [each for each in self.all() if each.source_arn == source_arn]
+        return [each for provider in self.providers for each in provider(source_arn)]
 
     def all(self) -> list[Consumer]:
         """Return all consumers."""
-        return [each for provider in self.providers for each in provider()]
+        return [each for provider in self.providers for each in provider(None)]
 
     def begin(self, consumer: Consumer) -> None:
         """Tell of a new consumer: where it starts to read is decided now."""

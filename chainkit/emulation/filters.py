@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from moto.events.models import EventPattern
@@ -23,11 +24,16 @@ def lets_through(patterns: Iterable[str], record: dict[str, Any], *, is_pipe: bo
     >>> lets_through(['{"body": {"usd": [{"numeric": [">", 10]}]}}'], {"eventSource": "aws:sqs", "body": '{"usd": 20}'})
     True
     """
-    loaded = [EventPattern.load(each) for each in patterns]
+    loaded = [_load(each) for each in patterns]
     if not loaded:
         return True
     content: Any = content_of(record, is_pipe=is_pipe)
     return any(pattern.matches_event(content) for pattern in loaded)
+
+
+@cache
+def _load(pattern: str) -> EventPattern:
+    return EventPattern.load(pattern)
 
 
 def content_of(record: dict[str, Any], *, is_pipe: bool = False) -> dict[str, Any]:

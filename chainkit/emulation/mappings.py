@@ -177,7 +177,7 @@ def _give_up(
 
 def install(host: Host) -> None:
     """Take moto's own triggers, which run inside SendMessage and PutItem, off the sources; poll instead."""
-    host.consumers.providers.append(lambda: [consumer_of(host, mapping) for mapping in _mappings()])
+    host.consumers.providers.append(lambda source_arn: [consumer_of(host, each) for each in _mappings(source_arn)])
 
     def create(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
         _refuse_window(spec)
@@ -211,12 +211,13 @@ def install(host: Host) -> None:
     original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")
 
 
-def _mappings() -> list[EventSourceMapping]:
+def _mappings(source_arn: str | None) -> list[EventSourceMapping]:
     return [
         mapping
         for backends in list(lambda_backends.values())
         for backend in list(backends.values())
         for mapping in list(backend._event_source_mappings.values())
+        if source_arn in (None, mapping.event_source_arn)
     ]
 
 

@@ -155,7 +155,7 @@ class Moves:
 
 def _queue_of(arn: str, parameter: str) -> Queue:
     parts = (arn or "").split(":")
-    queue = sqs_backends[parts[4]][parts[3]].queues.get(parts[5]) if len(parts) == 6 else None  # noqa: PLR2004 - an ARN
+    queue = sqs_backends[parts[4]][parts[3]].queues.get(parts[5]) if len(parts) == 6 else None
     if queue is None:
         text = f"The resource that you specified for the {parameter} parameter doesn't exist."
         raise SQSException("ResourceNotFoundException", text)

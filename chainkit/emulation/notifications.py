@@ -1,8 +1,8 @@
 """Route: SNS -> function and queue.
 
 Kept from AWS [aws-semantics 0.3, 3]: the real event, filter policies, raw delivery, deduplication by a FIFO topic,
-asynchronous invocation; a target that is gone is a client error, not retried: dead letter or lost. Ignored: signatures (moto makes
-a key and a certificate for each; ours say EXAMPLE), server-side failures and their 100,015 retries.
+asynchronous invocation; a target that is gone is a client error, not retried: dead letter or lost. Ignored: signatures
+(moto makes a key and a certificate for each; ours say EXAMPLE), server-side failures and their 100,015 retries.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def _install_topic(host: Host) -> None:
                 message_id = str(uuid.uuid4())
                 host.story.tell("duplicate", topic.arn, reason=f"deduplication id {deduplication_id}", ids=[message_id])
                 return message_id
-        message_id = original_topic(
-            topic, message, subject, message_attributes, group_id, deduplication_id, message_structure
+        message_id = str(
+            original_topic(topic, message, subject, message_attributes, group_id, deduplication_id, message_structure)
         )
         span_s = host.clock.now_s() - began.at_s
         host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])

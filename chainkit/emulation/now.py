@@ -1,4 +1,4 @@
-"""moto's notion of now, on the emulator's clock: visibility, delays, timestamps of messages, events, records and logs."""
+"""moto's notion of now, on the emulator's clock: visibility, delays, timestamps of messages, events and logs."""
 
 from __future__ import annotations
 

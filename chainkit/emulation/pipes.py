@@ -1,10 +1,10 @@
 """Route: EventBridge Pipes: SQS, DynamoDB and Kinesis streams -> filter, enrichment, template -> any target.
 
 Kept from AWS ("EventBridge Pipes", user guide, 2026): a stopped pipe rests; functions and state machines get the batch
-as a JSON array, queues, topics, buses, streams and log groups each event by itself; templates see the body or data of an
-event parsed; synchronous targets and enrichments may report failed items; what a stream's retries do not save goes to
-its dead-letter queue. Assumed: the names in that record. Ignored: API destinations, other sources and targets (a pipe
-that has one is refused).
+as a JSON array, queues, topics, buses, streams and log groups each event by itself; templates see the body or data of
+an event parsed; synchronous targets and enrichments may report failed items; what a stream's retries do not save goes
+to its dead-letter queue. Assumed: the names in that record. Ignored: API destinations, other sources and targets (a
+pipe that has one is refused).
 """
 
 from __future__ import annotations
@@ -180,8 +180,9 @@ def _send_one(host: Host, pipe: Pipe, service: str, event: Any, content: Any) ->
 
     def given(group: str, name: str) -> str | None:
         value = (settings.get(group) or {}).get(name)
-        is_path = isinstance(value, str) and value.startswith("$.")
-        return str(value_at(content_of(event, is_pipe=True), value)) if is_path else value
+        if isinstance(value, str) and value.startswith("$."):
+            return str(value_at(content_of(event, is_pipe=True), value))
+        return value
 
     if service == "sqs":
         group_id = given("SqsQueueParameters", "MessageGroupId")
@@ -242,7 +243,7 @@ def _service(arn: str) -> str:
 
 def install(host: Host) -> None:
     """Let pipes take from their sources."""
-    host.consumers.providers.append(lambda: [consumer_of(host, pipe) for pipe in _pipes()])
+    host.consumers.providers.append(lambda source_arn: [consumer_of(host, pipe) for pipe in _pipes(source_arn)])
 
     def create(backend: EventBridgePipesBackend, *args: Any, **kwargs: Any) -> Pipe:
         _refuse(kwargs["source"], _SOURCES, "source")
@@ -284,10 +285,11 @@ def _wake_after(host: Host, name: str, parameters: str) -> None:
     original: Callable[..., Pipe] = replace(EventBridgePipesBackend, name, changed, parameters=parameters)
 
 
-def _pipes() -> list[Pipe]:
+def _pipes(source_arn: str | None) -> list[Pipe]:
     return [
         pipe
         for backends in list(pipes_backends.values())
         for backend in list(backends.values())
         for pipe in list(backend.pipes.values())
+        if source_arn in (None, pipe.source)
     ]

@@ -1,8 +1,8 @@
 """Route: SQS. Messages carry their requests, queues are on the clock and safe between threads.
 
 Kept from AWS [aws-semantics 2]: visibility, delay, receive counts, redrive and who may be its source, retention, FIFO
-order, and deduplication within five minutes also of what is deleted by then. A message that an outside client
-holds stays hidden by the wall, whatever the clock does; a long poll that finds nothing counts as waiting.
+order, and deduplication within five minutes also of what is deleted by then. A message that an outside client holds
+stays hidden by the wall, whatever the clock does; a long poll that finds nothing counts as waiting.
 """
 
 from __future__ import annotations

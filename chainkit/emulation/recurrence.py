@@ -57,7 +57,7 @@ class Cron:
             if day.year in self.years and day.month in self.months and self._has(day):
                 for hour in sorted(self.hours):
                     for minute in sorted(self.minutes):
-                        due = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - local, zone below
+                        due = datetime(day.year, day.month, day.day, hour, minute)
                         if due >= moment:
                             return due.replace(tzinfo=self.zone).timestamp()
             if day.year == last_year and (day.month, day.day) == (12, 31):

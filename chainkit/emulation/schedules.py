@@ -239,7 +239,7 @@ def _call(host: Host, region: str, name: str, text: str) -> None:
             call(**json.loads(text))
     except ClientError as error:
         details, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        is_busy = status >= 500 or status == 429 or "Throttl" in details["Code"]  # noqa: PLR2004 - of HTTP
+        is_busy = status >= 500 or status == 429 or "Throttl" in details["Code"]
         raise (TargetBusyError if is_busy else TargetGoneError)(f"{details['Code']}: {details['Message']}") from error
     except (BotoCoreError, AttributeError, TypeError, ValueError) as error:
         raise TargetGoneError(f"ValidationException: {error}") from error
@@ -252,7 +252,7 @@ def _tell_failed(host: Host, schedule: Schedule, error: Exception, attempt: int)
 def _send_dead_letter(
     host: Host, schedule: Schedule, text: str, error: Exception, attempt: int, condition: str
 ) -> None:
-    queue = (schedule.target.get("DeadLetterConfig") or {}).get("Arn")
+    queue = (schedule.target.get("DeadLetterConfig") or {}).get("Arn", "")
     given = {
         "SCHEDULE_ARN": schedule.arn,
         "TARGET_ARN": schedule.target["Arn"],

@@ -1,8 +1,8 @@
 """Route: S3 -> function, queue, topic, EventBridge.
 
 Kept from AWS ("Event message structure", "Using EventBridge", S3 user guide, 2026): event names and filters, the key
-URL-encoded with its slashes kept, asynchronous invocation, the event on the default bus. Ignored: duplicates, delays and
-disorder of notifications.
+URL-encoded with its slashes kept, asynchronous invocation, the event on the default bus. Ignored: duplicates, delays
+and disorder of notifications.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Kept from AWS [aws-semantics 6]: each shard in order, one batch at a time (or one for each of ParallelizationFactor
 lanes, by key); batch, window, starting position, filters; a failed batch blocks its lane and comes again until it
-passes, its retries are used up, or it is too old; partial batch responses go on from the lowest failed record; bisecting
-halves a failed batch and uses up no retry; the record of what is given up goes to the destination. Assumed, where AWS
-says nothing: a retry waits 1 s, doubling to 60 s; a partial answer uses up a retry unless the mapping bisects; the name
-of the condition when a record is too old. Ignored: resharding (what stands in a shard that is split comes again),
-polls four times a second (a record is seen at once), the readers per shard.
+passes, its retries are used up, or it is too old; partial batch responses go on from the lowest failed record;
+bisecting halves a failed batch and uses up no retry; the record of what is given up goes to the destination. Assumed,
+where AWS says nothing: a retry waits 1 s, doubling to 60 s; a partial answer uses up a retry unless the mapping
+bisects; the name of the condition when a record is too old. Ignored: resharding (what stands in a shard that is split
+comes again), polls four times a second (a record is seen at once), the readers per shard.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Lane(NamedTuple):
 
     consumer: str
     shard: str
-    count: int
+    lanes: int
     place: int
 
 
@@ -255,7 +255,7 @@ def _lanes(consumer: Consumer, shard: Shard) -> list[Lane]:
 
 
 def _place_of(entry: Entry, lane: Lane) -> int:
-    return crc32(entry.key.encode()) % lane.count if lane.count > 1 else 0
+    return crc32(entry.key.encode()) % lane.lanes if lane.lanes > 1 else 0
 
 
 def _start_of(consumer: Consumer, shard: Shard) -> int:
