@@ -8,14 +8,16 @@ after now as it is by the wall. Each firing of what recurs is a request of its o
 
 Kept from AWS ("EventBridge Scheduler", user guide, 2026): state, time zone, start and end, ActionAfterCompletion, the
 default event, context attributes in the input, templated and universal targets; a target that is gone is a dead letter
-at once, one that is busy is tried again within the retry policy. Assumed: such retries wait 1 s, doubling to 60 s; the
-condition's words in the dead letter. Simplified: a flexible window ends at once.
+at once, one that is busy is tried again within the retry policy. Assumed: a time that is past is due at once; such
+retries wait 1 s, doubling to 60 s; the condition's words in the dead letter. Simplified: a flexible window ends at
+once.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,12 +63,23 @@ class Plan:
     """What happens after the last time."""
 
 
+@dataclass(eq=False)
+class Waiting:
+    """A plan until it is due, and the requests that are in flight for it."""
+
+    plan: Plan
+    due_s: float
+    roots: tuple[str, ...]
+    timer: Timer | None = None
+
+
 class Schedules:
     """What is due at some time."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._timers: dict[str, tuple[Timer, tuple[str, ...]]] = {}
+        self._lock = threading.RLock()
+        self._waiting: dict[str, Waiting] = {}
 
     def put(self, key: str, plan: Plan, *, first_s: float | None = None) -> None:
         """Plan `key` anew; what recurs at a rate begins at `first_s`."""
@@ -81,10 +94,11 @@ class Schedules:
 
     def drop(self, key: str) -> None:
         """Forget `key`."""
-        timer, roots = self._timers.pop(key, (None, ()))
-        if timer is not None:
-            self._host.clock.cancel(timer)
-            self._host.story.close(roots)
+        with self._lock:
+            waiting = self._waiting.pop(key, None)
+        if waiting is not None and waiting.timer is not None:
+            self._host.clock.cancel(waiting.timer)
+            self._host.story.close(waiting.roots)
 
     def from_wall(self, at_s: float) -> float:
         """Return the virtual time that is as far off as `at_s` is by the wall."""
@@ -93,8 +107,10 @@ class Schedules:
 
     def _set(self, key: str, plan: Plan, due_s: float, roots: tuple[str, ...]) -> None:
         self._host.story.open(roots)
-        work = partial(self._ring, key, plan, due_s, roots)
-        self._timers[key] = self._host.clock.call_at(due_s, work, is_passive=not roots), roots
+        with self._lock:
+            waiting = self._waiting[key] = Waiting(plan, due_s, roots)
+            work = partial(self._ring, key, waiting)
+            waiting.timer = self._host.clock.call_at(due_s, work, is_passive=not roots)
 
     def _set_next(self, key: str, plan: Plan, after_s: float) -> None:
         """Set the timer of what recurs for its next time; end it after its last."""
@@ -104,20 +120,23 @@ class Schedules:
             assert isinstance(plan.when, recurrence.Cron)
             due_s = plan.when.next_after(after_s)
         if due_s is None or (plan.end_s is not None and due_s > plan.end_s):
-            self._timers.pop(key, None)
             plan.done()
         else:
             self._set(key, plan, due_s, ())
 
-    def _ring(self, key: str, plan: Plan, due_s: float, roots: tuple[str, ...]) -> None:
-        self._timers.pop(key, None)
-        with self._host.story.works_for(roots or (new_root(),)):
-            self._host.story.close(roots)
+    def _ring(self, key: str, waiting: Waiting) -> None:
+        with self._lock:
+            if self._waiting.get(key) is not waiting:
+                return  # planned anew, or dropped, in this moment
+            del self._waiting[key]
+        plan = waiting.plan
+        with self._host.story.works_for(waiting.roots or (new_root(),)):
+            self._host.story.close(waiting.roots)
             if not plan.stands():
                 return
             if not isinstance(plan.when, recurrence.At):
-                self._set_next(key, plan, due_s)
-            plan.fire(due_s)
+                self._set_next(key, plan, waiting.due_s)
+            plan.fire(waiting.due_s)
             if isinstance(plan.when, recurrence.At):
                 plan.done()
 
