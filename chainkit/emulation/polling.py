@@ -156,6 +156,8 @@ class Pollers:
 
     def _filtered(self, consumer: Consumer, queue: Queue, messages: list[Message]) -> list[Message]:
         """Return the messages that a filter lets through; the others are deleted [aws-semantics 2, Filtering]."""
+        if not consumer.patterns:
+            return messages
         wanted = []
         for message in messages:
             if lets_through(consumer.patterns, record_of(message, queue), is_pipe=consumer.is_pipe):
