@@ -17,9 +17,21 @@ asynchronous.py       Lambda's internal queue: retries, destinations, dead lette
 delivery.py           hands something to a target by its ARN
 clients.py            boto3 clients of the child for its own services
 queues.py             SQS: messages and their requests, on the clock
-polling.py            SQS -> function, through event source mappings
+message_moves.py      SQS: dead letters back to their queue
+consumers.py          who takes batches from a queue or stream, as these see them
+filters.py            what a consumer's event patterns let through
+mappings.py           event source mappings: their API; how a batch becomes an invocation
+polling.py            SQS -> mappings and pipes
+shards.py             what stands in DynamoDB and Kinesis streams
+streams.py            DynamoDB and Kinesis streams -> mappings and pipes
+pipes.py              EventBridge Pipes: filter, enrichment, template, target
 notifications.py      SNS -> function and queue
 events.py             EventBridge rules -> any target
+archives.py           EventBridge archives and their replay
+schedules.py          EventBridge Scheduler, and rules with a schedule
+recurrence.py         rate(..), cron(..), at(..): when they are due
+storage.py            S3 -> function, queue, topic, EventBridge
+log_subscriptions.py  CloudWatch Logs -> function
 states.py             Step Functions: executions, StartSyncExecution
 interpreter.py        moto's Step Functions interpreter, put on the clock
 http_api.py           HTTP API -> function: routes, payload format 2.0

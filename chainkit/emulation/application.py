@@ -10,10 +10,28 @@ from urllib.parse import parse_qs
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, states
+from chainkit.emulation import (
+    archives,
+    events,
+    functions,
+    http_api,
+    log_subscriptions,
+    mappings,
+    message_moves,
+    notifications,
+    now,
+    pipes,
+    polling,
+    queues,
+    schedules,
+    states,
+    storage,
+    streams,
+)
 from chainkit.emulation.asynchronous import AsyncQueue
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
+from chainkit.emulation.consumers import Consumers
 from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
@@ -27,6 +45,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONTROL = "/_chainkit/"
+
+ROUTES: tuple[Any, ...] = (
+    now, functions, queues, message_moves, mappings, streams, pipes, notifications, events, archives, schedules,
+    storage, log_subscriptions, states,
+)  # fmt: skip
+"""Every module that repairs a part of moto; each has `install(host)`."""
 
 
 class Application:
@@ -98,7 +122,7 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
     pool = Pool(worker_variables(region, endpoint_url), root)
     invoker = Invoker(clock, story, pool)
     asynchronous = AsyncQueue(clock, story, invoker)
-    messages = queues.Queues(clock, story)
+    messages, consumers = queues.Queues(clock, story), Consumers()
     host = Host(
         region=region,
         endpoint_url=endpoint_url,
@@ -110,9 +134,12 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         asynchronous=asynchronous,
         delivery=Delivery(asynchronous),
         queues=messages,
-        pollers=polling.Pollers(clock, story, invoker, messages),
+        consumers=consumers,
+        pollers=polling.Pollers(clock, story, messages, consumers),
+        streams=streams.Streams(clock, story, consumers),
     )
-    for route in (now, functions, queues, polling, notifications, events, states):
+    story.is_queued = lambda root: host.pollers.is_queued(root) or host.streams.is_queued(root)
+    for route in ROUTES:
         route.install(host)
     return host
 

@@ -6,9 +6,14 @@ import sys
 
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
+from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.iam.models import iam_backends
+from moto.kinesis.models import kinesis_backends
 from moto.logs.models import logs_backends
+from moto.pipes.models import pipes_backends
+from moto.s3.models import s3_backends
+from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
@@ -35,5 +40,13 @@ def resources(region: str) -> dict[str, int]:
         "AWS::ApiGatewayV2::Api": len(apigatewayv2_backends[ACCOUNT_ID][region].apis),
         "AWS::IAM::Role": len(iam_backends[ACCOUNT_ID]["aws"].roles),
         "AWS::Logs::LogGroup": len(logs_backends[ACCOUNT_ID][region].groups),
+        "AWS::DynamoDB::Table": len(dynamodb_backends[ACCOUNT_ID][region].tables),
+        "AWS::Kinesis::Stream": len(kinesis_backends[ACCOUNT_ID][region].streams),
+        "AWS::S3::Bucket": len(s3_backends[ACCOUNT_ID]["aws"].buckets),
+        "AWS::Pipes::Pipe": len(pipes_backends[ACCOUNT_ID][region].pipes),
+        "AWS::Scheduler::Schedule": sum(
+            len(group.schedules) for group in scheduler_backends[ACCOUNT_ID][region].schedule_groups.values()
+        ),
+        "AWS::Events::Archive": len(events.archives),
     }
     return {name: count for name, count in counts.items() if count}

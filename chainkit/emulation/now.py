@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import TYPE_CHECKING
 
 from moto.core import utils
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 
 
 def install(host: Host) -> None:
-    """Let moto's time functions read the clock; all of them ask `utcnow`."""
+    """Let moto's time functions read the clock; all of them ask `utcnow`, many by a name that they imported."""
 
     def utcnow() -> dt.datetime:
         return dt.datetime.fromtimestamp(host.clock.now_s(), dt.UTC).replace(tzinfo=None)
 
-    replace(utils, "utcnow", utcnow, parameters="")
+    original = replace(utils, "utcnow", utcnow, parameters="")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("moto.") and vars(module).get("utcnow") is original:
+            vars(module)["utcnow"] = utcnow
