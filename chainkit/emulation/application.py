@@ -10,8 +10,9 @@ from urllib.parse import parse_qs
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, states
+from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, refusals, states
 from chainkit.emulation.asynchronous import AsyncQueue
+from chainkit.emulation.callbacks import Activities
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
 from chainkit.emulation.delivery import Delivery
@@ -19,7 +20,7 @@ from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Application:
 
     def __init__(self, host: Host) -> None:
         names = list(backends.list_of_moto_modules())
-        replace(backends, "list_of_moto_modules", lambda: names, parameters="")  # moto reads its folder at each request
+        patch("backends:list_of_moto_modules", lambda: names)  # moto reads its folder at each request
         self._host = host
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
@@ -79,6 +80,9 @@ class Application:
             result = self._host.story.settle(query["root"], float(query["timeout_s"]))
         elif name == "story":
             result = self._host.story.events(query["root"])
+        elif name == "advance":
+            self._host.clock.sleep(float(query["span_s"]))  # no request: this thread does not hold the clock
+            result = self._host.clock.now_s()
         elif name == "workers":
             result = self._host.pool.pids()
         elif name == "resources":
@@ -111,8 +115,9 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         delivery=Delivery(asynchronous),
         queues=messages,
         pollers=polling.Pollers(clock, story, invoker, messages),
+        activities=Activities(clock),
     )
-    for route in (now, functions, queues, polling, notifications, events, states):
+    for route in (now, refusals, functions, queues, polling, notifications, events, states):
         route.install(host)
     return host
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.callbacks import Activities
     from chainkit.emulation.clients import Clients
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.delivery import Delivery
@@ -35,3 +36,4 @@ class Host:
     delivery: Delivery
     queues: Queues
     pollers: Pollers
+    activities: Activities
