@@ -6,13 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from chainkit.emulation.patches import PATCHES
 
+REPORTED = "5.2.5"
+"""The version of moto that docs/UPSTREAM.md speaks of."""
 HERE = Path(__file__).parent
+UPSTREAM = (HERE.parents[1] / "docs" / "UPSTREAM.md").read_text(encoding="utf-8")
 EMULATION = HERE.parents[1] / "chainkit" / "emulation"
 
 LOOK = """
@@ -88,3 +92,37 @@ def test_nothing_is_set_on_moto_but_by_a_patch():
             for target in getattr(node, "targets", ()):
                 if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
                     assert target.value.id not in moto, f"{file.name}:{node.lineno} sets {target.attr} of moto"
+
+
+def reproductions():
+    """Return of docs/UPSTREAM.md what prepares, and by title (code, what it prints)."""
+    head, *sections = UPSTREAM.split("\n## ")
+    (prepare,) = re.findall(r"```python\n(.*?)```", head, re.S)
+    found = {}
+    for section in sections:
+        ((code, printed),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)\n```", section, re.S)
+        found[section.partition("\n")[0]] = (code, printed)
+    return prepare, found
+
+
+def test_what_belongs_into_moto_is_told_and_nothing_else():
+    lines = [part.partition("\n\n")[0] for part in UPSTREAM.split("**Patch**")[1:]]
+    told = {place for line in lines for place in re.findall(r"`([^`]+)`", line)}
+
+    assert told == {row.place for row in PATCHES.values() if row.is_upstream}
+
+
+def test_what_is_told_of_moto_is_what_moto_does():
+    prepare, found = reproductions()
+    blocks = json.dumps([prepare, *(code for code, _ in found.values())])
+    stock = [sys.executable, "-W", "ignore", str(HERE / "stock.py")]
+    done = subprocess.run(stock, input=blocks, capture_output=True, text=True, check=True)
+    other = {
+        title: printed
+        for (title, (_, expected)), printed in zip(found.items(), json.loads(done.stdout.splitlines()[-1]), strict=True)
+        if printed != expected
+    }
+    if version("moto") != REPORTED:
+        pytest.skip(f"moto {version('moto')} differs from {REPORTED} in: {other or 'nothing'}")
+
+    assert other == {}
