@@ -1,6 +1,6 @@
 """Runs Python against moto as it is installed, without any patch, for the test of docs/UPSTREAM.md.
 
-Reads a JSON list of code blocks from stdin: the first prepares, each other is one reproduction. Writes what each printed.
+Reads a JSON list of code blocks from stdin: the first prepares, each other is one reproduction. Writes their outputs.
 """
 
 import contextlib
