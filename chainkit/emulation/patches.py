@@ -36,16 +36,31 @@ class Patch(NamedTuple):
 # Places, then indented: what is there, whose repair it is and why, the proof.
 _TABLE = """
 stepfunctions.parser.asl.component.program.program:threading
-stepfunctions.parser.asl.component.state.exec.state_map.iteration.inline_iteration_component:threading
-stepfunctions.parser.asl.component.state.exec.state_map.iteration.job:threading
-stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback:threading
-stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker:threading
-stepfunctions.parser.asl.component.state.exec.state_parallel.branches_decl:threading
-stepfunctions.parser.asl.component.state.exec.execute_state:threading
-stepfunctions.parser.asl.eval.environment:threading
     module threading
     ours: its threads and events are on our clock
     test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history
+stepfunctions.parser.asl.component.state.exec.state_map.iteration.inline_iteration_component:threading
+stepfunctions.parser.asl.component.state.exec.state_map.iteration.job:threading
+    module threading
+    ours: its threads and events are on our clock
+    test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
+stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback:threading
+    module threading
+    ours: its threads and events are on our clock
+    test_states.py::test_a_task_starts_another_machine
+stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker:threading
+stepfunctions.parser.asl.component.state.exec.state_parallel.branches_decl:threading
+    module threading
+    ours: its threads and events are on our clock
+    test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
+stepfunctions.parser.asl.component.state.exec.execute_state:threading
+    module threading
+    ours: its threads and events are on our clock
+    test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history
+stepfunctions.parser.asl.eval.environment:threading
+    module threading
+    ours: its threads and events are on our clock
+    test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
 stepfunctions.parser.asl.component.state.exec.execute_state:Thread
 stepfunctions.parser.backend.execution_worker:Thread
     class threading.Thread

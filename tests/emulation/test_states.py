@@ -332,3 +332,18 @@ def test_a_state_that_fails_stands_in_the_story(aws, root):
     aws.execute(aws.machine({"No": {"Type": "Fail", "Error": "Refused"}}), root)
 
     assert [(event["ids"], event["status"]) for event in events_of(aws, root, "state")] == [(["No"], "error")]
+
+
+def test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story(aws, root):
+    wait = {"Type": "Wait", "Seconds": 3600, "End": True}
+    states = {
+        "Both": {"Type": "Parallel", "Branches": [{"StartAt": name, "States": {name: wait}} for name in "AB"]},
+        "Each": {"Type": "Map", "ItemProcessor": {"StartAt": "C", "States": {"C": wait}}, "End": True},
+    }
+    states["Both"]["Next"] = "Each"
+    done = aws.execute(aws.machine(states), root)
+    spans = {event["ids"][0]: event["span_s"] for event in events_of(aws, root, "state")}
+
+    assert 7200 <= (done["stopDate"] - done["startDate"]).total_seconds() < 7210
+    assert set(spans) == {"Both", "Each", *"ABC"}
+    assert min(spans.values()) >= 3600
