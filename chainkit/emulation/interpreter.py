@@ -44,7 +44,6 @@ DATETIME = (
     "asl.component.state.wait.wait_function.timestamp",
     "asl.eval.event.event_manager",
     "backend.execution",
-    "models",
 )
 
 

@@ -50,18 +50,15 @@ stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_serv
     test_states.py::test_a_task_starts_another_machine
 stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker:threading
 stepfunctions.parser.asl.component.state.exec.state_parallel.branches_decl:threading
-    module threading
-    ours: its threads and events are on our clock
-    test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
 stepfunctions.parser.asl.component.state.exec.execute_state:threading
-    module threading
-    ours: its threads and events are on our clock
-    test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history
 stepfunctions.parser.asl.eval.environment:threading
     module threading
     ours: its threads and events are on our clock
     test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
 stepfunctions.parser.asl.component.state.exec.execute_state:Thread
+    class threading.Thread
+    ours: its threads are on our clock
+    test_states.py::test_waits_inside_branches_and_items_take_no_time_and_stand_in_the_story
 stepfunctions.parser.backend.execution_worker:Thread
     class threading.Thread
     ours: its threads are on our clock
@@ -69,18 +66,17 @@ stepfunctions.parser.backend.execution_worker:Thread
 stepfunctions.parser.asl.eval.callback.callback:Event
     class threading.Event
     ours: waits for callbacks are on our clock and end with the execution
-    test_callbacks.py::test_a_stopped_execution_ends_at_once_with_its_error
+    test_callbacks.py::test_a_task_that_nobody_answers_fails_after_its_timeout
 stepfunctions.parser.asl.component.state.state:datetime
     module datetime
     ours: times in histories are the clock's
-    test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history
+    test_states.py::test_the_context_says_when_by_the_clock
 stepfunctions.parser.asl.component.state.wait.wait_function.timestamp:datetime
     module datetime
     ours: times in histories are the clock's
     test_states.py::test_a_wait_until_a_timestamp_ends_at_that_time
 stepfunctions.parser.asl.eval.event.event_manager:datetime
 stepfunctions.parser.backend.execution:datetime
-stepfunctions.parser.models:datetime
     module datetime
     ours: times in histories are the clock's
     test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history

@@ -78,14 +78,27 @@ def test_a_wait_takes_no_time_and_stands_in_the_history(aws, root):
 
     assert 3600 <= (done["stopDate"] - done["startDate"]).total_seconds() < 3605
     assert events_of(aws, root, "execution")[0]["span_s"] >= 3600
+    history = aws.client("stepfunctions").get_execution_history(executionArn=done["executionArn"])["events"]
+    assert (history[-1]["timestamp"] - history[0]["timestamp"]).total_seconds() >= 3600
 
 
 def test_a_wait_until_a_timestamp_ends_at_that_time(aws, root):
-    until = datetime.now(UTC) + timedelta(days=1)
-    wait = {"Type": "Wait", "Timestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "End": True}
+    aws.emulator.advance(5 * 3600)
+    now = aws.execute(aws.machine({"Now": {"Type": "Succeed"}}), root)["startDate"]
+    until = now + timedelta(days=1)
+    wait = {"Type": "Wait", "Timestamp": until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "End": True}
     done = aws.execute(aws.machine({"Wait": wait}), root)
 
     assert abs((done["stopDate"] - until).total_seconds()) < 10
+
+
+def test_the_context_says_when_by_the_clock(aws, root):
+    wait = {"Type": "Wait", "Seconds": 86400, "Next": "Say"}
+    say = {"Type": "Pass", "Parameters": {"at.$": "$$.State.EnteredTime"}, "End": True}
+    done = aws.execute(aws.machine({"Wait": wait, "Say": say}), root)
+    at = datetime.fromisoformat(json.loads(done["output"])["at"])
+
+    assert (at - done["startDate"]).total_seconds() >= 86400
 
 
 def test_an_uncaught_error_fails_the_execution(aws, root):
