@@ -9,7 +9,9 @@ clock.py              virtual time: runs with the wall while something runs, jum
 story.py              what happened to each request; whether anything of it is in flight
 environments.py       execution environments: one subprocess each, pooled
 bootstrap.py          runs in that subprocess, standard library only
-patching.py           the guarded way to replace a private part of moto
+patches.py            the table of all parts of moto that are replaced, and why
+patching.py           the guarded way to replace one
+refusals.py           calls that moto does not have
 now.py                moto's notion of now
 invoke.py             one run of a function: the core that every route ends in
 functions.py          Lambda's API: Invoke in all its kinds
@@ -32,7 +34,13 @@ schedules.py          EventBridge Scheduler, and rules with a schedule
 recurrence.py         rate(..), cron(..), at(..): when they are due
 storage.py            S3 -> function, queue, topic, EventBridge
 log_subscriptions.py  CloudWatch Logs -> function
-states.py             Step Functions: executions, StartSyncExecution
+states.py             Step Functions: StartSyncExecution, how tasks speak to services
+definitions.py        what AWS refuses in a definition, and definitions in moto's words
+creation.py           refusals when a state machine is created, and the names of errors
+executions.py         executions: start, stop, description, history, logs
+callbacks.py          task tokens, heartbeats, activities
+maps.py               Maps in DISTRIBUTED mode
+runs.py               one execution while it runs: threads, events, its end from outside
 interpreter.py        moto's Step Functions interpreter, put on the clock
 http_api.py           HTTP API -> function: routes, payload format 2.0
 integrations.py       HTTP API -> queue, bus or state machine

@@ -23,12 +23,14 @@ from chainkit.emulation import (
     pipes,
     polling,
     queues,
+    refusals,
     schedules,
     states,
     storage,
     streams,
 )
 from chainkit.emulation.asynchronous import AsyncQueue
+from chainkit.emulation.callbacks import Activities
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
 from chainkit.emulation.consumers import Consumers
@@ -37,7 +39,7 @@ from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
-    now, functions, queues, message_moves, mappings, streams, pipes, notifications, events, archives, schedules,
+    now, refusals, functions, queues, message_moves, mappings, streams, pipes, notifications, events, archives, schedules,
     storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
@@ -58,7 +60,7 @@ class Application:
 
     def __init__(self, host: Host) -> None:
         names = list(backends.list_of_moto_modules())
-        replace(backends, "list_of_moto_modules", lambda: names, parameters="")  # moto reads its folder at each request
+        patch("backends:list_of_moto_modules", lambda: names)  # moto reads its folder at each request
         self._host = host
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
@@ -103,6 +105,9 @@ class Application:
             result = self._host.story.settle(query["root"], float(query["timeout_s"]))
         elif name == "story":
             result = self._host.story.events(query["root"])
+        elif name == "advance":
+            self._host.clock.sleep(float(query["span_s"]))  # no request: this thread does not hold the clock
+            result = self._host.clock.now_s()
         elif name == "workers":
             result = self._host.pool.pids()
         elif name == "resources":
@@ -137,6 +142,7 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         consumers=consumers,
         pollers=polling.Pollers(clock, story, messages, consumers),
         streams=streams.Streams(clock, story, consumers),
+        activities=Activities(clock),
     )
     story.is_queued = lambda root: host.pollers.is_queued(root) or host.streams.is_queued(root)
     for route in ROUTES:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.callbacks import Activities
     from chainkit.emulation.clients import Clients
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.consumers import Consumers
@@ -39,3 +40,4 @@ class Host:
     consumers: Consumers
     pollers: Pollers
     streams: Streams
+    activities: Activities

@@ -6,9 +6,7 @@ import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
-from moto.core import utils
-
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -20,7 +18,7 @@ def install(host: Host) -> None:
     def utcnow() -> dt.datetime:
         return dt.datetime.fromtimestamp(host.clock.now_s(), dt.UTC).replace(tzinfo=None)
 
-    original = replace(utils, "utcnow", utcnow, parameters="")
+    original = patch("core.utils:utcnow", utcnow)
     for name, module in list(sys.modules.items()):
         if name.startswith("moto.") and vars(module).get("utcnow") is original:
-            vars(module)["utcnow"] = utcnow
+            module.utcnow = utcnow  # type: ignore[attr-defined]  # who was imported before has it under a name of its own

@@ -116,6 +116,13 @@ class Emulator:
         """
         return list(self._ask("story", root=root_id))
 
+    def advance(self, span_s: float) -> None:
+        """Let `span_s` seconds of the emulator's clock pass, limits included; on the virtual clock, without waiting.
+
+        Timeouts of tasks that wait for somebody outside let no time be skipped by themselves: he may still come.
+        """
+        self._ask("advance", span_s + 60.0, span_s=str(span_s))
+
     def workers(self) -> list[int]:
         """Return the process ids of live handler environments."""
         return list(self._ask("workers"))
