@@ -12,8 +12,12 @@ bootstrap.py          runs in that subprocess, standard library only
 patching.py           the guarded way to replace a private part of moto
 now.py                moto's notion of now
 invoke.py             one run of a function: the core that every route ends in
-functions.py          Lambda's API: Invoke in all its kinds
+functions.py          Lambda's API: Invoke in all its kinds, what moto forgets of a function's settings
+versions.py           versions and aliases: which code an invocation runs
+event_invoke_configs.py  retries and destinations of asynchronous events, for each qualifier
 asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
+function_urls.py      function URLs -> function
+metrics.py            AWS/Lambda metrics in CloudWatch
 delivery.py           hands something to a target by its ARN
 clients.py            boto3 clients of the child for its own services
 queues.py             SQS: messages and their requests, on the clock

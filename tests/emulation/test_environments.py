@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chainkit.emulation.clock import Clock
 from chainkit.emulation.environments import Pool, Spec, WorkerGoneError
 from tests.emulation.conftest import wait_until_gone, zipped
 
@@ -13,7 +14,7 @@ ECHO = "def handler(event, context):\n    print('seen', event)\n    return event
 @pytest.fixture
 def pool(tmp_path):
     (tmp_path / "pool").mkdir()
-    pool = Pool({"MINE": "1"}, tmp_path / "pool")
+    pool = Pool({"MINE": "1"}, tmp_path / "pool", Clock())
     yield pool
     pool.close()
 

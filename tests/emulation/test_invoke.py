@@ -198,8 +198,8 @@ def test_a_payload_over_the_limit_is_refused(aws):
     with pytest.raises(ClientError) as asynchronous:
         invoke(aws, name, {"x": "y" * 1_100_000}, InvocationType="Event")
 
-    assert sync.value.response["Error"]["Code"] == "RequestTooLargeException"
-    assert asynchronous.value.response["Error"]["Code"] == "RequestTooLargeException"
+    assert sync.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+    assert asynchronous.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
 
 
 def test_another_runtime_version_is_a_warning_in_the_story(aws, root):
