@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 SYNC_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 1, "sync 6 MB each way"]"""
 
+RESPONSE_LIMIT_BYTES = 6_291_556
+"""The figure in AWS's own refusal of a response: 100 bytes more than a request may have."""
+
 _SIGNALS = {6: "aborted", 9: "killed", 11: "segmentation fault", 15: "terminated"}
 """In the words of Lambda's own log."""
 
@@ -252,8 +255,8 @@ def _exit_message(environment: Environment, request_id: str) -> str:
 def _outcome_of(reply: dict[str, Any], request_id: str) -> Outcome:
     if "error" in reply:
         outcome = Outcome.of_error(reply["error"], request_id)
-    elif len(reply["payload"].encode()) > SYNC_LIMIT_BYTES:
-        text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+    elif len(reply["payload"].encode()) > RESPONSE_LIMIT_BYTES:
+        text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes)."
         outcome = Outcome.of_error({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}, request_id)
     else:
         outcome = Outcome(payload=reply["payload"], request_id=request_id)
