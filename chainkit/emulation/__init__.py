@@ -3,6 +3,7 @@
 ====================  =================================================================================================
 process.py            ``Emulator``: the parent's side; starts and ends the child, asks it over loopback HTTP
 server.py             the child: begins, says where it listens, ends when its stdin closes
+serving.py            how it reads and writes HTTP, and from whom
 application.py        the child's web application: control, HTTP APIs, moto
 host.py               what all routes share
 clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits

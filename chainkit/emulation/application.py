@@ -68,7 +68,13 @@ class Application:
             with self._host.clock.running(), self._host.story.works_for(roots or (new_root(),)):
                 return self._serve(answer, environ, start_response)
         with self._host.clock.running(), self._host.story.works_for(roots):
-            return list(self._moto(environ, start_response))
+            answered = functions.direct_invoke(self._host, environ)
+            if answered is None:
+                return list(self._moto(environ, start_response))
+            status, named, text = answered
+            body = text.encode()
+            start_response(f"{status} -", [*named.items(), ("content-length", str(len(body)))])
+            return [body]
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""

@@ -1,0 +1,90 @@
+"""How the child reads and writes HTTP: over connections that stay, from processes of its own user.
+
+werkzeug's server closes each connection after one request: a connection and a thread for each. Here a client keeps both.
+Whoever can reach the endpoint can create a function, and so run code as this user: on Linux, connections of other users of
+the machine are refused; elsewhere they are not.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OURS = frozenset({"connection", "content-length", "transfer-encoding"})
+"""Headers that belong to the connection; an application's own are left out, lest its length is wrong."""
+
+_WITHOUT_BODY = ("1", "204", "304")
+
+
+class RequestHandler(MotoRequestHandler):
+    """Answers one request after another on a connection; the whole of each is read before it is answered."""
+
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        self.environ = environ = self.make_environ()
+        source = environ["wsgi.input"]
+        is_chunked = environ.get("wsgi.input_terminated")
+        body = source.read() if is_chunked else source.read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        try:
+            status, headers, content = _answer(self.server.app, environ)
+        except Exception:  # of moto: its client must not wait for an answer
+            traceback.print_exc(file=sys.stderr)
+            status, headers, content = "500 INTERNAL SERVER ERROR", [], b""
+        lines = [f"HTTP/1.1 {status}", f"Date: {self.date_time_string()}"]
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _OURS]
+        if self.command == "HEAD":
+            lines += [f"Content-Length: {length}" for length in lengths]
+            content = b""
+        elif status.startswith(_WITHOUT_BODY):
+            content = b""
+        else:
+            lines.append(f"Content-Length: {len(content)}")
+        if self.close_connection:
+            lines.append("Connection: close")
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
+
+    def log_request(self, *_: Any) -> None:
+        """Write nothing: nobody reads it, and it takes a while."""
+
+
+def _answer(app: Any, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return (status, headers, body) of a WSGI application."""
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], object]:
+        begun.append((status, headers))
+        return written.append
+
+    result = app(environ, start_response)
+    try:
+        written.extend(result)
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    return *begun[-1], b"".join(written)
+
+
+def is_of_own_user(client_port: int, server_port: int) -> bool:
+    """Return whether a loopback connection comes from a process of this user, or of root; True where nobody can say."""
+    if sys.platform != "linux" or sys.byteorder != "little":
+        return True
+    wanted = [f"0100007F:{client_port:04X}", f"0100007F:{server_port:04X}"]
+    with open("/proc/net/tcp") as table:  # noqa: PTH123  # once for each connection
+        for line in table:
+            fields = line.split(maxsplit=8)
+            if fields[1:3] == wanted:
+                return int(fields[7]) in (os.getuid(), 0)
+    return True
