@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import os
+import socket
+import struct
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -77,14 +80,29 @@ def _answer(app: Any, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str
     return *begun[-1], b"".join(written)
 
 
-def is_of_own_user(client_port: int, server_port: int) -> bool:
-    """Return whether a loopback connection comes from a process of this user, or of root; True where nobody can say."""
-    if sys.platform != "linux" or sys.byteorder != "little":
-        return True
-    wanted = [f"0100007F:{client_port:04X}", f"0100007F:{server_port:04X}"]
-    with open("/proc/net/tcp") as table:  # noqa: PTH123  # once for each connection
-        for line in table:
-            fields = line.split(maxsplit=8)
-            if fields[1:3] == wanted:
-                return int(fields[7]) in (os.getuid(), 0)
+def is_of_own_user(client: tuple[str, int], server_port: int, folder: Path = Path("/proc/net")) -> bool:
+    """Return whether a connection to us comes from a process of this user, or of root.
+
+    Parameters
+    ----------
+    client : address and port that it comes from
+    server_port : our own
+    folder : where the system lists its connections; True where it does not, or does not list this one
+    """
+    wanted = (_written(*client), _written("127.0.0.1", server_port))
+    for name in ("tcp", "tcp6"):  # a client may also write our address as one of IPv6
+        try:
+            rows = (folder / name).read_text().splitlines()
+        except OSError:
+            return True
+        for row in rows:
+            fields = row.split(maxsplit=10)
+            if fields[1].endswith(wanted[0]) and fields[2].endswith(wanted[1]):
+                # Without an inode it has been closed already: the owner that is listed then is not its own.
+                return fields[9] != "0" and int(fields[7]) in (os.getuid(), 0)
     return True
+
+
+def _written(address: str, port: int) -> str:
+    """Return an address as the tables of Linux have it: the machine's own order of bytes."""
+    return f"{struct.unpack('=I', socket.inet_aton(address))[0]:08X}:{port:04X}"
