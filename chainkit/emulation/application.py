@@ -1,4 +1,4 @@
-"""The child's web application: control, HTTP APIs, function URLs, moto; and the building of all that stands behind them."""
+"""The child's web application: control, HTTP APIs, function URLs, moto; and the building of what stands behind it."""
 
 from __future__ import annotations
 

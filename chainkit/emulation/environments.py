@@ -4,9 +4,9 @@ An environment is built from nothing: it has dummy keys, the endpoint of this em
 with it, so a handler holds no credentials of the user and cannot reach AWS. The worker talks over a loopback socket
 that it opens with a secret; file descriptors are not passed on, because Windows cannot.
 
-It is no sandbox: a handler runs as the user, and can read what the user can, by its full path. Memory above the function's
-ends an environment: on Linux within `WATCH_S`, on macOS when the invocation is over, on Windows never; what a handler starts
-as processes of its own is not counted.
+It is no sandbox: a handler runs as the user, and can read what the user can, by its full path. Memory above the
+function's ends an environment: on Linux within `WATCH_S`, on macOS when the invocation is over, on Windows never.
+Processes that a handler starts are not counted.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ INIT_LIMIT_S = 10.0
 """How long an init may take before it counts against the timeout [aws-semantics 1, "10 s limit"]."""
 
 WATCH_S = 0.05
-"""How often the memory of a running handler is looked at, seconds. A limit of address space would count what nobody uses."""
+"""How often the memory of a running handler is looked at, seconds. A limit of the address space would count what is
+reserved and never used, several times what an environment holds."""
 
 KEEP_ALIVE_S = 600.0
-"""How long an idle environment lives, on the emulator's clock: what the simulator assumes [LambdaFunction.keep_alive]."""
+"""How long an idle environment lives, on the emulator's clock: what the simulator assumes, keep_alive."""
 
 IDLE_LIMIT = 64
 """Idle environments kept; beyond, the one unused for longest ends. A limit of the laptop, not of AWS."""

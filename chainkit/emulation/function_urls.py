@@ -1,4 +1,4 @@
-"""Route: function URLs, served at their own host and at /_urls/<id>/<path>; moto stores them but never answers for them.
+"""Route: function URLs, served at their own host and at /_urls/<id>/<path>; moto stores them but never answers.
 
 Kept from AWS: the form of the URL, one for a function and one for each alias, payload format 2.0, inferred responses,
 CORS, 502 when the function fails, 429 when it is throttled. AWS_IAM asks for a signed request; the signature itself is
@@ -127,7 +127,8 @@ def install(host: Host) -> None:
 
     for operation, new in {"create": create, "update": update, "get": get, "delete": delete}.items():
         replace(LambdaResponse, f"{operation}_function_url_config", new, parameters="self")
-    LambdaResponse.list_function_url_configs = list_all  # moto has neither the operation nor its path
+    moto: Any = LambdaResponse  # which has neither this operation nor its path
+    moto.list_function_url_configs = list_all
     urls.url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"] = (
         LambdaResponse.dispatch
     )
@@ -138,10 +139,9 @@ def count(region: str) -> int:
     return sum(1 for _ in _all(region))
 
 
-def _all(region: str) -> Iterator[tuple[LambdaFunction, Url]]:
+def _all(region: str) -> Iterator[Url]:
     for latest in list(lambda_backends[ACCOUNT_ID][region].list_functions()):
-        for url in list(_urls(latest).values()):
-            yield latest, url
+        yield from list(_urls(latest).values())
 
 
 def _urls(latest: LambdaFunction) -> dict[str, Url]:
@@ -187,10 +187,9 @@ class Urls:
         self, url_id: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         """Answer a request to one URL; `path` begins with /. It belongs to this thread's requests."""
-        found = next(((latest, url) for latest, url in _all(self._host.region) if url.url_id == url_id), None)
-        if found is None:
+        url = next((each for each in _all(self._host.region) if each.url_id == url_id), None)
+        if url is None:
             return message(404, "Not Found")
-        latest, url = found
         lowered = {name.lower(): value for name, value in headers.items()}
         allowed = _cors_headers(url.settings.get("Cors") or {}, lowered.get("origin", ""))
         if method == "OPTIONS" and url.settings.get("Cors"):
@@ -264,11 +263,8 @@ def _cors_headers(cors: Mapping[str, Any], origin: str) -> tuple[tuple[str, str]
         return ()
     is_open = "*" in origins and not cors.get("AllowCredentials")
     headers = [("access-control-allow-origin", "*" if is_open else origin), ("vary", "Origin")]
-    for name in ("Methods", "Headers"):
-        if cors.get(f"Allow{name}"):
-            headers.append((f"access-control-allow-{name.lower()}", ",".join(cors[f"Allow{name}"])))
-    if cors.get("ExposeHeaders"):
-        headers.append(("access-control-expose-headers", ",".join(cors["ExposeHeaders"])))
+    lists = {"AllowMethods": "allow-methods", "AllowHeaders": "allow-headers", "ExposeHeaders": "expose-headers"}
+    headers += [(f"access-control-{name}", ",".join(cors[key])) for key, name in lists.items() if cors.get(key)]
     if cors.get("AllowCredentials"):
         headers.append(("access-control-allow-credentials", "true"))
     if cors.get("MaxAge") is not None:

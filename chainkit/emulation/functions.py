@@ -111,9 +111,7 @@ def _text(body: str | bytes) -> str:
     return body.decode() if isinstance(body, bytes) else body
 
 
-def _respond(
-    host: Host, invoked: Invoked, payload: str, kind: str, tail: bool
-) -> tuple[int, dict[str, str], str]:
+def _respond(host: Host, invoked: Invoked, payload: str, kind: str, tail: bool) -> tuple[int, dict[str, str], str]:
     if kind == "DryRun":
         return 204, {"status": "204"}, ""
     limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
@@ -200,7 +198,11 @@ def _described(function: LambdaFunction) -> dict[str, Any]:
     """Return what moto's answer about a function lacks."""
     settings = getattr(function, _SETTINGS)
     described = {
-        "LoggingConfig": {"LogFormat": "Text", **settings.get("LoggingConfig", {}), "LogGroup": function.logs_group_name}
+        "LoggingConfig": {
+            "LogFormat": "Text",
+            **settings.get("LoggingConfig", {}),
+            "LogGroup": function.logs_group_name,
+        }
     }
     if settings.get("DeadLetterConfig", {}).get("TargetArn"):
         described["DeadLetterConfig"] = settings["DeadLetterConfig"]

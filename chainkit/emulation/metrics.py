@@ -1,8 +1,8 @@
 """AWS/Lambda metrics in moto's CloudWatch, by FunctionName.
 
 Kept from AWS: Invocations (throttled ones are none), Errors (0 for a success), Duration (ms), Throttles,
-ConcurrentExecutions; AsyncEventsReceived, AsyncEventAge (ms), AsyncEventsDropped; stamped on the emulator's clock. Ignored:
-the dimensions Resource and ExecutedVersion; without a dimension moto adds up all functions, as AWS does.
+ConcurrentExecutions; AsyncEventsReceived, AsyncEventAge (ms), AsyncEventsDropped; stamped on the emulator's clock.
+Ignored: the dimensions Resource and ExecutedVersion; without a dimension moto adds up all functions, as AWS does.
 """
 
 from __future__ import annotations

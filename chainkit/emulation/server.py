@@ -52,7 +52,7 @@ def _start(settings: dict[str, Any]) -> tuple[Any, Host]:
     from werkzeug.serving import make_server
 
     from chainkit.emulation.application import Application, build_host
-    from chainkit.emulation.serving import RequestHandler, is_of_own_user
+    from chainkit.emulation.serving import RequestHandler, refuse_others
 
     # Step Functions' interpreter runs only if this is set before its first use.
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
@@ -64,7 +64,7 @@ def _start(settings: dict[str, Any]) -> tuple[Any, Host]:
         threaded=True,
         request_handler=RequestHandler,
     )
-    server.verify_request = lambda _, client: is_of_own_user(client, server.server_port)  # type: ignore[method-assign]
+    refuse_others(server)
     os.environ["MOTO_PORT"] = str(server.server_port)  # where moto's own calls to itself go
     url, is_virtual = f"http://127.0.0.1:{server.server_port}", settings["clock"] == "virtual"
     host = build_host(settings["region"], url, Path(settings["root"]), jumps=is_virtual)

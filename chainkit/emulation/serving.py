@@ -1,8 +1,8 @@
 """How the child reads and writes HTTP: over connections that stay, from processes of its own user.
 
-werkzeug's server closes each connection after one request: a connection and a thread for each. Here a client keeps both.
-Whoever can reach the endpoint can create a function, and so run code as this user: on Linux, connections of other users of
-the machine are refused; elsewhere they are not.
+werkzeug's server closes each connection after one request: a connection and a thread for each. Here a client keeps
+both. Whoever can reach the endpoint can create a function, and so run code as this user: on Linux, connections of other
+users of the machine are refused; elsewhere they are not.
 """
 
 from __future__ import annotations
@@ -78,6 +78,11 @@ def _answer(app: Any, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str
         if hasattr(result, "close"):
             result.close()
     return *begun[-1], b"".join(written)
+
+
+def refuse_others(server: Any) -> None:
+    """Let `server` close the connections of other users of the machine; socketserver asks at each."""
+    server.verify_request = lambda _, client: is_of_own_user(client, server.server_port)
 
 
 def is_of_own_user(client: tuple[str, int], server_port: int, folder: Path = Path("/proc/net")) -> bool:

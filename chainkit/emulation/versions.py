@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import LambdaStorage
@@ -62,14 +62,13 @@ def resolve(backend: LambdaBackend, name_or_arn: str, qualifier: str | None = No
     function = backend.get_function(name, qualifier)
     arn = backend.get_function(name).function_arn
     alias = backend._lambdas._aliases.get(arn, {}).get(qualifier or "")
-    weights = (alias.routing_config or {}).get("AdditionalVersionWeights") if alias else None
-    if weights:
-        chosen = _dice.random()
-        for version, weight in weights.items():  # type: ignore[attr-defined]  # moto calls it a string
-            chosen -= float(weight)
-            if chosen < 0:
-                function = backend.get_function(name, version)
-                break
+    routing: Any = alias.routing_config if alias else None  # moto calls it a string
+    chosen = _dice.random()
+    for version, weight in ((routing or {}).get("AdditionalVersionWeights") or {}).items():
+        chosen -= float(weight)
+        if chosen < 0:
+            function = backend.get_function(name, version)
+            break
     return Invoked(function, f"{arn}:{qualifier}" if qualifier else arn)
 
 

@@ -315,7 +315,14 @@ def spied(tmp_path_factory):
     (home / ".aws").mkdir()
     (home / ".aws/credentials").write_text("[default]\naws_access_key_id=CANARY\naws_secret_access_key=CANARY\n")
     (home / ".aws/config").write_text("[default]\nregion=CANARY\n[profile mine]\nregion=CANARY\n")
-    secrets = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN", "TOKEN")
+    secrets = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "TOKEN",
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         for name in secrets:
@@ -366,7 +373,12 @@ def test_a_handler_finds_no_credentials_of_the_user(spied):
 def test_a_worker_has_only_variables_that_are_named(spied):
     _, found, _ = spied
     expected = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"}
-    expected |= {"AWS_ENDPOINT_URL", "AWS_DISABLE_HOST_PREFIX_INJECTION", "AWS_EC2_METADATA_DISABLED", "AWS_CONFIG_FILE"}
+    expected |= {
+        "AWS_ENDPOINT_URL",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_CONFIG_FILE",
+    }
     expected |= {"AWS_SHARED_CREDENTIALS_FILE", "AWS_EXECUTION_ENV"}
     aws_names = {name for name in found["environ"] if name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_")}
 
@@ -390,7 +402,8 @@ def test_a_functions_variables_cannot_change_where_its_calls_go(aws):
     code = (
         "import boto3, os, urllib.request\n"
         "def handler(event, context):\n"
-        "    return [boto3.client('sqs').meta.endpoint_url, urllib.request.getproxies().get('https'), os.environ['MINE']]"
+        "    proxy = urllib.request.getproxies().get('https')\n"
+        "    return [boto3.client('sqs').meta.endpoint_url, proxy, os.environ['MINE']]"
     )
     name, _ = aws.function(code, Environment={"Variables": {**STEERED, "MINE": "kept"}})
 

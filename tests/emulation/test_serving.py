@@ -68,7 +68,9 @@ def test_who_asks_for_a_close_gets_one(connection):
 
 def table(tmp_path, *, uid, inode=77, name="tcp", client="0100007F:C350"):
     """Write a table of connections with one from port 50000 to port 8000."""
-    row = f"   1: {client} 0100007F:1F40 01 00000000:00000000 00:00000000 00000000 {uid:5} 0 {inode} 1 ffff 20 4 30 10 -1"
+    row = (
+        f"   1: {client} 0100007F:1F40 01 00000000:00000000 00:00000000 00000000 {uid:5} 0 {inode} 1 ffff 20 4 30 10 -1"
+    )
     for each in ("tcp", "tcp6"):
         (tmp_path / each).write_text("  sl  local_address rem_address   st tx_queue\n" + row * (each == name))
     return tmp_path
