@@ -1,7 +1,8 @@
 """Route: Lambda's own API: Invoke in all its kinds, and what moto forgets of a function's configuration.
 
 Kept from AWS: payload limits, 202 for asynchronous calls, 429 for throttles, the log tail, and all settings that
-create and update name. SnapStart is stored and read back, and changes nothing.
+create and update name. Stored and read back, without effect: SnapStart, and of LoggingConfig all but the log group (a
+cold start says so where JSON is asked for).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from moto.awslambda.responses import LambdaResponse
 from moto.core import responses as core_responses
 
 from chainkit.emulation.host import ACCOUNT_ID
-from chainkit.emulation.invoke import SYNC_LIMIT_BYTES, unqualified
+from chainkit.emulation.invoke import LOG_FORMAT, SYNC_LIMIT_BYTES, unqualified
 from chainkit.emulation.patching import replace
 from chainkit.emulation.versions import LATEST, Invoked, resolve
 
@@ -190,8 +191,9 @@ def _keep_settings(function: LambdaFunction, changes: dict[str, Any]) -> None:
     """Write down what moto forgets; a version that was published shares the old dictionary, so a new one is made."""
     named = {name: changes[name] or {} for name in _FORGOTTEN if name in changes}
     setattr(function, _SETTINGS, {**getattr(function, _SETTINGS), **named})
-    group = getattr(function, _SETTINGS).get("LoggingConfig", {}).get("LogGroup")
-    function.logs_group_name = group or f"/aws/lambda/{function.function_name}"
+    logging = getattr(function, _SETTINGS).get("LoggingConfig", {})
+    setattr(function, LOG_FORMAT, logging.get("LogFormat", "Text"))
+    function.logs_group_name = logging.get("LogGroup") or f"/aws/lambda/{function.function_name}"
 
 
 def _described(function: LambdaFunction) -> dict[str, Any]:

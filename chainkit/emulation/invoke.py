@@ -39,6 +39,9 @@ SYNC_LIMIT_BYTES = 6 * 2**20
 RESPONSE_LIMIT_BYTES = 6_291_556
 """The figure in AWS's own refusal of a response: 100 bytes more than a request may have."""
 
+LOG_FORMAT = "_chainkit_log_format"
+"""What functions.py writes on moto's functions: the format of LoggingConfig."""
+
 _SIGNALS = {6: "aborted", 9: "killed", 11: "segmentation fault", 15: "terminated"}
 """In the words of Lambda's own log."""
 
@@ -236,6 +239,8 @@ def runtime_notes(function: LambdaFunction) -> list[str]:
         notes.append(f"[WARNING] chainkit: {name} asks for {function.run_time}, this host runs {host}")
     if refused := refused_variables(function.environment_vars):
         notes.append(f"[WARNING] chainkit: {name} does not get {', '.join(refused)}: its calls go to this emulator")
+    if getattr(function, LOG_FORMAT, "Text") != "Text":
+        notes.append(f"[WARNING] chainkit: {name} asks for logs in JSON, and has them as text here")
     if sys.platform == "win32":
         notes.append(f"[WARNING] chainkit: the {function.memory_size} MB of {name} are no limit on this system")
     return notes

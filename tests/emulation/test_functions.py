@@ -61,6 +61,14 @@ def test_logs_go_to_the_group_that_is_named(aws):
     assert "here" in [event["message"] for event in events]
 
 
+def test_logs_in_json_are_said_to_be_text_here(aws, root):
+    name, _ = aws.function(CODE, LoggingConfig={"LogFormat": "JSON"})
+    aws.traced("lambda", root).invoke(FunctionName=name)
+    (init,) = [event for event in aws.emulator.story(root) if event["what"] == "init"]
+
+    assert "asks for logs in JSON, and has them as text here" in init["reason"]
+
+
 @pytest.mark.parametrize("when", ["create", "update"])
 def test_a_dead_letter_queue_gets_the_event_after_the_attempts(aws, root, when):
     client = aws.client("lambda")
