@@ -3,6 +3,7 @@
 ====================  =================================================================================================
 process.py            ``Emulator``: the parent's side; starts and ends the child, asks it over loopback HTTP
 server.py             the child: begins, says where it listens, ends when its stdin closes
+serving.py            how it reads and writes HTTP, and from whom
 application.py        the child's web application: control, HTTP APIs, moto
 host.py               what all routes share
 clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits
@@ -14,8 +15,12 @@ patching.py           the guarded way to replace one
 refusals.py           calls that moto does not have
 now.py                moto's notion of now
 invoke.py             one run of a function: the core that every route ends in
-functions.py          Lambda's API: Invoke in all its kinds
+functions.py          Lambda's API: Invoke in all its kinds, what moto forgets of a function's settings
+versions.py           versions and aliases: which code an invocation runs
+event_invoke_configs.py  retries and destinations of asynchronous events, for each qualifier
 asynchronous.py       Lambda's internal queue: retries, destinations, dead letters
+function_urls.py      function URLs -> function
+metrics.py            AWS/Lambda metrics in CloudWatch
 delivery.py           hands something to a target by its ARN
 clients.py            boto3 clients of the child for its own services
 queues.py             SQS: messages and their requests, on the clock

@@ -17,6 +17,8 @@ from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from chainkit.emulation import function_urls
+from chainkit.emulation.event_invoke_configs import configs
 from chainkit.emulation.host import ACCOUNT_ID
 
 
@@ -28,7 +30,11 @@ def resources(region: str) -> dict[str, int]:
     counts = {
         "AWS::Lambda::Function": len(functions),
         "AWS::Lambda::EventSourceMapping": len(lambdas._event_source_mappings),
-        "AWS::Lambda::EventInvokeConfig": sum(bool(function.event_invoke_config) for function in functions),
+        "AWS::Lambda::Version": sum(len(each["versions"]) for each in lambdas._lambdas._functions.values()),
+        "AWS::Lambda::Alias": sum(map(len, lambdas._lambdas._aliases.values())),
+        "AWS::Lambda::Url": function_urls.count(region),
+        "AWS::Lambda::EventInvokeConfig": sum(len(configs(function)) for function in functions),
+        "AWS::Lambda::LayerVersion": sum(len(layer.layer_versions) for layer in lambdas._layers._layers.values()),
         "AWS::SQS::Queue": len(sqs_backends[ACCOUNT_ID][region].queues),
         "AWS::SNS::Topic": len(topics.topics),
         "AWS::SNS::Subscription": len(topics.subscriptions),

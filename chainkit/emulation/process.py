@@ -11,7 +11,7 @@ import urllib.request
 import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from chainkit.emulation import story
 from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
@@ -98,6 +98,12 @@ class Emulator:
     def api_url(self, api_id: str) -> str:
         """Return the address at which the API Gateway HTTP API `api_id` answers; add a path to it."""
         return f"{self.endpoint_url}/_apis/{api_id}"
+
+    def local_url(self, function_url: str) -> str:
+        """Return the address at which a function URL (https://<id>.lambda-url.<region>.on.aws/...) answers here."""
+        parts = urlsplit(function_url)
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{self.endpoint_url}/_urls/{parts.netloc.partition('.')[0]}{parts.path or '/'}{query}"
 
     def root_id(self) -> str:
         """Return a new root for one request; its sender puts "Root=<id>" into the X-Amzn-Trace-Id header."""
