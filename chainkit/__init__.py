@@ -57,9 +57,10 @@ transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
-local                  deployment/emulated.py
+local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
@@ -152,9 +153,10 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
-    "deployment.emulated": ("local",),
+    "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
