@@ -184,7 +184,7 @@ class LogWitness:
         lines = self._logged(arn, old)
         at_ms = max([old.at_ms, *(line["timestamp"] for line in lines)])
         kept = old.ids if at_ms == old.at_ms else frozenset[str]()
-        new = Mark(at_ms, kept | {line["eventId"] for line in lines if line["timestamp"] == at_ms})
+        new = Mark(at_ms, kept | {_line_id(line) for line in lines if line["timestamp"] == at_ms})
         self._marks[arn] = new
         return new
 
@@ -195,7 +195,7 @@ class LogWitness:
         lines: list[dict[str, Any]] = []
         while True:
             page = self._called("logs", "filter_log_events", **asked) or {}
-            lines += [line for line in page.get("events", []) if line["eventId"] not in mark.ids]
+            lines += [line for line in page.get("events", []) if _line_id(line) not in mark.ids]
             if not (token := page.get("nextToken")):
                 return lines
             asked["nextToken"] = token
@@ -270,6 +270,11 @@ class LogWitness:
             return None
         except BotoCoreError as error:
             raise gone(self._target, error) from error
+
+
+def _line_id(line: Mapping[str, Any]) -> str:
+    """Return what tells a line from others of the same time; ministack numbers none."""
+    return str(line.get("eventId") or (line.get("logStreamName"), line["message"]))
 
 
 def _event(

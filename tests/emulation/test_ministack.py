@@ -77,7 +77,7 @@ def test_what_is_not_installed_says_how_to_get_it(monkeypatch, tmp_path):
 
 
 def test_only_ministack_can_be_installed():
-    with pytest.raises(ConfigError, match="'ministak' is unknown .did you mean 'ministack'"):
+    with pytest.raises(ConfigError, match=r"'ministak' is unknown \(did you mean 'ministack'"):
         ministack.install("ministak", tell=print)
 
 
