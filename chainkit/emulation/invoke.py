@@ -176,11 +176,19 @@ class Invoker:
         timestamp_ms = int(self._clock.now_s() * 1000)
         with self._logs_lock:
             backend, group = function.logs_backend, function.logs_group_name
+            if group not in backend.groups and not _is_there(function):
+                return  # deleted while it ran, and its group after it: nothing is to come back
             backend.ensure_log_group(group)
             if environment.stream not in backend.groups[group].streams:
                 backend.create_log_stream(group, environment.stream)
             lines = [{"timestamp": timestamp_ms, "message": line} for line in outcome.logs]
             backend.put_log_events(group, environment.stream, lines)
+
+
+def _is_there(function: LambdaFunction) -> bool:
+    """Tell whether a function has not been deleted."""
+    names = (each.function_name for each in get_backend(function.account_id, function.region).list_functions())
+    return function.function_name in names
 
 
 def report_line(outcome: Outcome, memory_mb: int) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -410,3 +411,16 @@ def test_a_functions_variables_cannot_change_where_its_calls_go(aws):
     assert invoke(aws, name)[1] == [aws.emulator.endpoint_url, None, "kept"]
     (warning,) = [line for line in log_lines(aws, name) if "does not get" in line]
     assert all(variable in warning for variable in STEERED)
+
+
+def test_a_run_that_outlives_its_function_brings_no_log_group_back(aws):
+    name, _ = aws.function("import time\ndef handler(event, context):\n    time.sleep(1.5)")
+    thread = threading.Thread(target=lambda: aws.client("lambda").invoke(FunctionName=name))
+    thread.start()
+    time.sleep(0.7)
+    aws.client("lambda").delete_function(FunctionName=name)
+
+    thread.join()
+
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    assert groups == []
