@@ -243,8 +243,7 @@ def _repair_jsonata() -> None:
 
     patch(f"{_PARSER}asl.parse.preprocessor:Preprocessor._inner_string_of", staticmethod(text_of))
     patch(f"{_PARSER}asl.jsonata.jsonata:_eval_jsonata", evaluate)
-    for name in ("asl.eval.states", "asl.eval.variable_store"):
-        patch(f"{_PARSER}{name}:encode_jsonata_variable_declarations", declare)
+    patch(f"{_PARSER}asl.eval.variable_store:encode_jsonata_variable_declarations", declare)
 
 
 def _repair_states(host: Host) -> None:
