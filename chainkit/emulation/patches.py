@@ -83,7 +83,7 @@ stepfunctions.parser.asl.component.common.retry.retrier_decl:time
     module time | ours | the wait of a Retry lets the clock jump |
     test_states.py::test_retry_and_catch_go_by_the_name_of_the_exception
 stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback:time
-    module time | ours | looks at a nested execution are on the clock |
+    module time | ours | who waits for a nested execution looks when one ends, not twice a second for an hour |
     test_states.py::test_a_task_starts_another_machine
 stepfunctions.parser.asl.utils.boto_client:boto3
     module boto3 | speed | a new client for each call of a task is slow |
