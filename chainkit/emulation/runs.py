@@ -68,6 +68,8 @@ class Run:
         """Let `event` end with this run."""
         with self._lock:
             self._events.add(event)
+        if self.is_over:
+            event.set()
 
     def end(self) -> None:
         """End every wait of the execution."""
