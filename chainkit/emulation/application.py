@@ -46,6 +46,7 @@ from chainkit.emulation.invoke import Invoker
 from chainkit.emulation.log_lines import lines
 from chainkit.emulation.metrics import Metrics
 from chainkit.emulation.patching import patch
+from chainkit.emulation.runs import Ends
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         pollers=polling.Pollers(clock, story, messages, consumers),
         streams=streams.Streams(clock, story, consumers),
         activities=Activities(clock),
+        ends=Ends(),
     )
     story.is_queued = lambda root: host.pollers.is_queued(root) or host.streams.is_queued(root)
     versions.install()
