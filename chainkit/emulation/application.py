@@ -101,10 +101,11 @@ class Application:
 
     def warm(self) -> None:
         """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
+        make: Any = self._moto.create_app  # its type does not have all names that it takes
         for name in _USUAL:
             with self._moto.lock:
                 if name not in self._moto.app_instances:
-                    self._moto.app_instances[name] = self._moto.create_app(name)
+                    self._moto.app_instances[name] = make(name)
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""
