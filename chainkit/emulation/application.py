@@ -47,11 +47,20 @@ class Application:
             return []
         if path.startswith(CONTROL):
             return self._control(path[len(CONTROL) :], environ, start_response)
-        roots = self._host.story.roots_of(environ.get("HTTP_X_AMZN_TRACE_ID"))
-        if path.startswith(http_api.PREFIX):
-            with self._host.clock.running(), self._host.story.works_for(roots or (new_root(),)):
-                return self._serve_api(path, environ, start_response)
-        with self._host.clock.running(), self._host.story.works_for(roots):
+        header, faults = environ.get("HTTP_X_AMZN_TRACE_ID"), self._host.invoker.faults
+        roots = self._host.story.roots_of(header)
+        is_api = path.startswith(http_api.PREFIX)
+        roots = roots or ((new_root(),) if is_api else ())
+        faults.see(roots)
+        with (
+            self._host.clock.running(),
+            self._host.story.works_for(roots),
+            faults.visiting(self._host.story.visit_of(header)),
+        ):
+            if is_api:
+                (visit,) = faults.arrivals(path[len(http_api.PREFIX) :].partition("/")[0], ())
+                with faults.visiting(visit):
+                    return self._serve_api(path, environ, start_response)
             return list(self._moto(environ, start_response))
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
@@ -83,6 +92,10 @@ class Application:
             result = self._host.pool.pids()
         elif name == "resources":
             result = resources(self._host.region)
+        elif name == "faults":
+            size = int(environ.get("CONTENT_LENGTH") or 0)
+            result = self._host.invoker.faults.put(json.loads(environ["wsgi.input"].read(size) or "{}"))
+            self._host.pollers.wake_all()
         else:
             start_response("404 Not Found", [("content-length", "0")])
             return []

@@ -17,8 +17,10 @@ from moto.core.exceptions import ServiceException
 from moto.events.models import EventsBackend, Rule
 
 from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.faulting import VISIT
 from chainkit.emulation.notifications import send_dead_letter
 from chainkit.emulation.patching import replace
+from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -29,9 +31,18 @@ _OURS = ("lambda", "sqs", "sns", "states")
 def install(host: Host) -> None:
     """Replace how a rule sends to its targets."""
 
+    def put_one(backend: EventsBackend, event: dict[str, Any]) -> list[dict[str, Any]]:
+        arn = _bus_arn(backend, event.get("EventBusName") or "default")
+        for visit in host.invoker.faults.arrivals(arn, ROOTS.get()):
+            with host.invoker.faults.visiting(visit):
+                answer: list[dict[str, Any]] = original_put(backend, [event])
+        return answer
+
     def put(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         began = host.clock.moment()
-        entries: list[dict[str, Any]] = original_put(backend, events)
+        if len(events) > 10:
+            original_put(backend, events)  # which refuses so many
+        entries = [entry for event in events for entry in put_one(backend, event)]
         for event, entry in zip(events, entries, strict=True):
             host.story.tell(
                 "put events",
@@ -48,6 +59,10 @@ def install(host: Host) -> None:
         if rule.state == "DISABLED" or not rule.event_pattern.matches_event(original_event):
             return
         for target in list(rule.targets):
+            visit = VISIT.get()
+            if visit is not None and host.invoker.faults.is_dead(visit.at, target["Arn"]):
+                host.story.tell("filtered", rule.arn, reason="injected: dead consumer", ids=[original_event["id"]])
+                continue
             if target["Arn"].split(":")[2] in _OURS:
                 _deliver(host, rule, target, event_of(original_event))
                 continue

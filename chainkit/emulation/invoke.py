@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from moto.awslambda.utils import get_backend
 
 from chainkit.emulation.environments import Environment, Outcome, Pool, Spec, WorkerGoneError
+from chainkit.emulation.faulting import LIMITS, Faulting, Injected
 from chainkit.emulation.story import ROOTS, Story
 
 if TYPE_CHECKING:
@@ -36,21 +37,24 @@ class Invoker:
         self._pool = pool
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
+        self.faults = Faulting()
         self._logs_lock = threading.RLock()  # a log group's subscription may invoke from inside
 
     def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1) -> Outcome:
         """Run `function` once, for the requests that this thread works for, and return how it went."""
         request_id, began = str(uuid.uuid4()), self._clock.moment()
         arn = unqualified(function)
-        if self._take(function, arn):
-            try:
-                with self._clock.running():
-                    outcome = self._run(function, payload, request_id, attempt)
-            finally:
-                with self._lock:
-                    self._busy[arn] -= 1
-        else:
-            outcome = Outcome("throttled", "", "TooManyRequestsException", "Rate Exceeded.", request_id)
+        with self.faults.injected(arn, ROOTS.get()) as injected:
+            if not injected.is_throttled and self._take(function, arn):
+                try:
+                    with self._clock.running():
+                        outcome = self._run(function, payload, request_id, attempt, injected)
+                finally:
+                    with self._lock:
+                        self._busy[arn] -= 1
+            else:
+                reason = "injected: throttle" if injected.is_throttled or arn in LIMITS else "Rate Exceeded."
+                outcome = Outcome("throttled", "", "TooManyRequestsException", reason, request_id)
         self._story.tell(
             "invocation",
             function.function_arn,
@@ -72,7 +76,9 @@ class Invoker:
             self._busy[arn] += 1
             return True
 
-    def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int) -> Outcome:
+    def _run(
+        self, function: LambdaFunction, payload: str, request_id: str, attempt: int, injected: Injected
+    ) -> Outcome:
         began = self._clock.moment()
         if not (function.run_time or "python").startswith("python"):
             text = f"chainkit runs Python on this machine, and {function.function_name} asks for {function.run_time}"
@@ -101,8 +107,8 @@ class Invoker:
         if broken:
             outcome = Outcome.of_error(broken, request_id)
         else:
-            trace = self._story.header_for(ROOTS.get())
-            outcome = self._call(environment, payload, request_id, trace, function.function_arn)
+            trace = self._story.header_for(ROOTS.get()) + injected.orders
+            outcome = self._call(environment, payload, request_id, trace, function.function_arn, injected)
         outcome.init_s = init_s
         outcome.logs = notes + environment.take_logs(request_id, is_ended=not broken and outcome.status != "timeout")
         self._write_logs(function, environment, outcome)
@@ -110,10 +116,17 @@ class Invoker:
         (self._pool.release if is_usable else self._pool.discard)(environment)
         return outcome
 
-    def _call(self, environment: Environment, payload: str, request_id: str, trace: str, arn: str) -> Outcome:
-        began_s = self._clock.now_s()
+    def _call(
+        self, environment: Environment, payload: str, request_id: str, trace: str, arn: str, injected: Injected
+    ) -> Outcome:
+        began_s, timeout_s = self._clock.now_s(), environment.spec.timeout_s
         try:
+            self._clock.sleep(min(injected.delay_s, timeout_s)) if injected.delay_s else None
+            if injected.delay_s >= timeout_s:
+                raise TimeoutError
             reply = environment.call(request_id, payload, trace, arn)
+            if injected.delay_s and self._clock.now_s() - began_s > timeout_s:
+                raise TimeoutError
         except TimeoutError:
             text = f"Task timed out after {environment.spec.timeout_s:.2f} seconds"
             outcome = Outcome.of_error(
@@ -126,7 +139,7 @@ class Invoker:
             message = _exit_message(environment, request_id)
             outcome = Outcome.of_error({"errorType": "Runtime.ExitError", "errorMessage": message}, request_id)
         else:
-            outcome = _outcome_of(reply, request_id)
+            outcome = injected.after(_outcome_of(reply, request_id))
         outcome.duration_s = self._clock.now_s() - began_s
         return outcome
 
@@ -196,7 +209,8 @@ def unqualified(function: LambdaFunction) -> str:
 def reserved_concurrency(function: LambdaFunction) -> int | None:
     """Return the reserved concurrency of the function, whichever version is invoked."""
     latest = get_backend(function.account_id, function.region).get_function(function.function_name)
-    return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
+    limits = (latest.reserved_concurrency, LIMITS.get(unqualified(function)))
+    return min((int(limit) for limit in limits if limit is not None), default=None)
 
 
 def runtime_notes(function: LambdaFunction) -> list[str]:

@@ -17,15 +17,19 @@ from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_back
 from moto.events.models import EventPattern
 from moto.sqs.models import Message, Queue, sqs_backends
 
+from chainkit.emulation.invoke import unqualified
 from chainkit.emulation.patching import replace
 from chainkit.emulation.queues import LOCK, delete, roots_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from moto.awslambda.models import LambdaFunction
 
     from chainkit.emulation.clock import Clock, Timer
+    from chainkit.emulation.environments import Outcome
+    from chainkit.emulation.faulting import Visit
     from chainkit.emulation.host import Host
     from chainkit.emulation.invoke import Invoker
     from chainkit.emulation.queues import Queues
@@ -50,7 +54,7 @@ class Pollers:
         self._timers: dict[str, Timer] = {}
         self._window_ends_s: dict[str, float] = {}
         story.is_queued = self.is_queued
-        queues.wake = self.wake
+        queues.wake, queues.faults = self.wake, invoker.faults
 
     # --- what is polled ---
 
@@ -60,7 +64,7 @@ class Pollers:
             return any(
                 root in roots_of(message)
                 for mapping in _mappings()
-                if is_polling(mapping) and (queue := _queue(mapping.event_source_arn))
+                if is_polling(mapping) and not self._is_dead(mapping) and (queue := _queue(mapping.event_source_arn))
                 for message in queue._messages
             )
 
@@ -70,11 +74,25 @@ class Pollers:
             if mapping.event_source_arn == arn:
                 self._look(mapping)
 
+    def wake_all(self) -> None:
+        """Look at all queues again."""
+        for mapping in _mappings():
+            self._look(mapping)
+
+    def _is_dead(self, mapping: EventSourceMapping) -> bool:
+        function = _function(mapping)
+        return function is not None and self._invoker.faults.is_dead(mapping.event_source_arn, unqualified(function))
+
     def _look(self, mapping: EventSourceMapping) -> None:
         """Take the batches that are due, and set a timer for what comes next."""
         with LOCK:
             queue, function = _queue(mapping.event_source_arn), _function(mapping)
             if queue is None or function is None or not is_polling(mapping):
+                return
+            if self._is_dead(mapping):
+                for message in queue.messages:
+                    reason, roots = "injected: dead consumer", roots_of(message)
+                    self._story.tell("stuck", queue.queue_arn, reason=reason, ids=[message.id], roots=roots)
                 return
             limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
             while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
@@ -137,15 +155,10 @@ class Pollers:
         wanted = self._filtered(mapping, queue, messages)
         if not wanted:
             return
-        payload = json.dumps({"Records": [record_of(message, queue) for message in wanted]})
-        attempt = max(message.approximate_receive_count for message in wanted)
-        gives_up_s = min(message.visible_at for message in wanted) / 1000
-        wait_s = 1.0
-        while (outcome := self._invoker.invoke(function, payload, attempt=attempt)).status == "throttled":
-            if self._clock.now_s() + wait_s >= gives_up_s:
-                return
-            self._clock.sleep(wait_s)
-            wait_s *= 2
+        with self._standing(mapping, function, wanted):
+            outcome = self._tried(queue, function, wanted)
+        if outcome is None:
+            return
         failed = set() if outcome.status == "ok" else {message.id for message in wanted}
         if outcome.status == "ok" and "ReportBatchItemFailures" in (mapping.function_response_types or []):
             failed = failed_items(outcome.payload, [message.id for message in wanted])
@@ -163,6 +176,38 @@ class Pollers:
                 )
             else:
                 delete(queue, message)
+
+    def _tried(self, queue: Queue, function: LambdaFunction, messages: list[Message]) -> Outcome | None:
+        """Invoke a function with a batch until it is taken; None if it is not while the messages are hidden."""
+        records = [record_of(message, queue) for message in messages]
+        for record in records:
+            if header := record["attributes"].get("AWSTraceHeader"):
+                told = self._invoker.faults.record_header(unqualified(function), record["messageId"], header)
+                record["attributes"]["AWSTraceHeader"] = told
+        payload = json.dumps({"Records": records})
+        attempt = max(message.approximate_receive_count for message in messages)
+        gives_up_s = min(message.visible_at for message in messages) / 1000
+        wait_s = 1.0
+        while (outcome := self._invoker.invoke(function, payload, attempt=attempt)).status == "throttled":
+            if self._clock.now_s() + wait_s >= gives_up_s:
+                return None
+            self._clock.sleep(wait_s)
+            wait_s *= 2
+        return outcome
+
+    def _standing(
+        self, mapping: EventSourceMapping, function: LambdaFunction, messages: list[Message]
+    ) -> AbstractContextManager[None]:
+        """Stand at the function with each message, so that what it sends goes on from there."""
+        arn = unqualified(function)
+        visits: dict[str, tuple[str, Visit | None]] = {}
+        for message in messages:
+            visit = self._queues.visit_of(message, arn)
+            self._story.stand_at(message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"), visit)
+            for root in roots_of(message)[:1]:
+                visits[message.id] = root, visit
+        reports = "ReportBatchItemFailures" in (mapping.function_response_types or [])
+        return self._invoker.faults.batch(arn, visits, reports=reports)
 
     def _filtered(self, mapping: EventSourceMapping, queue: Queue, messages: list[Message]) -> list[Message]:
         """Return the messages that a filter lets through; the others are deleted [aws-semantics 2, Filtering]."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time_millis
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
+from chainkit.emulation.faulting import Faulting, Visit
 from chainkit.emulation.patching import replace
 from chainkit.emulation.story import ROOTS
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 LOCK = threading.RLock()
 """Guards all queues: moto's own lists are not safe between threads, and a message must never be in two places."""
 
-_ROOTS, _IS_OUTSIDE = "_chainkit_roots", "_chainkit_is_outside"
-"""What we write on moto's messages: the requests of a message, and whether an outside client holds it."""
+_ROOTS, _IS_OUTSIDE, _VISIT = "_chainkit_roots", "_chainkit_is_outside", "_chainkit_visit"
+"""What we write on moto's messages: their requests, whether an outside client holds them, where they stand."""
 
 _POLL_S = 0.02
 """How often a long poll looks again: a jump of the clock tells nobody that a message has become visible."""
@@ -41,6 +42,7 @@ class Queues:
         self._story = story
         self._moto_receive = SQSBackend.receive_message  # before it is replaced
         self.wake: Callable[[str], None] = lambda _arn: None
+        self.faults = Faulting()
         clock.on_jump.append(self._keep_outside_visibility)
 
     def receive(
@@ -72,8 +74,9 @@ class Queues:
                 time.sleep(_POLL_S)
         return messages
 
-    def take_in(self, message: Message) -> None:
+    def take_in(self, message: Message, arn: str) -> None:
         """Write on a new message which requests it belongs to: those of its own header, or those of the sender."""
+        setattr(message, _VISIT, (self.faults.here(arn), message.approximate_receive_count))
         if hasattr(message, _ROOTS):
             return  # it was in another queue before
         given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
@@ -98,7 +101,10 @@ class Queues:
         for message in queue.messages:
             if message.approximate_receive_count >= limit:
                 _remove(queue, message)
-                target.add_message(message)
+                visit = self.visit_of(message, queue.queue_arn)
+                for arrival in self.faults.leaving(visit, target.queue_arn):
+                    with self.faults.visiting(arrival, is_there=True):
+                        target.add_message(message)
                 reason = f"received {message.approximate_receive_count} times from {queue.name}"
                 self._tell("dead letter", target, message, reason=reason)
 
@@ -113,6 +119,11 @@ class Queues:
             ids=[message.id],
             roots=roots_of(message),
         )
+
+    def visit_of(self, message: Message, arn: str) -> Visit | None:
+        """Return the visit that this receive of a message is to `arn`: its function, or its queue."""
+        visit, before = getattr(message, _VISIT, (None, 0))
+        return self.faults.received(visit, arn, message.approximate_receive_count - before)
 
     def _keep_outside_visibility(self, span_s: float) -> None:
         """Keep what an outside client holds hidden for as long by the wall as it was promised."""
@@ -177,14 +188,16 @@ def install(host: Host) -> None:
 def _install_send(host: Host) -> None:
     def send(backend: SQSBackend, queue_name: str, *args: Any, **kwargs: Any) -> Message:
         began = host.clock.moment()
-        message: Message = original_send(backend, queue_name, *args, **kwargs)
-        span_s = host.clock.now_s() - began.at_s
         arn = backend.get_queue(queue_name).queue_arn
+        for visit in host.queues.faults.arrivals(arn, ROOTS.get()):
+            with host.queues.faults.visiting(visit, is_there=True):
+                message: Message = original_send(backend, queue_name, *args, **kwargs)
+        span_s = host.clock.now_s() - began.at_s
         host.story.tell("send", arn, began=began, span_s=span_s, ids=[message.id])
         return message
 
     def add(queue: Queue, message: Message) -> None:
-        host.queues.take_in(message)
+        host.queues.take_in(message, queue.queue_arn)
         with LOCK:
             original_add(queue, message)
         host.queues.wake(queue.queue_arn)

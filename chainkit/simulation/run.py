@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
+from chainkit.faults.description import FIX, Faults
 from chainkit.law import Law
 from chainkit.loading import undisturbed
 from chainkit.records import Pool, Trace, Usage
@@ -366,6 +367,7 @@ def simulate(
     *,
     requests: int,
     seed: int,
+    faults: Faults | None = None,
     replications: int = 10,
     warmup_fraction: float = 0.1,
     at: str | None = None,
@@ -383,6 +385,7 @@ def simulate(
     load : when requests arrive, and the attributes they carry
     requests : 1 or more, in all
     seed : any integer; equal seeds give equal runs, whatever the number of threads
+    faults : what breaks all the while, as for `stack.faults`; None: nothing. The run's chain is the broken one
     replications : 1 or more independent runs that share the requests; intervals come from their differences
     warmup_fraction : share of each replication, 0 to below 1, that is in the ledger but not in the figures
     at : name of the service where requests enter; None: the one to which nothing leads
@@ -415,7 +418,7 @@ def simulate(
     _load()
     from chainkit.simulation import lower, machine
 
-    chain = as_chain(chain, "simulate")
+    chain = _broken(as_chain(chain, "simulate"), faults)
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
     _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
@@ -443,6 +446,15 @@ def simulate(
         options={**kept, "keep": keep, "lowering": lowering},
         asked=(requests, replications),
     )  # fmt: skip
+
+
+def _broken(chain: Chain, faults: Faults | None) -> Chain:
+    """Return a chain as it is while faults last."""
+    if faults is None:
+        return chain
+    if not isinstance(faults, Faults):
+        raise ConfigError(f"simulate: faults={faults!r} is no Faults", fix=FIX)
+    return faults.apply(chain)
 
 
 @functools.cache
