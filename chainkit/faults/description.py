@@ -169,6 +169,21 @@ class Faults:
         return fis.experiment(self, chain, **options)
 
 
+def broken(chain: Chain, faults: Any, who: str) -> Chain:
+    """Return a chain as it is while faults last, or as it is if there are none.
+
+    Raises
+    ------
+    ConfigError
+        If they are no `Faults`, with the name of who was given them.
+    """
+    if faults is None:
+        return chain
+    if not isinstance(faults, Faults):
+        raise ConfigError(f"{who}: faults={faults!r} is no Faults", fix=FIX)
+    return faults.apply(chain)
+
+
 def _as_fault(name: str, fault: Any) -> Fault:
     """Return a fault, or one made of its settings."""
     if isinstance(fault, Mapping) and fault and all(isinstance(key, str) for key in fault):

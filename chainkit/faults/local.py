@@ -9,7 +9,7 @@ from typing import Any
 
 from chainkit.chain import Chain
 from chainkit.errors import ConfigError
-from chainkit.faults.description import Faults, delay_of
+from chainkit.faults.description import Faults, broken, delay_of
 from chainkit.operations import owners
 
 _KINDS = ("poll", "deliver")
@@ -52,19 +52,19 @@ def described(
     >>> round(told["functions"]["arn:pay"]["error_rate"], 3), told["seed"]
     (0.37, 7)
     """
-    broken = chain if faults is None else faults.apply(chain)
+    changed = broken(chain, faults, "faults")
     for name in faults or ():
         _require_local(name, chain)
     entries = chain.entries()
     enters = entry if entry is not None else entries[0] if len(entries) == 1 else None
     functions = {
         arns[name]: _function(name, service, faults)
-        for name, service in broken.services.items()
+        for name, service in changed.services.items()
         if name in arns and hasattr(service, "error_rate")
     }
     links = [
-        {"id": key, "from": arns[link.source], "to": arns[link.target], **_link(chain, broken, key, enters)}
-        for key, link in broken.links.items()
+        {"id": key, "from": arns[link.source], "to": arns[link.target], **_link(chain, changed, key, enters)}
+        for key, link in changed.links.items()
         if link.source in arns and link.target in arns
     ]
     firsts = [r * requests // replications for r in range(replications)]
@@ -97,10 +97,10 @@ def _function(name: str, function: Any, faults: Faults | None) -> dict[str, Any]
     }
 
 
-def _link(chain: Chain, broken: Chain, key: str, entry: str | None) -> dict[str, Any]:
+def _link(chain: Chain, changed: Chain, key: str, entry: str | None) -> dict[str, Any]:
     """Return where a link stands among those into its target, and what happens on it."""
-    link: Any = broken.links[key]
-    place = [other for other, each in broken.links.items() if each.target == link.target].index(key)
+    link: Any = changed.links[key]
+    place = [other for other, each in changed.links.items() if each.target == link.target].index(key)
     own = owners(chain)[key]
     is_dead = link.kind in _KINDS and link != own and not _still_delivers(link)
     return {
