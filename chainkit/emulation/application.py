@@ -94,8 +94,8 @@ class Application:
             result = resources(self._host.region)
         elif name == "faults":
             size = int(environ.get("CONTENT_LENGTH") or 0)
-            result = self._host.invoker.faults.put(json.loads(environ["wsgi.input"].read(size) or "{}"))
-            self._host.pollers.wake_all()
+            self._host.invoker.faults.put(json.loads(environ["wsgi.input"].read(size) or "{}"))
+            result = self._host.pollers.wake_all()
         else:
             start_response("404 Not Found", [("content-length", "0")])
             return []

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from chainkit.emulation.clock import Clock
     from chainkit.emulation.environments import Outcome
 
 ITEM, COPY = 65_536, 32_768
@@ -79,6 +80,18 @@ class Injected:
     reports: bool = False
     orders: str = ""
     """What a stand-in is told by the trace header: it fails by itself."""
+
+    @contextlib.contextmanager
+    def late(self, clock: Clock, timeout_s: float) -> Iterator[None]:
+        """Let an injected delay pass before what is inside; TimeoutError if both take longer than the timeout."""
+        began_s = clock.now_s()
+        if self.delay_s:
+            clock.sleep(min(self.delay_s, timeout_s))
+        if self.delay_s >= timeout_s:
+            raise TimeoutError
+        yield
+        if self.delay_s and clock.now_s() - began_s > timeout_s:
+            raise TimeoutError
 
     def after(self, outcome: Outcome) -> Outcome:
         """Return how the invocation goes, once its handler has ended so."""

@@ -119,14 +119,10 @@ class Invoker:
     def _call(
         self, environment: Environment, payload: str, request_id: str, trace: str, arn: str, injected: Injected
     ) -> Outcome:
-        began_s, timeout_s = self._clock.now_s(), environment.spec.timeout_s
+        began_s = self._clock.now_s()
         try:
-            self._clock.sleep(min(injected.delay_s, timeout_s)) if injected.delay_s else None
-            if injected.delay_s >= timeout_s:
-                raise TimeoutError
-            reply = environment.call(request_id, payload, trace, arn)
-            if injected.delay_s and self._clock.now_s() - began_s > timeout_s:
-                raise TimeoutError
+            with injected.late(self._clock, environment.spec.timeout_s):
+                reply = environment.call(request_id, payload, trace, arn)
         except TimeoutError:
             text = f"Task timed out after {environment.spec.timeout_s:.2f} seconds"
             outcome = Outcome.of_error(

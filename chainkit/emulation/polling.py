@@ -74,10 +74,12 @@ class Pollers:
             if mapping.event_source_arn == arn:
                 self._look(mapping)
 
-    def wake_all(self) -> None:
-        """Look at all queues again."""
-        for mapping in _mappings():
+    def wake_all(self) -> int:
+        """Look at all queues again, and return how many mappings there are."""
+        mappings = list(_mappings())
+        for mapping in mappings:
             self._look(mapping)
+        return len(mappings)
 
     def _is_dead(self, mapping: EventSourceMapping) -> bool:
         function = _function(mapping)

@@ -128,9 +128,7 @@ class Emulator:
         """Inject faults from now on, as `chainkit.faults.local.described` says them; {} ends them."""
         self._ask("faults", sent=description)
 
-    def _ask(
-        self, name: str, patience_s: float = 30.0, *, sent: Mapping[str, Any] | None = None, **query: str
-    ) -> Any:
+    def _ask(self, name: str, patience_s: float = 30.0, *, sent: Mapping[str, Any] | None = None, **query: str) -> Any:
         if self._process is None:
             raise DeployError("Emulator: it is not running", fix="use it inside `with`, or call start() first")
         url = f"{self.endpoint_url}/_chainkit/{name}?{urlencode(query)}"

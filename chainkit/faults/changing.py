@@ -77,7 +77,7 @@ def _broken(
 ) -> tuple[dict[str, Chain], dict[str, str]]:
     """Return copies of the chains with what breaks at those services and links that each has."""
     for name in faults:
-        _having(fault, name, owned, 'name a service or link')
+        _having(fault, name, owned, "name a service or link")
     copies, notes = {}, {}
     for name, chain in chains.items():
         missing = faults.missing(chain)
@@ -97,7 +97,7 @@ def _having(fault: str, owner: str, owned: Mapping[str, Mapping[str, Any]], form
         names = [*dict.fromkeys(name for own in owned.values() for name in own)]
         raise ConfigError(
             f"compare: fault {fault!r}: no chain has a service or link {owner!r}{nearest(owner, names)}",
-            fix=f'{form}; names: {", ".join(names)}',
+            fix=f"{form}; names: {', '.join(names)}",
         )
     return having
 

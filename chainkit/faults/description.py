@@ -47,7 +47,7 @@ class Fault:
     poison_fraction: float = Field(default=0.0, ge=0, le=1)
     """Share of the requests that fail here on every attempt."""
     delay: Duration | None = None
-    """Time that an invocation takes longer, before its code begins: billed, and part of its timeout; a law or seconds."""
+    """Time by which an invocation is longer, before its code begins: billed, part of its timeout; a law or seconds."""
     delay_rate: float = Field(default=1.0, gt=0, le=1)
     """Share of the invocations that are delayed; a batch is one."""
     throttle_rate: float = Field(default=0.0, ge=0, le=1)

@@ -3,8 +3,8 @@
 Sources  [1] AWS FIS User Guide, actions reference: aws:lambda:invocation-error, -add-delay, -http-integration-response:
              their parameters, the percentage from 1 to 100, the delay of 0 to 900,000 ms; no action for queues, topics,
              buses or throttles of functions (docs.aws.amazon.com/fis, read 2026-11-27 as stored)
-         [2] AWS FIS User Guide, use-lambda-actions: the extension as a layer, its variables, the bucket; two conflicting
-             actions: the first alone works; up to 60 s until all environments have heard (read 2026-11-27 as stored)
+         [2] AWS FIS User Guide, use-lambda-actions: the extension as a layer, its variables, the bucket; of two actions
+             in conflict the first works; up to 60 s until all environments have heard (read 2026-11-27 as stored)
          [3] CreateExperimentTemplate: fields and their lengths (API model in botocore, 2026); ARNs or tags of a target,
              not both (CloudFormation, ExperimentTemplateTarget, read 2026-11-27 as stored)
 Assumed  A duration of whole minutes, 1 to 720: [1] says so of other actions, and of Lambda's no limit. The target's key
@@ -15,15 +15,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainkit.chain import Chain
 from chainkit.declared import stated
 from chainkit.distributions import Constant
 from chainkit.errors import ConfigError
-from chainkit.faults.description import Fault, Faults
 from chainkit.law import is_number
 from chainkit.records import Relay
+
+if TYPE_CHECKING:
+    from chainkit.faults.description import Fault, Faults
 
 LONGEST_MIN = 720
 LONGEST_DELAY_MS = 900_000
@@ -74,7 +76,7 @@ class Experiment:
 
 
 def experiment(
-    faults: Faults,
+    faults: "Faults",
     chain: Chain,
     *,
     role_arn: str,
@@ -144,7 +146,7 @@ def experiment(
     return Experiment(template, tuple(left))
 
 
-def _actions(name: str, fault: Fault, minutes: int, status: int | None) -> Iterator[dict[str, Any]]:
+def _actions(name: str, fault: "Fault", minutes: int, status: int | None) -> Iterator[dict[str, Any]]:
     """Yield the actions of one function; `key` is what tells them apart."""
     base = {"targets": {"Functions": name}}
     lasting = {"duration": f"PT{minutes}M"}
@@ -169,11 +171,15 @@ def _percent(rate: float) -> int:
     return max(round(rate * 100), 1) if rate > 0 else 0
 
 
-def _left(name: str, fault: Fault) -> Iterator[Untranslated]:
+def _left(name: str, fault: "Fault") -> Iterator[Untranslated]:
     """Yield what FIS cannot do, or not quite, of one function's fault."""
     for rate in ("error_rate", "delay_rate"):
         value = getattr(fault, rate)
-        if value > 0 and (rate == "error_rate" or fault.delay is not None) and abs(value * 100 - _percent(value)) > 1e-6:
+        if (
+            value > 0
+            and (rate == "error_rate" or fault.delay is not None)
+            and abs(value * 100 - _percent(value)) > 1e-6
+        ):
             yield Untranslated(name, rate, f"{value:.4g} is {_percent(value)} % there: whole per cent, at least 1")
     if fault.error_name is not None:
         yield Untranslated(name, "error_name", "FIS gives its error a name of its own")
@@ -228,11 +234,7 @@ def _targets(chain: Chain, actions: dict[str, Any], account: str | None) -> dict
 def _alike(actions: dict[str, Any], name: str) -> str:
     """Return what is done to a function, without its name."""
     return json.dumps(
-        [
-            (each["actionId"], each["parameters"])
-            for each in actions.values()
-            if each["targets"]["Functions"] == name
-        ]
+        [(each["actionId"], each["parameters"]) for each in actions.values() if each["targets"]["Functions"] == name]
     )
 
 

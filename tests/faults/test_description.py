@@ -206,7 +206,7 @@ def test_a_call_that_waits_has_no_duplicates():
     chain.add(ck.LambdaFunction("a")), chain.add(ck.LambdaFunction("b"))
     chain.connect("a", "b")
     for name in ("a>b", "b"):
-        with pytest.raises(ck.ConfigError, match="duplicate_rate=0.1 cannot happen there"):
+        with pytest.raises(ck.ConfigError, match=r"duplicate_rate=0\.1 cannot happen there"):
             ck.Faults({name: ck.Fault(duplicate_rate=0.1)}).apply(chain)
 
 
