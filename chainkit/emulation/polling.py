@@ -53,6 +53,7 @@ class Pollers:
         self._at_work: Counter[str] = Counter()
         self._timers: dict[str, Timer] = {}
         self._window_ends_s: dict[str, float] = {}
+        self._stuck: set[tuple[str, str]] = set()
         story.is_queued = self.is_queued
         queues.wake, queues.faults = self.wake, invoker.faults
 
@@ -85,16 +86,22 @@ class Pollers:
         function = _function(mapping)
         return function is not None and self._invoker.faults.is_dead(mapping.event_source_arn, unqualified(function))
 
+    def _tell_stuck(self, mapping: EventSourceMapping, queue: Queue) -> None:
+        """Tell once of each message that waits for a mapping that takes none."""
+        reason = "injected: dead consumer" if self._is_dead(mapping) else "the mapping is off"
+        for message in queue.messages:
+            if (message.id, reason) not in self._stuck:
+                self._stuck.add((message.id, reason))
+                self._story.tell("stuck", queue.queue_arn, reason=reason, ids=[message.id], roots=roots_of(message))
+
     def _look(self, mapping: EventSourceMapping) -> None:
         """Take the batches that are due, and set a timer for what comes next."""
         with LOCK:
             queue, function = _queue(mapping.event_source_arn), _function(mapping)
-            if queue is None or function is None or not is_polling(mapping):
+            if queue is None or function is None:
                 return
-            if self._is_dead(mapping):
-                for message in queue.messages:
-                    reason, roots = "injected: dead consumer", roots_of(message)
-                    self._story.tell("stuck", queue.queue_arn, reason=reason, ids=[message.id], roots=roots)
+            if not is_polling(mapping) or self._is_dead(mapping):
+                self._tell_stuck(mapping, queue)
                 return
             limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
             while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
