@@ -64,6 +64,7 @@ deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
 Agreement              deployment/predicted.py
 variants               rewiring/offering.py
+Fault, Faults          faults/description.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
@@ -162,6 +163,7 @@ _HOMES = {
     "deployment.measured": ("Measured",),
     "deployment.predicted": ("Agreement",),
     "rewiring.offering": ("variants",),
+    "faults.description": ("Fault", "Faults"),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),

@@ -18,7 +18,7 @@ from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 _KEPT_BY_THE_CHILD = (
@@ -137,12 +137,18 @@ class Emulator:
         """Return how many resources stand in the emulator, by CloudFormation type; none of a type, no entry."""
         return dict(self._ask("resources"))
 
-    def _ask(self, name: str, patience_s: float = 30.0, **query: str) -> Any:
+    def set_faults(self, description: Mapping[str, Any]) -> None:
+        """Inject faults from now on, as `chainkit.faults.local.described` says them; {} ends them."""
+        self._ask("faults", sent=description)
+
+    def _ask(self, name: str, patience_s: float = 30.0, *, sent: Mapping[str, Any] | None = None, **query: str) -> Any:
         if self._process is None:
             raise DeployError("Emulator: it is not running", fix="use it inside `with`, or call start() first")
         url = f"{self.endpoint_url}/_chainkit/{name}?{urlencode(query)}"
+        body = None if sent is None else json.dumps(sent).encode()
         try:
-            with self._opener.open(url, timeout=patience_s) as response:
+            request = urllib.request.Request(url, body, method="GET" if body is None else "PUT")
+            with self._opener.open(request, timeout=patience_s) as response:
                 return json.load(response)
         except OSError as error:
             raise DeployError(
