@@ -44,6 +44,7 @@ from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
+from chainkit.emulation.log_lines import lines
 from chainkit.emulation.metrics import Metrics
 from chainkit.emulation.patching import patch
 from chainkit.emulation.story import Story, new_root
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from chainkit.emulation.standing import Standing
+
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
@@ -60,15 +63,17 @@ ROUTES: tuple[Any, ...] = (
     notifications, events, archives, schedules, storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
+_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
 
 
 class Application:
     """Passes each HTTP request to the control, to HTTP APIs, function URLs or moto, and keeps its trace."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, standing: Standing) -> None:
         names = list(backends.list_of_moto_modules())
         patch("backends:list_of_moto_modules", lambda: names)  # moto reads its folder at each request
         self._host = host
+        self._standing = standing
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
         self._urls = function_urls.Urls(host)
@@ -107,6 +112,13 @@ class Application:
             return nullcontext()
         faults = self._host.invoker.faults
         return faults.visiting(faults.arrivals(path[len(http_api.PREFIX) :].partition("/")[0], ())[0])
+
+    def warm(self) -> None:
+        """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
+        for name in _USUAL:
+            with self._moto.lock:
+                if name not in self._moto.app_instances:
+                    self._moto.app_instances[name] = self._moto.create_app(name)
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""
@@ -153,10 +165,16 @@ class Application:
             result = self._host.pool.pids()
         elif name == "resources":
             result = resources(self._host.region)
-        elif name == "faults":
+        elif name == "faults" and self._standing.is_asked_by_owner(environ):
             size = int(environ.get("CONTENT_LENGTH") or 0)
             self._host.invoker.faults.put(json.loads(environ["wsgi.input"].read(size) or "{}"))
             result = self._host.pollers.wake_all()
+        elif name == "about":
+            result = self._standing.about(self._host)
+        elif name == "lines":
+            result = lines(self._host.region, int(query["after"]), query.get("function"), query.get("correlation"))
+        elif name == "stop" and self._standing.is_ended_by(environ):
+            result = True
         else:
             start_response("404 Not Found", [("content-length", "0")])
             return []
