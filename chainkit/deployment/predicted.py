@@ -121,17 +121,23 @@ def _predicted(run: "Run", requests: int, *, is_same: bool) -> list[Trace]:
     """Return predicted traces: of the very same requests, or of enough after the warm-up."""
     from chainkit.simulation import stories
 
-    tally = run.tallies[0] if is_same else max(run.tallies, key=lambda each: each.counted)
-    low, high = tally.bounds
-    first = low if is_same else high - tally.counted
-    numbers = [*range(first, min(first + (requests if is_same else SAMPLE), high))]
-    if is_same and len(numbers) < requests:
+    if is_same and run.requests < requests:
         raise ConfigError(
-            f"compare: the run's first replication has {len(numbers)} requests, and {requests} were measured",
-            fix=f"simulate(..., requests={requests}, replications=1)",
+            f"compare: the run has {run.requests} requests, and {requests} were measured",
+            fix=f"simulate(..., requests={requests})",
         )
-    again = run.again(tally, traced=numbers)
-    return stories.traces(run.program, again, numbers)
+    if is_same:
+        wanted = [(tally, [*range(tally.bounds[0], min(tally.bounds[1], requests))]) for tally in run.tallies]
+    else:
+        tally = max(run.tallies, key=lambda each: each.counted)
+        high = tally.bounds[1]
+        wanted = [(tally, [*range(high - tally.counted, min(high - tally.counted + SAMPLE, high))])]
+    return [
+        trace
+        for tally, numbers in wanted
+        if numbers
+        for trace in stories.traces(run.program, run.again(tally, traced=numbers), numbers)
+    ]
 
 
 def _outcomes(predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same: bool) -> list[Line]:

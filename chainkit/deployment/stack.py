@@ -3,9 +3,10 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,11 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chainkit.chain import Chain, as_chain
 from chainkit.deployment import stories
 from chainkit.deployment.applying import lookup_in
+from chainkit.deployment.injecting import Injection
 from chainkit.deployment.intrinsics import resolved
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
 from chainkit.errors import ConfigError, DeployError
+from chainkit.faults.description import Faults
 from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.simulation.loads import Load
@@ -108,6 +111,7 @@ class Stack:
         self.target = target
         self.measured: Measured | None = None
         """What the last load test measured."""
+        self._injection: Injection | None = None
 
     @property
     def dropped(self) -> list[Dropped]:
@@ -140,6 +144,10 @@ class Stack:
         DeployError
             If the target refuses the event or does not answer.
         """
+        return self._send(event, timeout_s, at)
+
+    def _send(self, event: Any, timeout_s: float, at: str | None, root: str | None = None) -> Trace:
+        """Send one event, as the request `root` if that is known before."""
         if not is_number(timeout_s) or not 0 <= timeout_s <= threading.TIMEOUT_MAX:
             raise ConfigError(f"send: timeout_s={timeout_s!r} is no time to wait", fix="give seconds, 0 or more")
         name, route = self._entry(at)
@@ -149,7 +157,7 @@ class Stack:
             {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
-        root = witness.root_id(self.chain.name)
+        root = root or witness.root_id(self.chain.name)
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
@@ -188,26 +196,43 @@ class Stack:
         load : the traffic that `simulate` takes; with its seed, the arrivals of the simulation's first replication
         requests : 1 to 100,000
         seed : any integer
-        payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples
+        payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples, or
+            where it has none {"request": number} with the attributes of the load, as the simulation draws them
         timeout_s, at : as in `send`
+
+        Within `stack.faults(...)` request k draws what request k of the simulation draws, however they overtake.
 
         Raises
         ------
         ConfigError
-            If an argument is refused.
+            If an argument is refused, or requests are to enter elsewhere than the faults were told.
         DeployError
             If the target refuses a request or does not answer.
         """
         from chainkit.deployment import load_tests
 
-        def send(event: Any) -> Trace:
-            return self.send(event, timeout_s=timeout_s, at=at)
+        load_tests.check(load, requests)
+        injection = self._injection
+        roots = [self.target.witness.root_id(self.chain.name) if injection else None for _ in range(requests)]
+        if injection is not None:
+            if self._entry(at)[0] != injection.entry:
+                raise ConfigError(
+                    f"load: at={at!r}, and faults were told that requests enter at {injection.entry!r}",
+                    fix="give load and faults the same at=",
+                )
+            self._inject(injection, {str(root): number for number, root in enumerate(roots)})
 
-        self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
+        def send(number: int, event: Any) -> Trace:
+            return self._send(event, timeout_s, at, roots[number])
+
+        self.measured = load_tests.measure(send, self, load, requests, seed, payloads, injection)
         return self.measured
 
     def compare(self, run: "Run") -> "SideBySide":
         """Return a run beside what the last load test measured, figure by figure, each with a verdict.
+
+        Where the load ran within `stack.faults(f, like=run)`, and load, seed and faults are those of the run, both had
+        the same requests: then counts must be equal, request by request. Else they may differ by chance.
 
         Raises
         ------
@@ -216,7 +241,8 @@ class Stack:
         """
         from chainkit.deployment.predicted import beside_run
 
-        return beside_run(self._last(), run)
+        measured = self._last()
+        return beside_run(measured, run, is_same=measured.is_of(run))
 
     def calibrate(self) -> Chain:
         """Return the chain with the work of its functions as the last load test measured it.
@@ -235,6 +261,65 @@ class Stack:
                 fix="stack.load(ck.Poisson(rate_per_s=4), requests=200) first",
             )
         return self.measured
+
+    @contextmanager
+    def faults(self, faults: Faults | None, *, like: "Run | None" = None, at: str | None = None) -> Iterator[None]:
+        """Let things break inside a `with`, on the target itself: handlers stay as they are.
+
+        What breaks says so in traces ("injected: ..."). Requests are numbered as they are sent, from 0: number 7 draws
+        what request 7 of a simulation with that seed draws, so the same attempts fail here and there. Stand-ins draw
+        all their failures and chances so; code of one's own runs to its end, and then fails as the design says.
+
+        Parameters
+        ----------
+        faults : what breaks; None: nothing beyond what the design says
+        like : a run with the draws that are wanted: `ck.simulate(chain, ..., faults=faults)`; None: seed 1
+        at : the service where requests enter, as for `send`
+
+        Raises
+        ------
+        ConfigError
+            If the chain does not have what breaks, or it cannot happen there.
+        DeployError
+            If the target cannot inject faults.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("one")
+        >>> _ = chain.add(ck.LambdaFunction("pay", duration=0.01))
+        >>> with ck.local() as target:
+        ...     stack = ck.deploy(ck.plan(chain, target))
+        ...     with stack.faults(ck.Faults({"pay": ck.Fault(error_rate=1.0, error_name="Down")})):
+        ...         broken = stack.send({"order": 1})
+        ...     stack.send({"order": 2}).outcome, broken.outcome, broken.spans[0].reason
+        ('completed', 'failed', 'injected: Down')
+        """
+        if not hasattr(self.target.witness, "set_faults"):
+            raise DeployError(
+                f"faults: {self.target} cannot break anything by itself",
+                fix="use ck.local(), or take faults.to_fis(chain, ...) to AWS FIS",
+            )
+        injection = Injection(chain=self.chain.copy(), faults=faults, entry=self._entry(at)[0])
+        if like is not None:
+            injection = replace(injection, seed=like.seed, asked=like.asked)
+        before = self._injection
+        self._inject(injection)
+        try:
+            yield
+        finally:
+            self._inject(before)
+
+    def _inject(self, injection: Injection | None, numbers: Mapping[str, int] | None = None) -> None:
+        """Tell the target what breaks from now on."""
+        told: dict[str, Any] = {}
+        if injection is not None:
+            stands = self._stands()
+            found = {name: stands[service.id] for name, service in self.chain.services.items()}
+            arns = {name: str(each.attributes.get("Arn") or each.ref) for name, each in found.items()}
+            told = injection.told(arns, numbers)
+        self.target.witness.set_faults(told)  # type: ignore[attr-defined]  # `faults` has looked
+        self._injection = injection
 
     def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.

@@ -101,7 +101,7 @@ class _Teller:
         elif moment.op == k.END_FLOW:
             what = _GIVEN_UP.get(int(self.program.code.reshape(-1, 8)[moment.pc, 1]))
             if what is not None:
-                yield self._span(node, what, moment.at_s, moment.at_s)
+                yield self._span(self.program.graves.get(moment.pc, node), what, moment.at_s, moment.at_s)
         elif to_s > moment.at_s and moment.op in (k.DELAY, k.RETRY, k.ENQUEUE):
             what = {k.RETRY: "retry wait", k.ENQUEUE: "queue wait"}.get(moment.op) or self.paths.delay(moment.pc)
             reason = "throttled" if moment.op == k.RETRY and moment.status == m.THROTTLED else ""

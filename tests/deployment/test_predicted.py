@@ -66,11 +66,11 @@ def test_a_run_of_something_else_or_too_short_is_refused():
     measured, _ = simulated(chain_of(), 50)
     alone = ck.Chain("alone")
     alone.add(ck.LambdaFunction("pay"))
-    short = ck.simulate(chain_of(), ck.Poisson(rate_per_s=2), requests=100, seed=1)
+    short = ck.simulate(chain_of(), ck.Poisson(rate_per_s=2), requests=40, seed=1)
 
     with pytest.raises(ck.ConfigError, match="the run is of 'alone'"):
         beside_run(measured, ck.simulate(alone, ck.Poisson(rate_per_s=2), requests=10, seed=1))
-    with pytest.raises(ck.ConfigError, match="first replication has 10 requests, and 50"):
+    with pytest.raises(ck.ConfigError, match="the run has 40 requests, and 50"):
         beside_run(measured, short, is_same=True)
 
 
