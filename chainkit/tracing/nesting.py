@@ -47,8 +47,10 @@ class Nesting:
     def __init__(self, trace: "Trace", links: Iterable[Edge] | None = None) -> None:
         self.spans: Sequence[Span] = sorted(trace.spans, key=lambda span: (span.start_s, -span.end_s))
         self._sources: dict[str, list[str]] = {}
+        self._targets: dict[str, list[str]] = {}
         for source, target, _ in trace.links if links is None else links:
             self._sources.setdefault(target, []).append(source)
+            self._targets.setdefault(source, []).append(target)
         self._at: dict[str, list[int]] = {}
         for k, span in enumerate(self.spans):
             self._at.setdefault(span.node, []).append(k)
@@ -64,6 +66,8 @@ class Nesting:
             if around:
                 return around[-1]
         own = [i for i in self._before(k, span.node) if self._leads_on(i, span)]
+        if span.what in AGAIN and not own:  # a queue waits for what it feeds, an execution for what it calls
+            own = sorted(i for node in self._targets.get(span.node, ()) for i in self._before(k, node) if self._is_work(i))
         if own:
             return self._latest(own, span.start_s)
         callers = [i for source, _ in self._callers(span.node) for i in self._handing(k, source)]
@@ -77,9 +81,13 @@ class Nesting:
         return self.spans[k].what in WORK
 
     def _leads_on(self, k: int, span: "Span") -> bool:
-        """Tell whether a span leads to another one of the same service: a failed attempt, a send to its queue."""
+        """Tell whether a span leads to another one of the same service: an attempt, the wait for the next, a send."""
         what = self.spans[k].what
-        return (span.what in AGAIN and what in WORK) or (span.what == "queue wait" and what in ("send", "hop"))
+        if span.what in AGAIN:
+            return what in WORK
+        if span.what == "queue wait":
+            return what in ("send", "hop", *AGAIN)
+        return span.what in WORK and span.attempt > 1 and what in AGAIN
 
     def _handing(self, k: int, node: str) -> list[int]:
         """Return the spans of a caller that may have handed a request on: its work, or what stands for it."""
@@ -103,7 +111,7 @@ class Nesting:
                 yield from self._callers(source, (source, *via))
 
     def crossings(self) -> Counter[tuple[str, str]]:
-        """Return how often a request went from one service to another, every attempt counted."""
+        """Return how often a request went from one service to another; not the retries that a service makes itself."""
         found: Counter[tuple[str, str]] = Counter()
         passed: set[tuple[int, str, str]] = set()
         for node, at in self._at.items():
