@@ -284,10 +284,10 @@ def _rows(count: Callable[[Any], int], each: float = 0.42, fixed: float = 1.5) -
 _FIGURES: Mapping[type, _Figure] = {
     Chain: _Figure(draw_chain, chain_size),
     Variant: _Figure(draw_chain, chain_size),
-    Measured: _Figure(draw_map, map_size),
     Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)), 0.42, 2.1)),
     Run: _Figure(draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
+    Measured: _Figure(draw_map, map_size),
     Calibration: _Figure(_draw_calibration, lambda _: (WIDTH, 5.0)),
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills

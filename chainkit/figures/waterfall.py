@@ -47,8 +47,8 @@ _LOOKS = {
     "dropped": _GIVEN_UP,
 }
 _FAILED = _Look(VERMILION, "\\\\", "failed attempt")
-_IDLE = ("retry wait", "hidden", "queue wait", "wait")
-"""While nothing but these is under way, nothing happens."""
+_IDLE = ("retry wait", "hidden", "queue wait", "wait", "api request", "execution", "state", "answer")
+"""While nothing but these is under way, nothing happens: somebody waits, for the time or for others."""
 _LONG, _SHORTENED = 0.5, 0.2
 """A stretch in which nothing happens is drawn shorter if it is longer than this share of all others; then it has that."""
 
@@ -114,7 +114,7 @@ def rows(trace: Trace) -> list[tuple[Span, Span | None]]:
 def draw_trace(ax: Axes, trace: Trace) -> None:
     """Draw the waterfall."""
     bars = rows(trace)
-    axis = Axis([span for span, _ in bars])
+    axis = Axis(trace.spans)
     last = axis.place(max([span.end_s for span, _ in bars], default=0.0)) or 1.0
     shown: dict[str, Any] = {}
     for row, (span, init) in enumerate(bars):
