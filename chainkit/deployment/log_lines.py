@@ -87,7 +87,7 @@ class Logs:
         return self.lines[number]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per line: at, function, level, message, correlation_id, text, and what JSON lines say besides."""
+        """Return one row per line: at, function, level, message, correlation_id, text, and what JSON says besides."""
         import pandas as pd
 
         own = ("at", "function", "level", "message", "correlation_id", "text")
@@ -225,7 +225,9 @@ def _events(target: Target, asked: Mapping[str, Any]) -> Iterator[Mapping[str, A
 def line_of(at_ms: int, service: str, text: str) -> LogLine:
     """Return a log event as a line of a service.
 
-    >>> line = line_of(1_000, "pay", '{"level": "ERROR", "message": "declined", "correlationId": "c-1", "orderId": "7"}')
+    >>> line = line_of(
+    ...     1_000, "pay", '{"level": "ERROR", "message": "declined", "correlationId": "c-1", "orderId": "7"}'
+    ... )
     >>> line.level, line.message, line.correlation_id
     ('ERROR', 'declined', 'c-1')
     >>> print(line)
@@ -286,7 +288,9 @@ def checked_id(who: str, id_: Any) -> str:
         If it is no text, or empty.
     """
     if not isinstance(id_, str) or not id_.strip():
-        raise ConfigError(f"{who}: correlation_id={id_!r} is no id", fix='give the text that the handlers log: "order-1"')
+        raise ConfigError(
+            f"{who}: correlation_id={id_!r} is no id", fix='give the text that the handlers log: "order-1"'
+        )
     return id_
 
 

@@ -81,4 +81,4 @@ def _card(card: Card, label: str, times_s: np.ndarray) -> Card:
 
 
 def _wire(wire: Wire, went: Counter[tuple[str, str]]) -> Wire:
-    return replace(wire, text=f"{wire.text} {went[wire.source, wire.target]:,}×")
+    return replace(wire, text=f"{wire.text}: {went[wire.source, wire.target]:,}")

@@ -211,19 +211,19 @@ class Stack:
         self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
         return self.measured
 
-    def trace(self, id: str) -> Trace:
+    def trace(self, request: str) -> Trace:
         """Return the story of a request that was sent through this stack: one of the last 10,000.
 
         Parameters
         ----------
-        id : a trace's `request`, or what stands in the log lines of its functions, as a correlation id: the last such
+        request : a trace's own, or what stands in log lines of its functions, as a correlation id: the last such
 
         Raises
         ------
         ConfigError
             If there is none.
         """
-        return self._kept.found(id, self.chain.name)
+        return self._kept.found(request, self.chain.name)
 
     def logs(
         self,
@@ -239,7 +239,7 @@ class Stack:
         ----------
         correlation_id : which lines: those in which it stands; None: all
         function : of which one; None: of all
-        since_s : nothing older, seconds by the wall; a virtual clock is ahead of it, so more than was asked for can come
+        since_s : nothing older, seconds by the wall; a virtual clock is ahead of it, so more than that can come
         limit : at most so many, the oldest first: 1 to 1,000,000
 
         Raises

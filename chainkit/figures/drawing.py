@@ -20,8 +20,8 @@ from chainkit.calibration.drawing import lines
 from chainkit.calibration.tunings import PowerTuning
 from chainkit.chain import Chain
 from chainkit.comparison import Comparison
-from chainkit.errors import ConfigError
 from chainkit.deployment.measured import Measured
+from chainkit.errors import ConfigError
 from chainkit.figures.chains import chain_size, draw_chain, draw_map, map_size
 from chainkit.figures.decisions import draw_costs, draw_front, draw_sensitivity, shown_swings
 from chainkit.figures.runs import (

@@ -50,7 +50,7 @@ _FAILED = _Look(VERMILION, "\\\\", "failed attempt")
 _IDLE = ("retry wait", "hidden", "queue wait", "wait", "api request", "execution", "state", "answer")
 """While nothing but these is under way, nothing happens: somebody waits, for the time or for others."""
 _LONG, _SHORTENED = 0.5, 0.2
-"""A stretch in which nothing happens is drawn shorter if it is longer than this share of all others; then it has that."""
+"""A stretch in which nothing happens is drawn shorter if it is longer than this share of what happens; then as that."""
 
 
 class Axis:

@@ -2,7 +2,7 @@
 
 A story says what happened where and when, not who called. The caller is found so: of the services that a link leads
 from, the span that was under way when this one began, the latest of them; else the one that had ended last. A service
-without a span of its own, as a topic in a prediction, is passed over. Where no link tells, it is the request's first span.
+without a span of its own, as a topic in a prediction, is passed over. Where no link tells, it is the first span of all.
 """
 
 from collections import Counter
@@ -67,7 +67,9 @@ class Nesting:
                 return around[-1]
         own = [i for i in self._before(k, span.node) if self._leads_on(i, span)]
         if span.what in AGAIN and not own:  # a queue waits for what it feeds, an execution for what it calls
-            own = sorted(i for node in self._targets.get(span.node, ()) for i in self._before(k, node) if self._is_work(i))
+            own = sorted(
+                i for node in self._targets.get(span.node, ()) for i in self._before(k, node) if self._is_work(i)
+            )
         if own:
             return self._latest(own, span.start_s)
         callers = [i for source, _ in self._callers(span.node) for i in self._handing(k, source)]

@@ -1,8 +1,8 @@
 """A trace as OpenTelemetry's OTLP/JSON: what a collector takes at /v1/traces.
 
 Source: OpenTelemetry protocol specification, "JSON Protobuf Encoding", and trace.proto, of opentelemetry-proto, read
-2026-11: ids in hexadecimal, 32 and 16 digits, never all zero; 64-bit integers as text; enums as integers; names of fields
-in lowerCamelCase; no parent for the first span.
+2026-11: ids in hexadecimal, 32 and 16 digits, never all zero; 64-bit integers as text; enums as integers; names of
+fields in lowerCamelCase; no parent for the first span.
 """
 
 from datetime import datetime

@@ -4,8 +4,8 @@ What a service does for a request is a segment; what happens to the request besi
 is a subsegment of whoever led to it, and a segment names the subsegment that called it as its parent.
 
 Source: AWS X-Ray Developer Guide, "AWS X-Ray segment documents", read 2026-11: required fields; 16 and 8-24 digits;
-letters of names, at most 200; `error` for 4xx, `throttle` for 429, `fault` for 5xx; namespace "aws"; keys of annotations
-of letters, digits and underscores; at most 64 kB a document, subsegments beyond sent by themselves.
+letters of names, at most 200; `error` for 4xx, `throttle` for 429, `fault` for 5xx; namespace "aws"; keys of
+annotations of letters, digits and underscores; at most 64 kB a document, subsegments beyond sent by themselves.
 """
 
 import json
@@ -55,7 +55,9 @@ class _Writer:
             else:
                 found.append(self._segment(body, {}, self._call(k, span, parent)))
         if not found:
-            found = [self._segment(self._named(self._trace.request, 0.0, 0.0, "empty"), {"outcome": self._trace.outcome})]
+            found = [
+                self._segment(self._named(self._trace.request, 0.0, 0.0, "empty"), {"outcome": self._trace.outcome})
+            ]
         return [document for segment in found for document in _fitting(segment)]
 
     def _segment(self, body: Document, told: Document, parent_id: str = "") -> Document:

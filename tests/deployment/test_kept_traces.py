@@ -13,7 +13,9 @@ def trace(number, *logs):
 
 def test_a_trace_is_found_by_its_id_or_by_what_it_logged():
     kept = KeptTraces()
-    one, two, three = (kept.keep(each) for each in (trace(1, "id a-1"), trace(2, "x", '{"id": "a-2"}'), trace(3, "a-22")))
+    one, two, three = (
+        kept.keep(each) for each in (trace(1, "id a-1"), trace(2, "x", '{"id": "a-2"}'), trace(3, "a-22"))
+    )
 
     assert kept.find("1-1") is one
     assert kept.find("a-2") is two

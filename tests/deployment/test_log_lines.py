@@ -82,7 +82,10 @@ def test_a_group_that_is_not_there_yet_has_no_lines():
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
-        (ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "FilterLogEvents"), "was refused: Acc"),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "FilterLogEvents"),
+            "was refused: Acc",
+        ),
         (EndpointConnectionError(endpoint_url="x"), "it does not answer"),
     ],
 )
@@ -173,8 +176,12 @@ def test_the_query_is_one_that_logs_insights_takes(orders):
     client = stack.target.client("logs")
     end = int(time.time()) + 60
 
-    assert asked.groups == tuple(f"/aws/lambda/orders-{n}" for n in ("validate", "inventory", "payment", "shipping", "confirm"))
-    assert client.start_query(logGroupNames=[*asked.groups], startTime=0, endTime=end, queryString=asked.query)["queryId"]
+    assert asked.groups == tuple(
+        f"/aws/lambda/orders-{n}" for n in ("validate", "inventory", "payment", "shipping", "confirm")
+    )
+    assert client.start_query(logGroupNames=[*asked.groups], startTime=0, endTime=end, queryString=asked.query)[
+        "queryId"
+    ]
 
 
 def test_one_function_and_a_time_can_be_asked_for(orders):

@@ -39,18 +39,16 @@ def test_cards_say_calls_failures_and_times(both):
     assert errors > 50
     assert cards["pay"].label == f"{runs} calls, {errors} failed"
     assert cards["never"].label == "nothing came"
-    assert cards["dead"].label == f"{run.ledger['dead-lettered']} messages"
 
 
 def test_links_say_how_often_something_went_over_them(both):
     measured, run = both
     words = {(wire.source, wire.target): wire.text for wire in service_map(measured).wires}
 
-    assert words["api", "take"] == "sync 300×"
-    assert words["take", "jobs"] == "send 300×"
-    assert words["jobs", "pay"] == f"mapping {int(run.nodes.loc['pay', 'invocations'])}×"
-    assert words["jobs", "dead"] == f"redrive {run.ledger['dead-lettered']}×"
-    assert words["take", "never"] == "sync 0×"
+    assert words["api", "take"] == "sync: 300"
+    assert words["take", "jobs"] == "send: 300"
+    assert words["jobs", "pay"] == f"mapping: {int(run.nodes.loc['pay', 'invocations'])}"
+    assert words["take", "never"] == "sync: 0"
 
 
 def test_the_figure_and_its_svg_say_the_same(both):
@@ -62,13 +60,29 @@ def test_the_figure_and_its_svg_say_the_same(both):
     for drawn in service_map(measured).cards:
         assert drawn.label in said
         assert drawn.label in svg
-    assert "sync 300×" in said
-    assert "sync 300×" in svg
+    assert "sync: 300" in said
+    assert "sync: 300" in svg
+
+
+def test_what_was_given_up_is_counted_where_it_lies(both):
+    chain, spans = both[0].chain, [
+        ck.Span(node="jobs", what="send", start_s=0, end_s=0.1),
+        ck.Span(node="pay", what="invocation", start_s=0.2, end_s=0.3, status="error"),
+        ck.Span(node="dead", what="dead letter", start_s=60, end_s=60),
+    ]  # fmt: skip
+    trace = ck.Trace(request="1", outcome="dead-lettered", response_s=0.1, completion_s=np.inf, spans=spans)
+    options = {name: getattr(both[0], name) for name in ("target", "load", "seed", "sent_s", "asked_s")}
+    drawn = service_map(Measured(chain=chain, traces=(trace,) * 3, **options))
+
+    assert next(card for card in drawn.cards if card.name == "dead").label == "3 messages"
+    assert next(wire for wire in drawn.wires if wire.target == "dead").text == "redrive: 3"
 
 
 def test_times_are_those_of_the_runs(both):
     measured, _ = both
-    took_s = [s.end_s - s.start_s for t in measured.traces for s in t.spans if (s.node, s.what) == ("take", "invocation")]
+    took_s = [
+        s.end_s - s.start_s for t in measured.traces for s in t.spans if (s.node, s.what) == ("take", "invocation")
+    ]
     card = next(card for card in service_map(measured).cards if card.name == "take")
 
     assert card.note == f"{seconds(np.median(took_s))}, p95 {seconds(np.quantile(took_s, 0.95))}"

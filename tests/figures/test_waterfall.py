@@ -23,7 +23,9 @@ def test_without_long_waits_an_instant_stands_where_it_is():
 
 
 def test_each_long_wait_is_drawn_as_a_fifth_of_what_happens():
-    axis = Axis([span("invocation", 0, 2), span("retry wait", 2, 62), span("invocation", 62, 65), span("hidden", 65, 965)])
+    axis = Axis(
+        [span("invocation", 0, 2), span("retry wait", 2, 62), span("invocation", 62, 65), span("hidden", 65, 965)]
+    )
 
     assert axis.shortened == 2
     assert [axis.place(at_s) for at_s in (2, 32, 62, 65, 965)] == pytest.approx([2, 2.5, 3, 6, 7])

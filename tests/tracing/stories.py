@@ -13,7 +13,7 @@ EVERYTHING = ck.Trace(
         ck.Span(node="jobs", what="send", start_s=0.25, end_s=0.26),
         ck.Span(node="jobs", what="queue wait", start_s=0.26, end_s=0.5),
         ck.Span(node="pay", what="invocation", start_s=0.5, end_s=3.5, status="timeout", reason="Task timed out"),
-        ck.Span(node="pay", what="invocation", start_s=60.5, end_s=61, attempt=2, status="error", reason="Down: no: way"),
+        ck.Span(node="pay", what="invocation", start_s=60.5, end_s=61, attempt=2, status="error", reason="Down: no: w"),
         ck.Span(node="dead", what="dead letter", start_s=61.0, end_s=61.0),
     ],
     links=(

@@ -32,10 +32,14 @@ def test_a_predicted_request_has_a_fixed_instant_and_an_id_of_what_it_says():
 def test_an_instant_is_told_in_any_time_zone():
     noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
-    assert began_s(story(), noon) == began_s(story(ROOT), noon.astimezone(timezone(timedelta(hours=5)))) == noon.timestamp()
+    assert (
+        began_s(story(), noon)
+        == began_s(story(ROOT), noon.astimezone(timezone(timedelta(hours=5))))
+        == noon.timestamp()
+    )
 
 
-@pytest.mark.parametrize("wrong", [datetime(2026, 1, 1), 1767225600, "2026-01-01"])  # noqa: DTZ001
+@pytest.mark.parametrize("wrong", [datetime(2026, 1, 1), 1767225600, "2026-01-01"])
 def test_what_is_no_instant_is_refused(wrong):
     with pytest.raises(ck.ConfigError, match="is no instant"):
         story().to_xray(wrong)

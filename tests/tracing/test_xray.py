@@ -66,7 +66,7 @@ def test_a_throttle_is_a_clients_error_and_a_failure_a_fault():
         "pay 2": {"fault"},
     }  # fmt: skip
     (exception,) = found["pay 2"]["cause"]["exceptions"]
-    assert (exception["type"], exception["message"]) == ("Down", "no: way")
+    assert (exception["type"], exception["message"]) == ("Down", "no: w")
 
 
 def test_times_are_seconds_since_1970_of_the_request():
@@ -109,7 +109,9 @@ def test_what_is_too_large_for_one_document_is_sent_in_parts():
 
     assert all(len(json.dumps(document)) <= LARGEST_BYTES for document in (first, *others))
     assert len(first["subsegments"]) + len(others) == 300
-    assert {(o["type"], o["parent_id"], o["trace_id"]) for o in others} == {("subsegment", first["id"], first["trace_id"])}
+    assert {(o["type"], o["parent_id"], o["trace_id"]) for o in others} == {
+        ("subsegment", first["id"], first["trace_id"])
+    }
 
 
 def test_an_x_ray_takes_them_and_gives_them_back():
