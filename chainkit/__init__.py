@@ -61,6 +61,8 @@ policies, Policies     permissions/proof.py
 local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+Logs, LogLine,         deployment/log_lines.py
+LogsQuery
 Measured               deployment/measured.py
 SideBySide             deployment/predicted.py
 agreement, Agreement   deployment/agreeing.py
@@ -161,6 +163,7 @@ _HOMES = {
     "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.log_lines": ("Logs", "LogLine", "LogsQuery"),
     "deployment.measured": ("Measured",),
     "deployment.predicted": ("SideBySide",),
     "deployment.agreeing": ("agreement", "Agreement"),

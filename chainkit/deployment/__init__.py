@@ -16,6 +16,9 @@ load_tests.py         requests sent when a load says
 payloads.py           what they say: examples, or made from a JSON Schema
 measured.py           ``Measured``: their traces, in the words of a run; what they say of the design
 predicted.py          ``SideBySide``: a run beside what was measured
+service_map.py        what was measured, on the chain's own picture
+log_lines.py          ``Logs``: what all functions logged, in one order; found by a correlation id
+kept_traces.py        the last traces, found again by their ids
 watching.py           what happened where no story is told: from logs, queues and executions
 agreeing.py           ``agreement``: the traces of one request on several targets, beside each other
 stories.py            what happened to a request on a target -> ``Trace``

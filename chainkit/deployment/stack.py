@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chainkit.chain import Chain, as_chain
-from chainkit.deployment import stories
+from chainkit.deployment import log_lines, stories
 from chainkit.deployment.applying import lookup_in
 from chainkit.deployment.injecting import Injection
 from chainkit.deployment.intrinsics import resolved
+from chainkit.deployment.kept_traces import KeptTraces
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
@@ -25,6 +26,7 @@ from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
+from chainkit.tracing.nesting import edges
 
 if TYPE_CHECKING:
     from chainkit.deployment.predicted import SideBySide
@@ -112,6 +114,7 @@ class Stack:
         self.measured: Measured | None = None
         """What the last load test measured."""
         self._injection: Injection | None = None
+        self._kept = KeptTraces()
 
     @property
     def dropped(self) -> list[Dropped]:
@@ -161,7 +164,7 @@ class Stack:
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
-        return stories.trace(
+        trace = stories.trace(
             root,
             witness.story(root),
             self._names(),
@@ -170,7 +173,9 @@ class Stack:
             status=status,
             is_awaited=isinstance(behaviour, Pool | Relay) or getattr(behaviour, "answers", False),
             is_settled=is_settled,
+            links=edges(self.chain.links),
         )
+        return self._kept.keep(trace)
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
         """Send events together, as many at once as the target can tell apart, and return their stories in order."""
@@ -227,6 +232,51 @@ class Stack:
 
         self.measured = load_tests.measure(send, self, load, requests, seed, payloads, injection)
         return self.measured
+
+    def trace(self, request: str) -> Trace:
+        """Return the story of a request that was sent through this stack: one of the last 10,000.
+
+        Parameters
+        ----------
+        request : a trace's own, or what stands in log lines of its functions, as a correlation id: the last such
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        return self._kept.found(request, self.chain.name)
+
+    def logs(
+        self,
+        correlation_id: str | None = None,
+        *,
+        function: str | None = None,
+        since_s: float | None = None,
+        limit: int = log_lines.LIMIT,
+    ) -> log_lines.Logs:
+        """Return what the functions logged, all in the order of their times, from CloudWatch Logs.
+
+        Parameters
+        ----------
+        correlation_id : which lines: those in which it stands; None: all
+        function : of which one; None: of all
+        since_s : nothing older, seconds by the wall; a virtual clock is ahead of it, so more than that can come
+        limit : at most so many, the oldest first: 1 to 1,000,000
+
+        Raises
+        ------
+        ConfigError
+            If an argument is refused, or the function logs nothing.
+        DeployError
+            If the target refuses, or does not answer.
+        """
+        return log_lines.of_stack(self, self._stands(), correlation_id, function, since_s, limit)
+
+    def logs_query(self, correlation_id: str) -> log_lines.LogsQuery:
+        """Return the query of CloudWatch Logs Insights for the lines of one correlation id, and its log groups."""
+        groups = log_lines.groups_of(self.chain, self._stands())
+        return log_lines.insights(log_lines.checked_id("logs_query", correlation_id), groups.values())
 
     def compare(self, run: "Run") -> "SideBySide":
         """Return a run beside what the last load test measured, figure by figure, each with a verdict.

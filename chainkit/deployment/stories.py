@@ -22,6 +22,7 @@ def trace(
     status: str = "ok",
     is_awaited: bool,
     is_settled: bool,
+    links: tuple[tuple[str, str, str], ...] = (),
 ) -> Trace:
     """Return the trace of a request.
 
@@ -34,6 +35,7 @@ def trace(
     answer, status : what the sender got back; status is one of ok, error, throttled
     is_awaited : whether the sender waited for the work
     is_settled : whether nothing of it is in flight any more
+    links : (source, target, kind) of the chain's links
     """
     told = [dict(event) for event in events]
     spans = tuple(_spans(told, names))
@@ -51,6 +53,7 @@ def trace(
         completion_s=math.nan if outcome == "unfinished" else completion_s,
         spans=spans,
         answer=answer,
+        links=links,
     )
 
 

@@ -155,6 +155,21 @@ def test_a_function_calls_another(aws, root):
     assert aws.whats(root) == ["invocation", "init", "invocation", "init"]
 
 
+def test_each_line_has_the_time_at_which_it_was_written(aws):
+    name, _ = aws.function(
+        "import time\ndef handler(e, c):\n print('before', flush=True)\n time.sleep(0.3)\n print('after', flush=True)\n"
+        " time.sleep(0.2)"
+    )
+    aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    at_ms = {event["message"].split()[0]: event["timestamp"] for event in events}
+
+    assert at_ms["START"] <= at_ms["before"] < at_ms["after"] < at_ms["END"]
+    assert [event["message"].split()[0] for event in events if "WARNING" not in event["message"]] == [
+        "START", "before", "after", "END", "REPORT",
+    ]  # fmt: skip
+
+
 def test_logs_are_framed_as_lambda_does(aws):
     name, _ = aws.function(
         "import logging\nlogging.getLogger().setLevel('INFO')\n"
