@@ -24,6 +24,7 @@ from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
 
 if TYPE_CHECKING:
+    from chainkit.deployment.dead_letters import DeadLetters
     from chainkit.deployment.predicted import Agreement
     from chainkit.simulation.run import Run
 
@@ -230,6 +231,20 @@ class Stack:
             If nothing was measured yet, or no function ran often enough.
         """
         return self._last().calibrated()
+
+    def dead_letters(self) -> "DeadLetters":
+        """Return what lies in the chain's dead-letter queues: to show, to edit, to send back.
+
+        Each letter is received and put back at once, which adds one to its receive count.
+
+        Raises
+        ------
+        DeployError
+            If the stack stands no more, or the target refuses.
+        """
+        from chainkit.deployment.dead_letters import DeadLetters
+
+        return DeadLetters(self.chain, self.target, self._stands(), self._names())
 
     def _last(self) -> Measured:
         if self.measured is None:

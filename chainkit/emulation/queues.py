@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
+from moto.sqs.responses import SQSResponse
 
 from chainkit.emulation.patching import replace
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moto.core.responses import ActionResult
 
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.host import Host
@@ -39,6 +42,8 @@ _SENT = "_chainkit_sent_s"
 
 DEDUPLICATION_S = 300.0
 """[aws-semantics 2, "FIFO 5-min dedup"]"""
+
+_SOURCE, _ATTRIBUTE_NAMES = "DeadLetterQueueSourceArn", ("AttributeNames", "MessageSystemAttributeNames")
 
 _POLL_S = 0.02
 """How often a long poll looks again: a jump of the clock tells nobody that a message has become visible."""
@@ -189,6 +194,7 @@ def install(host: Host) -> None:
     """Let moto's SQS use our queues."""
     _install_send(host)
     _install_redrive_allow_policy()
+    _install_source_of_dead_letters()
 
     def receive(
         backend: SQSBackend,
@@ -251,6 +257,24 @@ def _install_redrive_allow_policy() -> None:
     original = replace(Queue, "_setup_dlq", set_up, parameters="self policy")
     Queue.redrive_allow_policy = None  # type: ignore[attr-defined]  # moto has none
     Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+
+
+def _install_source_of_dead_letters() -> None:
+    """Say of a received dead letter which queue gave it up, as AWS does (API_ReceiveMessage, 2026)."""
+
+    def receive(response: SQSResponse) -> ActionResult:
+        answer: ActionResult = original(response)
+        asked = {name for key in _ATTRIBUTE_NAMES for name in response._get_param(key) or []}
+        if asked & {"All", _SOURCE}:
+            queue = response.sqs_backend.get_queue(response._get_queue_name())
+            came_from = {message.id: getattr(message, CAME_FROM, None) for message in [*queue._messages]}
+            result: dict[str, Any] = answer.result  # type: ignore[assignment]  # what moto made of its messages
+            for told in result.get("Messages", []):
+                if arn := came_from.get(told["MessageId"]):
+                    told.setdefault("Attributes", {})[_SOURCE] = arn
+        return answer
+
+    original = replace(SQSResponse, "receive_message", receive, parameters="self")
 
 
 def _allows(dead: Queue, source_arn: str) -> bool:

@@ -9,6 +9,7 @@ Sources  [1] EventBridge quotas, docs.aws.amazon.com eb-quota (2026)
 Checked  2026-11-23
 """
 
+import json
 from typing import Any, ClassVar
 
 from chainkit.records import Api, Call, FanOut, Handle, Meter, Port, Properties, Resource
@@ -71,6 +72,16 @@ class EventBus(Service):
         def parameters(p: Properties) -> dict[str, Any]:
             event = {"EventBusName": p["Ref"], "Source": "chainkit", "DetailType": "request", "Detail": p["Event"]}
             return {"Entries": [event]}
+
+        return "events", Call("put_events", parameters)
+
+    def handover(self) -> tuple[str, Call]:
+        """Return PutEvents of an event that has its source and type already."""
+
+        def parameters(p: Properties) -> dict[str, Any]:
+            event = json.loads(p["Event"])
+            named = {"Source": event["source"], "DetailType": event["detail-type"], "Resources": event["resources"]}
+            return {"Entries": [{"EventBusName": p["Ref"], **named, "Detail": json.dumps(event["detail"])}]}
 
         return "events", Call("put_events", parameters)
 
