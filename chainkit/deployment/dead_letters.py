@@ -170,7 +170,7 @@ class DeadLetters:
         resend : hand what no queue gave up (a failed event, a delivery) to its function or target itself; AWS has no
             call for these
         dry_run : only say what would be done
-        timeout_s : how long to wait for a move, and then for the requests, seconds by the wall
+        timeout_s : how long to wait beyond what the rate takes, for a move, and for the requests after it, seconds
 
         Raises
         ------

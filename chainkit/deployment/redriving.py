@@ -221,12 +221,11 @@ def carry_out(
     letters = [letter for step in todo for letter in step.letters]
     roots = {letter.id: _root(target, letter) for letter in letters}
     before = {root: len(target.witness.story(root)) for root in dict.fromkeys(roots.values())}
-    deadline_s = time.monotonic() + timeout_s
     sent = 0
     for step in todo:
-        moved = _move(target, step, deadline_s) if step.is_move else None
+        moved = _move(target, step, timeout_s) if step.is_move else None
         sent += _send(target, chain, step, roots) if moved is None else moved
-    traces = []
+    traces, deadline_s = [], time.monotonic() + timeout_s
     for root, told in before.items():
         is_settled = target.witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         story = target.witness.story(root)
@@ -248,8 +247,9 @@ def _root(target: Target, letter: DeadLetter) -> str:
     return letter.root if is_told else target.witness.root_id()
 
 
-def _move(target: Target, step: Step, deadline_s: float) -> int | None:
+def _move(target: Target, step: Step, timeout_s: float) -> int | None:
     """Let AWS move a whole queue; return how many it moved, None where the target has no such call."""
+    deadline_s = time.monotonic() + timeout_s + len(step.letters) / (step.rate_per_s or FASTEST_PER_S)
     arn, asked = step.route.arn, {"SourceArn": step.route.arn}
     if step.rate_per_s:
         asked["MaxNumberOfMessagesPerSecond"] = step.rate_per_s  # type: ignore[assignment]
