@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,12 @@ from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
 
 if TYPE_CHECKING:
-    from chainkit.deployment.dead_letters import DeadLetters
-    from chainkit.deployment.predicted import Agreement
-    from chainkit.simulation.run import Run
+    from datetime import datetime
 
-AT_ONCE = 16
-"""Requests that `send_many` has under way: as many as a laptop's emulator works well with."""
+    from chainkit.deployment.dead_letters import DeadLetters
+    from chainkit.deployment.predicted import SideBySide
+    from chainkit.deployment.replaying import Replayed
+    from chainkit.simulation.run import Run
 
 
 def _silent(_: str) -> None:
@@ -153,7 +153,7 @@ class Stack:
             {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
-        root = witness.root_id()
+        root = witness.root_id(self.chain.name)
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
@@ -169,10 +169,10 @@ class Stack:
         )
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
-        """Send events at the same time, sixteen under way, and return their stories in the order of the events."""
+        """Send events together, as many at once as the target can tell apart, and return their stories in order."""
         if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(self.target.at_once) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
 
     def load(
@@ -210,7 +210,7 @@ class Stack:
         self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
         return self.measured
 
-    def compare(self, run: "Run") -> "Agreement":
+    def compare(self, run: "Run") -> "SideBySide":
         """Return a run beside what the last load test measured, figure by figure, each with a verdict.
 
         Raises
@@ -245,6 +245,43 @@ class Stack:
         from chainkit.deployment.dead_letters import DeadLetters
 
         return DeadLetters(self.chain, self.target, self._stands(), self._names())
+
+    def replay(
+        self,
+        bus: str | None = None,
+        *,
+        begin: "datetime | None" = None,
+        end: "datetime | None" = None,
+        since_s: float | None = None,
+        links: Sequence[str] | None = None,
+        timeout_s: float = 60.0,
+    ) -> "Replayed":
+        """Replay archived events through a bus's rules, and return what came of it.
+
+        AWS replays to the same bus only, ten at a time in an account, in no promised order; an event may take ten
+        minutes to reach its archive. What is replayed arrives again wherever it arrived before: `links` names the
+        rules that are to see it.
+
+        Parameters
+        ----------
+        bus : which; None: the one with an archive
+        begin, end : of the range of event times, with their time zone; end None: now
+        since_s : instead of `begin`: the last so many seconds
+        links : ids of the rules' links ("bus>pay"); None: all rules
+        timeout_s : how long to wait, seconds by the wall
+
+        Raises
+        ------
+        ConfigError
+            If there is no such archive or link, or the range is none.
+        DeployError
+            If the target refuses.
+        """
+        from chainkit.deployment import replaying
+
+        archive = replaying.archive_of(self.chain, self._stands(), bus, links)
+        first, last = replaying.span(begin, end, since_s)
+        return replaying.replayed(self.target, archive, first, last, self._names(), timeout_s)
 
     def _last(self) -> Measured:
         if self.measured is None:

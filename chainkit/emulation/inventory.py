@@ -17,7 +17,12 @@ from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from chainkit.emulation import function_urls
+from chainkit.emulation.event_invoke_configs import configs
 from chainkit.emulation.host import ACCOUNT_ID
+
+CHAIN_TAG = "chainkit:chain"
+"""As `templates.CHAIN_TAG`, which would take long to load here; a test holds the two equal."""
 
 
 def resources(region: str) -> dict[str, int]:
@@ -28,7 +33,11 @@ def resources(region: str) -> dict[str, int]:
     counts = {
         "AWS::Lambda::Function": len(functions),
         "AWS::Lambda::EventSourceMapping": len(lambdas._event_source_mappings),
-        "AWS::Lambda::EventInvokeConfig": sum(bool(function.event_invoke_config) for function in functions),
+        "AWS::Lambda::Version": sum(len(each["versions"]) for each in lambdas._lambdas._functions.values()),
+        "AWS::Lambda::Alias": sum(map(len, lambdas._lambdas._aliases.values())),
+        "AWS::Lambda::Url": function_urls.count(region),
+        "AWS::Lambda::EventInvokeConfig": sum(len(configs(function)) for function in functions),
+        "AWS::Lambda::LayerVersion": sum(len(layer.layer_versions) for layer in lambdas._layers._layers.values()),
         "AWS::SQS::Queue": len(sqs_backends[ACCOUNT_ID][region].queues),
         "AWS::SNS::Topic": len(topics.topics),
         "AWS::SNS::Subscription": len(topics.subscriptions),
@@ -50,3 +59,13 @@ def resources(region: str) -> dict[str, int]:
         "AWS::Events::Archive": len(events.archives),
     }
     return {name: count for name, count in counts.items() if count}
+
+
+def chains(region: str) -> list[str]:
+    """Return the names of the chains of which something stands: what they made has their tag."""
+    queues, topics = sqs_backends[ACCOUNT_ID][region].queues, sns_backends[ACCOUNT_ID][region].topics
+    tags = [queue.tags for queue in list(queues.values())]
+    tags += [topic._tags for topic in list(topics.values())]
+    roles = list(iam_backends[ACCOUNT_ID]["aws"].roles.values())
+    tags += [{tag["Key"]: tag["Value"] for tag in role.tags} for role in roles]
+    return sorted({own[CHAIN_TAG] for own in tags if CHAIN_TAG in own})

@@ -150,26 +150,26 @@ def test_a_refusal_says_which_change_and_destroy_removes_what_was_made_and_nothi
 
 
 def test_a_setting_that_the_target_does_not_hold_is_an_error_and_a_known_one_is_listed(target, stand, monkeypatch):
-    kind = "AWS::SQS::Queue"
-    made = ck.SqsQueue.resources
+    kind = "AWS::SNS::Topic"
+    made = ck.SnsTopic.resources
 
-    def with_forgotten(queue, around):
-        (resource,) = made(queue, around)
-        asked = {**resource.properties, "RedriveAllowPolicy": {"redrivePermission": "denyAll"}}
-        settings = {**resource.api.settings, "RedriveAllowPolicy": "Attributes.RedriveAllowPolicy"}
+    def with_forgotten(topic, around):
+        (resource,) = made(topic, around)
+        asked = {**resource.properties, "TracingConfig": "Active"}
+        settings = {**resource.api.settings, "TracingConfig": "Attributes.TracingConfig"}
         return (replace(resource, properties=asked, api=replace(resource.api, settings=settings)),)
 
-    monkeypatch.setattr(ck.SqsQueue, "resources", with_forgotten)
+    monkeypatch.setattr(ck.SnsTopic, "resources", with_forgotten)
     chain = ck.Chain("forgetful")
-    chain.add(ck.SqsQueue("jobs"))
+    chain.add(ck.SnsTopic("news"))
 
     stack = stand(chain)
-    assert [(d.resource, d.type, d.field) for d in stack.dropped] == [("Jobs", kind, "RedriveAllowPolicy")]
+    assert [(d.resource, d.type, d.field) for d in stack.dropped] == [("News", kind, "TracingConfig")]
     assert plan(chain, target).is_empty
     stack.destroy()
 
     monkeypatch.setattr(target, "drops", frozenset())
-    with pytest.raises(ck.DeployError, match=r"Jobs .*RedriveAllowPolicy.*was asked for"):
+    with pytest.raises(ck.DeployError, match=r"News .*TracingConfig.*was asked for"):
         stand(chain)
 
 
