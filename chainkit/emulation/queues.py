@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
-from moto.sqs.responses import SQSResponse
 
 from chainkit.emulation.patching import patch
 from chainkit.emulation.story import ROOTS
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moto.core.responses import ActionResult
+    from moto.sqs.responses import SQSResponse
 
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.host import Host
@@ -263,7 +263,7 @@ def _install_source_of_dead_letters() -> None:
                     told.setdefault("Attributes", {})[_SOURCE] = arn
         return answer
 
-    original = replace(SQSResponse, "receive_message", receive, parameters="self")
+    original = patch("sqs.responses:SQSResponse.receive_message", receive)
 
 
 def _allows(dead: Queue, source_arn: str) -> bool:
