@@ -61,9 +61,7 @@ class DeadLetters:
     (DeadLetters('orders': 1 in 1 group), ['pay: StandInError'], {'order': 1})
     """
 
-    def __init__(
-        self, chain: Chain, target: Target, stands: Mapping[str, Standing], names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, chain: Chain, target: Target, stands: Mapping[str, Standing], names: Mapping[str, str]) -> None:
         self._chain = chain
         self._target = target
         self._names = names
@@ -223,7 +221,7 @@ class DeadLetters:
     # --- showing ---
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row per dead letter: id, queue, link, failed, error, message, sent_s, receives, root, is_edited."""
+        """Return one row per letter: id, queue, link, failed, error, message, sent_s, receives, root, is_edited."""
         import pandas as pd
 
         rows = [[getattr(letter, name) for name in _COLUMNS] for letter in self._letters.values()]
@@ -244,7 +242,7 @@ class DeadLetters:
         if not self._routes:
             return f"{self._chain.name!r} has no dead-letter queue: what fails for good is lost"
         head = f"{self._chain.name!r} on {self._target.name}: {len(self)} dead letters in {place}"
-        rows = [("group", "count", "in", "from", "oldest", "latest", "error of the latest")]
+        rows: list[tuple[str, ...]] = [("group", "count", "in", "from", "oldest", "latest", "error of the latest")]
         rows += [_row(group) for group in self.groups]
         widths = [max(len(row[k]) for row in rows) for k in range(6)]
         table = ["  " + "  ".join([*map(str.ljust, row[:6], widths), row[6]]).rstrip() for row in rows]
@@ -292,9 +290,12 @@ class DeadLetters:
         waits = [event["reason"] for event in story if event["what"] == "retry wait" and id_ in event["ids"]]
         runs = [event for event in story if event["what"] == "invocation" and event["status"] != "ok"]
         if said.kind == "redrive" or (link is not None and link.kind == "redrive"):
-            own = [event for event in runs if event["reason"] == waits[-1]] if waits else []
+            takers = [each.target for _, each in self._chain.outgoing(home)] if link is not None else []
+            own = [event for event in runs if self._service(event["resource"]) in takers]
+            own = [event for event in own if event["reason"] == waits[-1]] if waits else own
             run = own[-1] if own else None
-            error, text = error_in(waits[-1]) if waits and waits[-1] else (UNKNOWN, "")
+            reason = waits[-1] if waits else run["reason"] if run else ""
+            error, text = error_in(reason) if reason else (UNKNOWN, "")
             where = self._service(run["resource"]) if run else home
         else:
             own = [event for event in runs if self._service(event["resource"]) == home]
@@ -370,7 +371,7 @@ def _route(chain: Chain, stands: Mapping[str, Standing], queue: str) -> Route:
 
 
 def _home(link: Link | None) -> str:
-    """Return who is to work the letters of a link: a queue or function gets its own again, else the delivery's target."""
+    """Return who gets the letters of a link again: the queue or function that gave them up, or a delivery's target."""
     if link is None:
         return ""
     return link.source if link.kind in ("redrive", "outcome") else link.target

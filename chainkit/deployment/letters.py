@@ -163,8 +163,11 @@ class Said:
 def read(message: Mapping[str, Any]) -> Said:
     """Return what a message says of who gave it up, and why; [1], [2], [3], [4].
 
-    >>> record = {"requestContext": {"condition": "RetriesExhausted", "functionArn": "arn:1", "requestId": "r"},
-    ...           "requestPayload": 7, "responsePayload": {"errorType": "KeyError", "errorMessage": "'sku'"}}
+    >>> record = {
+    ...     "requestContext": {"condition": "RetriesExhausted", "functionArn": "arn:1", "requestId": "r"},
+    ...     "requestPayload": 7,
+    ...     "responsePayload": {"errorType": "KeyError", "errorMessage": "'sku'"},
+    ... }
     >>> read({"Body": json.dumps(record)})
     Said(kind='outcome', marks='arn:1', error='KeyError', message="'sku'", request_id='r')
     """

@@ -205,8 +205,8 @@ def _require_ways(letters: Sequence[DeadLetter], *, resend: bool) -> None:
         links = ", ".join(dict.fromkeys(letter.link for letter in foreign))
         homes = ", ".join(dict.fromkeys(letter.home for letter in foreign))
         raise ConfigError(
-            f"redrive: AWS moves only what a queue gave up, not the {len(foreign)} letters in {foreign[0].queue!r} that "
-            f"came by {links} (StartMessageMoveTask refuses dead letters of functions, topics and rules)",
+            f"redrive: AWS moves only what a queue gave up, not the {len(foreign)} letters in {foreign[0].queue!r} "
+            f"that came by {links} (StartMessageMoveTask refuses dead letters of functions, topics and rules)",
             fix=f"redrive(..., resend=True) hands each to {homes} again, itself: sent first, deleted then",
         )
 
@@ -219,7 +219,7 @@ def carry_out(
 ) -> tuple[Redriven, tuple[DeadLetter, ...]]:
     """Do the steps, wait for the requests; return what came of it, and the letters that are not there any more."""
     letters = [letter for step in todo for letter in step.letters]
-    roots = {letter.id: _root(target, letter) for letter in letters}
+    roots = _roots(target, chain.name, letters)
     before = {root: len(target.witness.story(root)) for root in dict.fromkeys(roots.values())}
     sent = 0
     for step in todo:
@@ -241,10 +241,12 @@ def carry_out(
     return done, tuple(letters)
 
 
-def _root(target: Target, letter: DeadLetter) -> str:
-    """Return the request that a letter goes on with: its own where the target tells of it, else a new one."""
-    is_told = letter.root and target.witness.story(letter.root)
-    return letter.root if is_told else target.witness.root_id()
+def _roots(target: Target, chain: str, letters: Sequence[DeadLetter]) -> dict[str, str]:
+    """Return the request that each letter goes on with: its own where the target tells of it, else a new one."""
+    if target.at_once == 1:  # the witness can tell no two apart: all of them are one request
+        return dict.fromkeys((letter.id for letter in letters), target.witness.root_id(chain))
+    told = {letter.root for letter in letters if letter.root and target.witness.story(letter.root)}
+    return {each.id: each.root if each.root in told else target.witness.root_id(chain) for each in letters}
 
 
 def _move(target: Target, step: Step, timeout_s: float) -> int | None:
@@ -359,6 +361,4 @@ def _call(target: Target, operation: str, **parameters: Any) -> dict[str, Any]:
 
 def _refused(what: str, error: ClientError) -> DeployError:
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-    return DeployError(
-        f"{what} was refused: {code}: {said}", fix="what was not sent is still in its queue: look anew"
-    )
+    return DeployError(f"{what} was refused: {code}: {said}", fix="what was not sent is still in its queue: look anew")

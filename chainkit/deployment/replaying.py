@@ -28,6 +28,7 @@ _DONE = ("COMPLETED", "CANCELLED", "FAILED")
 class Archive:
     """An archive as it stands, and who is to see its events again."""
 
+    chain: str
     bus: str
     name: str
     """Of the bus on AWS, first part of the replay's name."""
@@ -88,6 +89,7 @@ def archive_of(chain: Chain, stands: Mapping[str, Standing], bus: str | None, li
         raise ConfigError(f"replay: {name!r} has no archive here", fix="set archive_days of the bus, and deploy")
     standing = stands[chain.service(name).id]
     return Archive(
+        chain=chain.name,
         bus=name,
         name=standing.ref,
         arn=str(stands[logical_id(name, "archive")].attributes["Arn"]),
@@ -152,7 +154,7 @@ def replayed(
     if not is_number(timeout_s) or not timeout_s >= 0:
         raise ConfigError(f"replay: timeout_s={timeout_s!r} is no time to wait", fix="give seconds, 0 or more")
     client, witness = target.client("events"), target.witness
-    name, root, deadline_s = _name(archive), witness.root_id(), time.monotonic() + timeout_s
+    name, root, deadline_s = _name(archive), witness.root_id(archive.chain), time.monotonic() + timeout_s
     only = {"FilterArns": [*archive.rule_arns]} if archive.rule_arns else {}
     token = ROOT.set(root)
     try:

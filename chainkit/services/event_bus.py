@@ -1,7 +1,8 @@
 """Amazon EventBridge custom event bus (Classic).
 
 Model    A fan-out: every event goes to each rule whose pattern it matches, and from there to the rule's one target.
-Ignored  An archive's pattern, and archives without end; schemas, Pipes, API destinations, more than one target a rule, the Custom Event Bus of 2026.
+Ignored  An archive's pattern, archives without end, schemas, Pipes, API destinations, more than one target a rule, the
+         Custom Event Bus of 2026.
 Sources  [1] EventBridge quotas, docs.aws.amazon.com eb-quota (2026)
          [2] EventBridge retries a delivery that the target's service refuses: eb-rule-retry-policy (2026); a function's
              own errors follow Lambda's asynchronous rules

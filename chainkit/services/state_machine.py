@@ -423,9 +423,7 @@ class StateMachine(Service):
 
     def handover(self) -> tuple[str, Call]:
         """Return StartExecution."""
-        return "stepfunctions", Call(
-            "start_execution", lambda p: {"stateMachineArn": p["Ref"], "input": p["Event"]}
-        )
+        return "stepfunctions", Call("start_execution", lambda p: {"stateMachineArn": p["Ref"], "input": p["Event"]})
 
 
 # --- the same resource by direct calls ---

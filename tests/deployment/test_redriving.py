@@ -1,4 +1,4 @@
-"""The ways out of a dead-letter queue: whatever breaks between two calls, a letter is there twice and never not at all."""
+"""The ways out of a dead-letter queue: whatever breaks between two calls, a letter is there twice, never not at all."""
 
 import time
 from types import SimpleNamespace
