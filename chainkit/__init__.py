@@ -65,6 +65,7 @@ Logs, LogLine,         deployment/log_lines.py
 LogsQuery
 Measured               deployment/measured.py
 SideBySide             deployment/predicted.py
+DeadLetters            deployment/dead_letters.py
 agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 Fault, Faults          faults/description.py
@@ -166,6 +167,7 @@ _HOMES = {
     "deployment.log_lines": ("Logs", "LogLine", "LogsQuery"),
     "deployment.measured": ("Measured",),
     "deployment.predicted": ("SideBySide",),
+    "deployment.dead_letters": ("DeadLetters",),
     "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "faults.description": ("Fault", "Faults"),

@@ -19,6 +19,10 @@ predicted.py          ``SideBySide``: a run beside what was measured
 service_map.py        what was measured, on the chain's own picture
 log_lines.py          ``Logs``: what all functions logged, in one order; found by a correlation id
 kept_traces.py        the last traces, found again by their ids
+dead_letters.py       ``DeadLetters``: what lies in a chain's dead-letter queues, by error; edited, sent back
+letters.py            one dead letter: what it says of itself, its envelope
+redriving.py          how letters leave their queue: AWS's move, one by one, deleted
+replaying.py          ``Replayed``: archived events once more through the rules of their bus
 watching.py           what happened where no story is told: from logs, queues and executions
 agreeing.py           ``agreement``: the traces of one request on several targets, beside each other
 stories.py            what happened to a request on a target -> ``Trace``
