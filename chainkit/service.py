@@ -102,7 +102,9 @@ class Service(ABC):
         """Return (state, service, resource, invocation type) for each task that this service's definition names."""
         return []
 
-    def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
+    def package(
+        self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False, is_vendored: bool = False
+    ) -> bytes:
         """Return the zip of what runs here: code below `root`, or a stand-in that makes `calls`; b"" for no code."""
         return b""
 

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chainkit.chain import Chain, as_chain
 from chainkit.deployment import stories
 from chainkit.deployment.applying import lookup_in
+from chainkit.deployment.drifts import Drifts
 from chainkit.deployment.intrinsics import resolved
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
@@ -29,12 +30,13 @@ def _silent(_: str) -> None:
     """Hear nothing."""
 
 
-def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
+def deploy(plan: Plan, *, approve: str | None = None, tell: Tell = _silent) -> "Stack":
     """Carry out a plan's changes in order and return the stack that stands then.
 
     Parameters
     ----------
     plan : what `ck.plan` returned
+    approve : the code that the printed plan ends with, where it is for AWS; an emulator needs none
     tell : hears of each step while it is taken, as a line of text: `print`
 
     Every setting is read back and compared. What the target is known to forget is listed (`stack.dropped`); any other
@@ -43,7 +45,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     Raises
     ------
     ConfigError
-        If it is no plan.
+        If it is no plan, or one for AWS that was not approved.
     DeployError
         If the target no longer fits the plan, refuses a call, or has something else than was asked for.
 
@@ -59,6 +61,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     """
     if not isinstance(plan, Plan):
         raise ConfigError(f"deploy: {plan!r} is no plan", fix="deploy the plan of a chain: ck.plan(chain, target)")
+    plan.require_approval(approve)
     target = plan.target
     target.applier.apply(plan, tell)
     return Stack(plan.chain, target)
@@ -165,6 +168,21 @@ class Stack:
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
+
+    def drift(self) -> Drifts:
+        """Return what somebody else has changed since it was deployed: field, what was deployed, what is there.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("orders")
+        >>> jobs = chain.add(ck.SqsQueue("jobs"))
+        >>> with ck.local() as target:
+        ...     stack = ck.deploy(ck.plan(chain, target))
+        ...     print(stack.drift())
+        orders: nothing has been changed since it was deployed
+        """
+        return Drifts(self.chain.name, self.target.applier.drift(self.chain.name))
 
     def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.
