@@ -75,10 +75,7 @@ class CloudFormationApplier:
         DeployError
             If the stack of that name is not chainkit's, or nobody can say what stands of it.
         """
-        self._known.pop(chain, None)
-        if (stack := self._own(chain)) is not None:
-            require_settled(self._target, stack)
-        return dict(self.known(chain))
+        return dict(self._looked(chain)[1])
 
     def chains(self) -> list[str]:
         """Return the names of the chains of which a stack stands."""
@@ -89,6 +86,13 @@ class CloudFormationApplier:
         """Return until when a chain is to stand, by its stack's tag."""
         stack = self._own(chain)
         return expiry(stack) if stack is not None else None
+
+    def _looked(self, chain: str) -> tuple[Row | None, dict[str, Standing]]:
+        """Return the stack of a chain and what stands of it; raises as `standing`."""
+        if (stack := self._own(chain)) is not None:
+            require_settled(self._target, stack)
+        self._known[chain] = stands = self._stands(stack) if stack is not None else {}
+        return stack, stands
 
     def _own(self, chain: str) -> Row | None:
         """Return the stack of a chain, None if there is none; one that is not chainkit's is refused."""
@@ -128,7 +132,8 @@ class CloudFormationApplier:
             its own words of what failed first.
         """
         chain = plan.chain.name
-        require_fit(plan, self.standing(chain))
+        stack, stands = self._looked(chain)
+        require_fit(plan, stands)
         if plan.is_empty:
             return
         made = [change.resource for change in plan.changes if change.action != "delete"]
@@ -136,7 +141,6 @@ class CloudFormationApplier:
             raise DeployError(
                 f"deploy {chain!r}: a stack without any resource is not possible", fix="destroy the chain instead"
             )
-        stack = self._own(chain)
         if stack is not None and stack["StackStatus"] in BROKEN:
             tell(f"delete what an earlier deploy left ({stack['StackStatus']})")
             if left := self._deleted(stack, tell):
