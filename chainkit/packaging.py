@@ -71,8 +71,8 @@ def folder(root: Path | None, name: str, who: str, platform: Platform | None = N
     return _zipped(sorted(content.items()))
 
 
-def gather_libraries(root: Path | None, name: str, who: str, platform: Platform) -> bool:
-    """Gather what the requirements.txt of a code folder names; return whether anything had to be.
+def gather_libraries(root: Path | None, name: str, who: str, platform: Platform) -> bool | None:
+    """Gather what the requirements.txt of a code folder names; return whether it was not there, None if it needs nothing.
 
     Raises
     ------

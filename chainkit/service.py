@@ -108,6 +108,11 @@ class Service(ABC):
         """Return the zip of what runs here: code below `root`, or a stand-in that makes `calls`; b"" for no code."""
         return b""
 
+    def gather(self, root: Path | None) -> bool | None:
+        """Gather what the code of this service needs, where it will run; return whether anything was new, None if it
+        needs nothing."""
+        return None
+
     def answers(self) -> bool:
         """Tell whether a caller can wait for the answer."""
         return True

@@ -9,6 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,8 @@ def libraries(home: Path, platform: Platform, who: str) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def gather(home: Path, platform: Platform, who: str) -> bool:
-    """Gather what a code folder needs, if it needs anything that is not kept yet; return whether it did.
+def gather(home: Path, platform: Platform, who: str) -> bool | None:
+    """Gather what a code folder needs, if it is not kept yet; return whether it was not, None if it needs nothing.
 
     Raises
     ------
@@ -88,10 +89,9 @@ def gather(home: Path, platform: Platform, who: str) -> bool:
     MissingError
         If this Python has no pip.
     """
-    import tempfile
-
-    text = wanted(home)
-    if not text or (kept := _kept(text, platform, who)).is_file():
+    if not (text := wanted(home)):
+        return None
+    if (kept := _kept(text, platform, who)).is_file():
         return False
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:

@@ -8,6 +8,8 @@ from typing import Literal
 from chainkit.chain import REGION
 from chainkit.deployment.applying import DirectApplier
 from chainkit.deployment.targets import Target, keyless_session
+from chainkit.emulation import background
+from chainkit.emulation.control import Control
 from chainkit.emulation.process import Emulator
 from chainkit.errors import ConfigError
 
@@ -24,18 +26,26 @@ MOTO_DROPS = frozenset(
 
 
 @contextmanager
-def local(clock: Literal["virtual", "wall"] = "virtual", *, region: str = "us-east-1") -> Iterator[Target]:
-    """Give a deploy target on this machine: real handlers, no Docker, no account, nothing left behind.
+def local(
+    name: str | None = None, *, clock: Literal["virtual", "wall"] | None = None, region: str | None = None
+) -> Iterator[Target]:
+    """Give a deploy target on this machine: real handlers, no Docker, no account.
+
+    Without a name it is an emulator of its own, and nothing of it is left behind. With one it is what
+    `chainkit local up NAME` has started, which stays up with all that stands in it.
 
     Parameters
     ----------
-    clock : "virtual" lets waits take no time when nothing runs; "wall" lets them last
-    region : the one region that it stands for
+    name : of an emulator that is up
+    clock : "virtual" (if nothing is said) lets waits take no time when nothing runs; "wall" lets them last
+    region : the one region that it stands for; us-east-1 if nothing is said
 
     Raises
     ------
     ConfigError
-        If there is no such clock or region.
+        If there is no such clock, region or name, or the emulator of that name has another clock or region.
+    DeployError
+        If no emulator of that name is up.
     MissingError
         If moto is not installed, or is a version that the emulator does not know.
 
@@ -45,23 +55,56 @@ def local(clock: Literal["virtual", "wall"] = "virtual", *, region: str = "us-ea
     ...     print(target)
     local (us-east-1, account 123456789012)
     """
-    if clock not in ("virtual", "wall"):
+    if clock not in (None, "virtual", "wall"):
         raise ConfigError(f"local: clock={clock!r} is unknown", fix='choose "virtual" or "wall"')
+    if region is not None:
+        require_region(region)
+    if name is not None:
+        with joined(name, clock=clock, region=region) as target:
+            yield target
+        return
+    region = region or "us-east-1"
+    with Emulator(region=region, clock=clock or "virtual") as emulator, of_control(emulator, "local", region) as target:
+        yield target
+
+
+def require_region(region: object) -> None:
+    """Raise ConfigError for what is no region's code."""
     if not isinstance(region, str) or not re.fullmatch(REGION, region):
         raise ConfigError(f"local: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1")
-    with Emulator(region=region, clock=clock) as emulator:
-        target = Target(
-            "local",
-            region,
-            emulator.account_id,
-            emulator.endpoint_url,
-            keyless_session(),
-            emulator,
-            MOTO_DROPS,
-            emulator.api_url,
-        )
-        target.applier = DirectApplier(target)
-        try:
-            yield target
-        finally:
-            target.close()
+
+
+@contextmanager
+def joined(name: str, *, clock: str | None = None, region: str | None = None) -> Iterator[Target]:
+    """Give the emulator of a name as a target; it is the one that `local` gives."""
+    if name in ("virtual", "wall"):
+        raise ConfigError(f"local: {name!r} is a clock, and not a name", fix=f"write clock={name!r}")
+    found = background.standby(name)
+    for what, asked, has in (("clock", clock, found.clock), ("region", region, found.region)):
+        if asked not in (None, has):
+            raise ConfigError(
+                f"local: {name!r} is up with {what}={has!r}, not {asked!r}",
+                fix=f"leave {what}= out, or start another: chainkit local up NAME --{what} {asked}",
+            )
+    with of_control(found.control, f"local:{name}", found.region) as target:
+        yield target
+
+
+@contextmanager
+def of_control(control: Control, name: str, region: str) -> Iterator[Target]:
+    """Give one of our emulators as a target, until the block ends."""
+    target = Target(
+        name,
+        region,
+        control.account_id,
+        control.endpoint_url,
+        keyless_session(),
+        control,
+        MOTO_DROPS,
+        control.api_url,
+    )
+    target.applier = DirectApplier(target)
+    try:
+        yield target
+    finally:
+        target.close()

@@ -22,9 +22,6 @@ from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.templates import outputs, references
 
-AT_ONCE = 16
-"""Requests that `send_many` has under way: as many as a laptop's emulator works well with."""
-
 
 def _silent(_: str) -> None:
     """Hear nothing."""
@@ -163,10 +160,10 @@ class Stack:
         )
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
-        """Send events at the same time, sixteen under way, and return their stories in the order of the events."""
+        """Send events at the same time, as many as the target can tell apart (16), and return their stories in order."""
         if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(self.target.at_once) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
 
     def drift(self) -> Drifts:

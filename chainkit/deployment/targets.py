@@ -104,6 +104,9 @@ class Target:
     """What a chain may cost here a month; None: nobody said."""
     expires: datetime | None = None
     """Until when what is deployed is to stand; None: nobody said, and what stands keeps what was said of it."""
+    at_once: int = 16
+    """Requests that may be under way together: as many as a laptop's emulator works well with, or one where the witness
+    can tell no two apart."""
     applier: Applier = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -178,13 +181,18 @@ def masked(account_id: str) -> str:
     return "*" * (len(account_id) - 4) + account_id[-4:]
 
 
-def keyless_session() -> Any:
-    """Return a boto3 session with keys that open nothing: no profile, key or setting of the user's takes part."""
+def keyless_session(key_id: str = "testing") -> Any:
+    """Return a boto3 session with keys that open nothing: no profile, key or setting of the user's takes part.
+
+    Parameters
+    ----------
+    key_id : some emulators read the account out of it
+    """
     # (name in files, in the environment, value, conversion)
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     core = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
-    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), "testing")
-    return boto3.Session(botocore_session=core, **keys)
+    keys = dict.fromkeys(("aws_secret_access_key", "aws_session_token"), "testing")
+    return boto3.Session(botocore_session=core, aws_access_key_id=key_id, **keys)
 
 
 def gone(target: Target, error: Exception) -> DeployError:

@@ -18,6 +18,7 @@ from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
+from chainkit.emulation.log_lines import lines
 from chainkit.emulation.invoke import Invoker
 from chainkit.emulation.patching import replace
 from chainkit.emulation.story import Story, new_root
@@ -26,16 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from chainkit.emulation.standing import Standing
+
 CONTROL = "/_chainkit/"
 
 
 class Application:
     """Passes each HTTP request to the control, to the HTTP APIs or to moto, and keeps its trace."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, standing: Standing) -> None:
         names = list(backends.list_of_moto_modules())
         replace(backends, "list_of_moto_modules", lambda: names, parameters="")  # moto reads its folder at each request
         self._host = host
+        self._standing = standing
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
 
@@ -83,6 +87,12 @@ class Application:
             result = self._host.pool.pids()
         elif name == "resources":
             result = resources(self._host.region)
+        elif name == "about":
+            result = self._standing.about(self._host)
+        elif name == "lines":
+            result = lines(self._host.region, int(query["after"]), query.get("function"), query.get("correlation"))
+        elif name == "stop" and self._standing.is_ended_by(environ):
+            result = True
         else:
             start_response("404 Not Found", [("content-length", "0")])
             return []

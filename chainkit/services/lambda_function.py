@@ -309,9 +309,18 @@ class LambdaFunction(Service):
     ) -> bytes:
         """Return the zip of the code folder below `root`, or of a stand-in that makes `calls`."""
         if self.code is not None:
-            platform = Platform(self.runtime, self.architecture) if is_vendored else None
+            platform = self._platform() if is_vendored else None
             return packaging.folder(root, self.code, who=f"LambdaFunction {self.name!r}", platform=platform)
         return packaging.stand_in(self.behaviour(), self._runs()[1], calls, reports=reports)
+
+    def gather(self, root: Path | None) -> bool | None:
+        """Gather the wheels that the code's requirements.txt names, for this runtime and architecture."""
+        if self.code is None:
+            return None
+        return packaging.gather_libraries(root, self.code, f"LambdaFunction {self.name!r}", self._platform())
+
+    def _platform(self) -> Platform:
+        return Platform(self.runtime, self.architecture)
 
     def _runs(self) -> tuple[str, str]:
         """Return runtime and handler as deployed: a stand-in is Python, whatever the code is to be written in."""
