@@ -58,6 +58,7 @@ Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
+aws                    deployment/accounts.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 variants               rewiring/offering.py
@@ -153,6 +154,7 @@ _HOMES = {
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.emulated": ("local",),
+    "deployment.accounts": ("aws",),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
     "rewiring.offering": ("variants",),

@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chainkit.commands.deploying import add_target, of_target
+from chainkit.commands.aiming import add_target, aimed
 
 
 def reap(words: Sequence[str]) -> int:
     """Show which chains on a target are over, and with --yes destroy them; 1 if something of one was left."""
-    from chainkit.deployment.opening import opened
-
     parser = argparse.ArgumentParser(
         prog="chainkit reap", description="Take away the chains whose time (--expires, expires=) is over."
     )
-    add_target(parser, is_named=False)
+    add_target(parser)
     parser.add_argument("--yes", action="store_true", help="destroy them; without it they are only shown")
     given = parser.parse_args(list(words))
-    with opened(given.target, **of_target(given, given.region)) as target:
+    with aimed(given) as target:
         return _reaped(target, datetime.now(UTC), is_meant=given.yes)
 
 

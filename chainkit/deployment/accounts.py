@@ -5,15 +5,27 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+)
 
 from chainkit.chain import REGION
-from chainkit.deployment.asking import ask, refused
+from chainkit.deployment.asking import ask
 from chainkit.deployment.cloudformation import CloudFormationApplier
 from chainkit.deployment.targets import Target, masked
 from chainkit.deployment.watching import LogWitness
 from chainkit.errors import ConfigError, DeployError, nearest
 from chainkit.law import is_number
+
+_RETRY_WAITS_S = (60.0, 120.0)
+"""Before an asynchronous event is tried the second and the third time: docs.aws.amazon.com/lambda/latest/dg/
+invocation-async-error-handling.html, read 2026-11."""
+
+_NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, SSOError)
 
 Expiry = date | datetime | timedelta
 """An instant, the end of a day (UTC), or how long from now on."""
@@ -56,7 +68,9 @@ def aws(
     _require_region(region, session)
     if ceiling_usd is not None and not (is_number(ceiling_usd) and ceiling_usd > 0):
         raise ConfigError(f"aws: ceiling_usd={ceiling_usd!r} is no amount", fix="give dollars a month, above 0")
-    target = Target("aws", region, account, None, session, witness=LogWitness())
+    witness = LogWitness(retry_waits_s=_RETRY_WAITS_S)
+    target = Target("aws", region, account, None, session, witness, at_once=1)
+    witness.watch(target)
     target.ceiling_usd = ceiling_usd
     target.expires = until(expires, datetime.now(UTC)) if expires is not None else None
     target.applier = CloudFormationApplier(target)
@@ -122,10 +136,11 @@ def _require_account(target: Target) -> None:
     try:
         found = str(ask(target, "sts", "get_caller_identity")["Account"])
     except DeployError as error:
-        if isinstance(error.__cause__, NoCredentialsError):
-            raise ConfigError("aws: no keys were found", fix="sign in (aws configure, aws sso login), or name a profile=") from error
-        if isinstance(error.__cause__, BotoCoreError) or refused(error):
-            raise
+        if isinstance(error.__cause__, _NO_KEYS):
+            raise ConfigError(
+                f"aws: no keys to sign with: {error.__cause__}",
+                fix="sign in (aws configure, aws sso login), or name a profile=",
+            ) from error
         raise
     if found != target.account_id:
         raise ConfigError(

@@ -67,7 +67,7 @@ class DirectApplier:
         }
         if plan.is_empty:
             return
-        journal.save(self._target, name, {**coming, **stands} if not stands else {**stands, **coming})
+        journal.save(self._target, name, {**stands, **coming}, plan.expires)
         self._known[name] = stands
         try:
             for change in plan.changes:

@@ -156,7 +156,7 @@ class CloudFormationApplier:
     def _change(self, plan: Plan, made: list[Resource], stack: Row | None, tell: Tell) -> None:
         """Propose the change set, hold it beside the plan, execute it and wait."""
         chain = plan.chain.name
-        until = self._target.expires or (expiry(stack) if stack is not None else None)
+        until = plan.expires or (expiry(stack) if stack is not None else None)
         labels = {CHAIN_TAG: chain} | ({EXPIRY_TAG: until.isoformat()} if until is not None else {})
         bucket, body = CodeBucket(self._target, chain), as_body(document(plan.chain, made))
         is_large = len(body.encode()) > INLINE_TEMPLATE_BYTES

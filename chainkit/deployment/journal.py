@@ -33,15 +33,15 @@ def load(target: Target, chain: str) -> dict[str, Standing]:
     return {entry["id"]: _standing(entry) for entry in json.loads(answer["Body"].read())}
 
 
-def save(target: Target, chain: str, stands: Mapping[str, Standing]) -> None:
-    """Keep what stands; of nothing nothing, and no bucket with nothing in it."""
+def save(target: Target, chain: str, stands: Mapping[str, Standing], expires: datetime | None = None) -> None:
+    """Keep what stands, and until when if that is said anew; of nothing nothing, and no bucket with nothing in it."""
     s3 = target.client("s3")
     try:
         if stands:
             entries = [_entry(id_, standing) for id_, standing in stands.items()]
             if not _is_there(s3):
                 s3.create_bucket(Bucket=BUCKET, **_place(target.region))
-            until = target.expires or expiry(target, chain)
+            until = expires or expiry(target, chain)
             kept = {"Metadata": {"expires": until.isoformat()}} if until is not None else {}
             s3.put_object(Bucket=BUCKET, Key=_key(chain), Body=json.dumps(entries).encode(), **kept)
         elif _is_there(s3):

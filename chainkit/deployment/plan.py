@@ -51,6 +51,8 @@ class Plan:
     """What stood there when the plan was made: it is carried out on nothing else."""
     bill: "Bill | None" = None
     """What a month costs, if that was said."""
+    expires: datetime | None = None
+    """Until when it is to stand; None: as was said before."""
     expired: datetime | None = None
     """Until when it was to stand so far."""
 
@@ -83,7 +85,7 @@ class Plan:
 
     @property
     def _is_prolonged(self) -> bool:
-        return self.target.expires is not None and self.target.expires != self.expired
+        return self.expires is not None and self.expires != self.expired
 
     def __str__(self) -> str:
         """Return the plan for people: counts, then each change with its differences, and what a month costs."""
@@ -107,7 +109,7 @@ class Plan:
                 yield f"  {first}{f'  {usd(cost)} a month' if cost else ''}"
                 yield from (f"  {line}" for line in rest)
         if self._is_prolonged:
-            yield f"  ~ expires {self.expired or 'never'} -> {self.target.expires}"
+            yield f"  ~ expires {self.expired or 'never'} -> {self.expires}"
         if self.bill is not None:
             ceiling = self.target.ceiling_usd
             most = f", of at most {usd(ceiling)}" if ceiling is not None else ""
@@ -164,8 +166,15 @@ def plan(chain: Chain, target: Target, *, bill: "Bill | None" = None) -> Plan:
         changes.append(change)
     kept = {resource.id for resource in wanted}
     changes += [Change(action="delete", resource=s.resource) for id_, s in reversed(stands.items()) if id_ not in kept]
-    expired = target.applier.expiry(chain.name) if target.expires is not None and stands else None
-    return Plan(chain=chain.copy(), target=target, changes=tuple(changes), basis=stands, bill=bill, expired=expired)
+    return Plan(
+        chain=chain.copy(),
+        target=target,
+        changes=tuple(changes),
+        basis=stands,
+        bill=bill,
+        expires=target.expires,
+        expired=target.applier.expiry(chain.name) if target.expires is not None and stands else None,
+    )
 
 
 def require_fit(plan: Plan, stands: Mapping[str, Standing]) -> None:

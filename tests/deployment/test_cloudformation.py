@@ -196,11 +196,11 @@ def test_another_design_account_or_bill_has_another_code():
 
 
 def test_an_emulator_needs_no_approval(target, stand):
-    chain = ck.Chain("unapproved")
+    chain = ck.Chain("free")
     chain.add(ck.SqsQueue("jobs"))
 
     assert "approve" not in str(plan(chain, target))
-    assert repr(stand(chain)) == "Stack('unapproved' on local, 1 resources)"
+    assert repr(stand(chain)) == "Stack('free' on local, 1 resources)"
 
 
 def test_a_plan_is_not_carried_out_on_what_has_changed_since():
