@@ -59,8 +59,10 @@ validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
 aws                    deployment/accounts.py
+local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
@@ -155,8 +157,10 @@ _HOMES = {
     "templates": ("template",),
     "deployment.emulated": ("local",),
     "deployment.accounts": ("aws",),
+    "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),

@@ -423,7 +423,9 @@ _WORDS = {
         _prices, "print the price book, or read it anew from AWS's public list", takes="chainkit prices --help"
     ),
     "local": _Word(
-        _local, "start, show and end AWS stand-ins on this machine: up, status, logs, down", takes="chainkit local --help"
+        _local,
+        "start, show and end AWS stand-ins on this machine: up, status, logs, down",
+        takes="chainkit local --help",
     ),
     "plan": _Word(_plan, "show what deploying a design would change", takes="chainkit plan --help"),
     "deploy": _Word(_deploy, "deploy a design", takes="chainkit deploy --help"),

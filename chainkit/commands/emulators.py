@@ -24,7 +24,9 @@ def local(words: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="chainkit local", description="AWS stand-ins on this machine, 127.0.0.1 only.")
+    parser = argparse.ArgumentParser(
+        prog="chainkit local", description="AWS stand-ins on this machine, 127.0.0.1 only."
+    )
     verbs = parser.add_subparsers(metavar="up|status|logs|down|install", required=True)
 
     starts = verbs.add_parser("up", help="start one, and return when it answers")

@@ -1,14 +1,16 @@
 """Deploy targets on this machine: real handlers, no Docker, no account."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 from chainkit.chain import REGION
 from chainkit.deployment.applying import DirectApplier
-from chainkit.deployment.targets import Target, keyless_session
-from chainkit.emulation import background
+from chainkit.deployment.targets import Applier, Target, keyless_session
+from chainkit.deployment.watching import LogWitness
+from chainkit.emulation import background, ministack
 from chainkit.emulation.control import Control
 from chainkit.emulation.process import Emulator
 from chainkit.errors import ConfigError
@@ -23,6 +25,20 @@ MOTO_DROPS = frozenset(
     }
 )
 """(type, property) that moto 5.2 accepts and forgets: found by setting and reading back, 2026-11."""
+
+APPLIERS: dict[str, Callable[[Target], Applier]] = {"direct": DirectApplier}
+"""Who can put chains on an emulator."""
+
+_RETRY_WAITS_S = (1.0, 2.0)  # ministack 1.5.33: LAMBDA_ASYNC_RETRY_BASE_SECONDS, doubled each time
+
+MINISTACK_DROPS = frozenset(
+    {
+        ("AWS::ApiGatewayV2::Integration", "CredentialsArn"),
+        ("AWS::ApiGatewayV2::Integration", "IntegrationSubtype"),
+    }
+)
+"""(type, property) that ministack 1.5.33 accepts and forgets: found by deploying every example, and by setting what our
+services can set and reading back, 2026-11."""
 
 
 @contextmanager
@@ -72,6 +88,61 @@ def require_region(region: object) -> None:
     """Raise ConfigError for what is no region's code."""
     if not isinstance(region, str) or not re.fullmatch(REGION, region):
         raise ConfigError(f"local: region={region!r} is no AWS region code", fix="write it as AWS does: us-east-1")
+
+
+@contextmanager
+def emulator(
+    name: str, *, region: str = "us-east-1", applier: Literal["direct", "cloudformation"] = "direct"
+) -> Iterator[Target]:
+    """Give another emulator as a deploy target: real handlers, no Docker, no account, nothing left behind.
+
+    A second opinion: it shares no code with `local`. It is a child process on 127.0.0.1 and tells no story, so that one
+    request at a time is watched by what it logs and holds; waits last, there is no virtual clock.
+
+    Parameters
+    ----------
+    name : "ministack", once `chainkit local install ministack` has been run
+    region : the one region that it stands for
+    applier : "direct": by each resource's own calls; "cloudformation": by its CloudFormation
+
+    Raises
+    ------
+    ConfigError
+        If there is no such emulator, region or applier.
+    MissingError
+        If it is not installed.
+    """
+    ministack.require_known(name)
+    require_region(region)
+    if applier not in APPLIERS:
+        known = " or ".join(f'"{each}"' for each in APPLIERS)
+        raise ConfigError(f"emulator: applier={applier!r} is unknown", fix=f"choose {known}")
+    with (
+        ministack.Ministack(region=region) as child,
+        of_ministack(child.endpoint_url, "ministack", region, applier) as target,
+    ):
+        yield target
+
+
+@contextmanager
+def of_ministack(endpoint_url: str, name: str, region: str, applier: str = "direct") -> Iterator[Target]:
+    """Give a ministack that answers at an address as a target, until the block ends."""
+    target = watched(endpoint_url, name, region, ministack.Ministack.account_id, MINISTACK_DROPS)
+    target.api_url = partial(ministack.api_url, endpoint_url)
+    target.applier = APPLIERS[applier](target)
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+def watched(endpoint_url: str, name: str, region: str, account_id: str, drops: frozenset[tuple[str, str]]) -> Target:
+    """Return the target at an address that tells no story."""
+    witness, session = LogWitness(retry_waits_s=_RETRY_WAITS_S), keyless_session(account_id)
+    target = Target(name, region, account_id, endpoint_url, session, witness, drops, at_once=1)
+    witness.watch(target)
+    target.applier = DirectApplier(target)
+    return target
 
 
 @contextmanager

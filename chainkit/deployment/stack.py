@@ -144,7 +144,7 @@ class Stack:
             {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
-        root = witness.root_id()
+        root = witness.root_id(self.chain.name)
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
@@ -160,7 +160,7 @@ class Stack:
         )
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
-        """Send events at the same time, as many as the target can tell apart (16), and return their stories in order."""
+        """Send events together, as many at once as the target can tell apart, and return their stories in order."""
         if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
         with ThreadPoolExecutor(self.target.at_once) as threads:

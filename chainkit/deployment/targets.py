@@ -74,8 +74,8 @@ class Applier(Protocol):
 class Witness(Protocol):
     """Tells what happened to a request."""
 
-    def root_id(self) -> str:
-        """Return a new root for one request, as it stands in the X-Ray header: "1-...-..."."""
+    def root_id(self, chain: str = "") -> str:
+        """Return a new root for a request, of this chain if it is known, as in the X-Ray header: "1-...-..."."""
 
     def settle(self, root_id: str, timeout_s: float) -> bool:
         """Wait until nothing of a request is in flight; False after `timeout_s` wall seconds."""

@@ -18,8 +18,8 @@ from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
-from chainkit.emulation.log_lines import lines
 from chainkit.emulation.invoke import Invoker
+from chainkit.emulation.log_lines import lines
 from chainkit.emulation.patching import replace
 from chainkit.emulation.story import Story, new_root
 

@@ -1,4 +1,4 @@
-"""Questions to an emulator that stands at an endpoint, whoever started it: what happened, what stands, what was logged."""
+"""Asks an emulator that stands at an endpoint, whoever started it: what happened, what stands, what was logged."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Control:
         """Return the address at which the API Gateway HTTP API `api_id` answers; add a path to it."""
         return f"{self.endpoint_url}/_apis/{api_id}"
 
-    def root_id(self) -> str:
-        """Return a new root for one request; its sender puts "Root=<id>" into the X-Amzn-Trace-Id header."""
+    def root_id(self, chain: str = "") -> str:
+        """Return a new root for one request, of whatever chain; its sender stamps X-Amzn-Trace-Id: "Root=<id>"."""
         return story.new_root()
 
     def settle(self, root_id: str, timeout_s: float = 60.0) -> bool:

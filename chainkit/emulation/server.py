@@ -1,9 +1,9 @@
 """The child process: begins, says where it listens, ends when its stdin closes or, if it stays, when it is told to.
 
 Started by process.py as ``python -m chainkit.emulation.server '<settings as JSON>'``. It says on stdout, in one line of
-JSON, where it listens or why it cannot. Because it ends with its stdin, it never outlives its parent, on any system. One
-that has a name gets a secret as the first line of stdin, and keeps a record of itself in a file (background.py): whoever
-can read that may end it.
+JSON, where it listens or why it cannot. Because it ends with its stdin, it never outlives its parent, on any system.
+One that has a name gets a secret as the first line of stdin, and keeps a record of itself in a file (background.py):
+whoever can read that may end it.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ def _start(settings: dict[str, Any], over: threading.Event) -> tuple[Any, Host]:
                 request_handler=MotoRequestHandler,
             )
     except (OSError, SystemExit) as error:
-        raise DeployError(f"local: port={port} cannot be had", fix="name another, or none: a free one is taken") from error
+        raise DeployError(
+            f"local: port={port} cannot be had", fix="name another, or none: a free one is taken"
+        ) from error
     os.environ["MOTO_PORT"] = str(server.server_port)  # where moto's own calls to itself go
     url, is_virtual = f"http://127.0.0.1:{server.server_port}", settings["clock"] == "virtual"
     host = build_host(settings["region"], url, Path(settings["root"]), jumps=is_virtual)
