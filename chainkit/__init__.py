@@ -155,7 +155,6 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
-    "deployment.emulated": ("local",),
     "deployment.accounts": ("aws",),
     "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),

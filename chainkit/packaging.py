@@ -72,7 +72,7 @@ def folder(root: Path | None, name: str, who: str, platform: Platform | None = N
 
 
 def gather_libraries(root: Path | None, name: str, who: str, platform: Platform) -> bool | None:
-    """Gather what the requirements.txt of a code folder names; return whether it was not there, None if it needs nothing.
+    """Gather what the requirements.txt of a code folder names; return whether it was not there, None for nothing.
 
     Raises
     ------

@@ -25,7 +25,22 @@ _EXAMPLE_ACCOUNTS = frozenset({"000000000000", "123456789012", "111122223333", "
 """Of emulators, and of AWS's documentation."""
 
 _ENDINGS = frozenset(
-    {".ipynb", ".py", ".json", ".jsonl", ".yaml", ".yml", ".env", ".toml", ".cfg", ".ini", ".txt", ".md", ".sh", ".html"}
+    {
+        ".ipynb",
+        ".py",
+        ".json",
+        ".jsonl",
+        ".yaml",
+        ".yml",
+        ".env",
+        ".toml",
+        ".cfg",
+        ".ini",
+        ".txt",
+        ".md",
+        ".sh",
+        ".html",
+    }
 )
 _NOT_OURS = frozenset({"__pycache__", "node_modules", "venv"})
 

@@ -109,8 +109,7 @@ class Service(ABC):
         return b""
 
     def gather(self, root: Path | None) -> bool | None:
-        """Gather what the code of this service needs, where it will run; return whether anything was new, None if it
-        needs nothing."""
+        """Gather what the code needs where it will run; return whether it was not there, None if it needs nothing."""
         return None
 
     def answers(self) -> bool:

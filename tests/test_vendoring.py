@@ -57,7 +57,11 @@ def code(tmp_path, requirements):
 
 
 def test_the_wheel_of_the_runtime_is_gathered_not_that_of_this_machine(tmp_path, wheels):
-    for tag in ("cp312-cp312-manylinux_2_28_x86_64", "cp312-cp312-manylinux_2_28_aarch64", "cp39-cp39-macosx_11_0_arm64"):
+    for tag in (
+        "cp312-cp312-manylinux_2_28_x86_64",
+        "cp312-cp312-manylinux_2_28_aarch64",
+        "cp39-cp39-macosx_11_0_arm64",
+    ):
         wheels("fast", tag)
     home = code(tmp_path, "fast  # for speed\n# and nothing else\n")
 
@@ -84,7 +88,9 @@ def test_a_wheel_that_is_not_there_is_an_error_with_pips_words_and_leaves_nothin
     wheels("fast", "cp312-cp312-manylinux_2_39_x86_64")  # needs a newer Linux than Lambda's
     home = code(tmp_path, "fast\n")
 
-    with pytest.raises(ConfigError, match="pay: requirements.txt: no wheels for python3.12 on x86_64: .*fast") as told:
+    with pytest.raises(
+        ConfigError, match=r"pay: requirements\.txt: no wheels for python3\.12 on x86_64: .*fast"
+    ) as told:
         vendoring.gather(home, HERE, "pay")
 
     assert "name a version that has a wheel" in told.value.fix
@@ -98,7 +104,17 @@ def test_other_words_or_another_place_are_another_cache(tmp_path):
         return vendoring._kept(text, platform, "pay")
 
     assert kept("a\nb") == kept("b\na")
-    assert len({kept("a"), kept("a==1"), kept("a", Platform("python3.13", "x86_64")), kept("a", Platform("python3.12", "arm64"))}) == 4
+    assert (
+        len(
+            {
+                kept("a"),
+                kept("a==1"),
+                kept("a", Platform("python3.13", "x86_64")),
+                kept("a", Platform("python3.12", "arm64")),
+            }
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", "# only words\n\n"])
@@ -112,7 +128,7 @@ def test_code_that_asks_for_nothing_needs_nothing(tmp_path, text):
 
 
 def test_requirements_of_what_is_no_python_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="is for Python, and the runtime is nodejs22.x"):
+    with pytest.raises(ConfigError, match=r"is for Python, and the runtime is nodejs22\.x"):
         vendoring.gather(code(tmp_path, "fast\n"), Platform("nodejs22.x", "x86_64"), "pay")
 
 

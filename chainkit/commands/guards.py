@@ -1,4 +1,4 @@
-"""`chainkit reap`, `scan` and `package`: what is over goes, what must not be handed on stays, what code needs is gathered."""
+"""`chainkit reap`, `scan` and `package`: what is over, what must not be handed on, what code needs."""
 
 import argparse
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def package(words: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="chainkit package",
-        description="Gather the wheels that the requirements.txt of functions name, for their runtime and architecture.",
+        description="Gather the wheels that requirements.txt of functions name, for their runtime and architecture.",
     )
     parser.add_argument("file", help="the design: *.chain.yaml")
     given = parser.parse_args(list(words))

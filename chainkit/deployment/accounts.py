@@ -25,6 +25,10 @@ _RETRY_WAITS_S = (60.0, 120.0)
 """Before an asynchronous event is tried the second and the third time: docs.aws.amazon.com/lambda/latest/dg/
 invocation-async-error-handling.html, read 2026-11."""
 
+_LOOK_S, _SETTING_OUT_S = 2.0, 15.0
+"""How often an account is looked at, and how long until a line that was logged can be read: assumptions, AWS says
+nothing of it."""
+
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, SSOError)
 
 Expiry = date | datetime | timedelta
@@ -63,12 +67,14 @@ def aws(
         If AWS refuses the keys or does not answer.
     """
     if not isinstance(account, str) or not re.fullmatch(r"\d{12}", account):
-        raise ConfigError(f"aws: account={account!r} is no account id", fix='write its 12 digits as text: "123456789012"')
+        raise ConfigError(
+            f"aws: account={account!r} is no account id", fix='write its 12 digits as text: "123456789012"'
+        )
     session = _session(profile)
     _require_region(region, session)
     if ceiling_usd is not None and not (is_number(ceiling_usd) and ceiling_usd > 0):
         raise ConfigError(f"aws: ceiling_usd={ceiling_usd!r} is no amount", fix="give dollars a month, above 0")
-    witness = LogWitness(retry_waits_s=_RETRY_WAITS_S)
+    witness = LogWitness(retry_waits_s=_RETRY_WAITS_S, look_s=_LOOK_S, setting_out_s=_SETTING_OUT_S)
     target = Target("aws", region, account, None, session, witness, at_once=1)
     witness.watch(target)
     target.ceiling_usd = ceiling_usd

@@ -128,8 +128,8 @@ def _unshown(change: Row, actions: Mapping[str, str]) -> Iterator[str]:
 def _is_replacing(change: Row, actions: Mapping[str, str]) -> bool:
     """Tell whether a resource would be replaced, or might be for a reason that the plan does not hold.
 
-    "Conditional" with nothing but dynamic causes means: if what it refers to gets another name. That it gets one
-    only by being replaced, which the plan says.
+    "Conditional" with nothing but dynamic causes means: if what it refers to gets another name. It gets one only by
+    being replaced, which the plan says.
     """
     if change.get("Replacement") != "Conditional":
         return bool(change.get("Replacement") == "True")
@@ -137,7 +137,8 @@ def _is_replacing(change: Row, actions: Mapping[str, str]) -> bool:
         if (detail.get("Target") or {}).get("RequiresRecreation", "Never") == "Never":
             continue
         cause = (detail.get("CausingEntity") or "").partition(".")[0]
-        if detail.get("Evaluation") != "Dynamic" or actions.get(cause) == "replace":
+        is_known = detail.get("Evaluation") != "Dynamic" or detail.get("ChangeSource") == "DirectModification"
+        if is_known or actions.get(cause) == "replace":
             return True
     return False
 

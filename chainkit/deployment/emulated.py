@@ -8,6 +8,7 @@ from typing import Literal
 
 from chainkit.chain import REGION
 from chainkit.deployment.applying import DirectApplier
+from chainkit.deployment.cloudformation import CloudFormationApplier
 from chainkit.deployment.targets import Applier, Target, keyless_session
 from chainkit.deployment.watching import LogWitness
 from chainkit.emulation import background, ministack
@@ -26,7 +27,7 @@ MOTO_DROPS = frozenset(
 )
 """(type, property) that moto 5.2 accepts and forgets: found by setting and reading back, 2026-11."""
 
-APPLIERS: dict[str, Callable[[Target], Applier]] = {"direct": DirectApplier}
+APPLIERS: dict[str, Callable[[Target], Applier]] = {"direct": DirectApplier, "cloudformation": CloudFormationApplier}
 """Who can put chains on an emulator."""
 
 _RETRY_WAITS_S = (1.0, 2.0)  # ministack 1.5.33: LAMBDA_ASYNC_RETRY_BASE_SECONDS, doubled each time

@@ -63,8 +63,11 @@ class Plan:
 
     @property
     def code(self) -> str:
-        """The word that approves exactly this: a hash of all that would be done, where, and what it costs."""
-        told = [self.chain.name, self.target.account_id, self.target.region, *self._lines()]
+        """The word that approves exactly this: a hash of all that would be done, where, and what it costs.
+
+        Until when it stands is left out: "eight hours from now" is another instant in the next command.
+        """
+        told = [self.target.account_id, *self._head(), *self._month()]
         told += [f"{change.action} {_fingerprint(change.resource)}" for change in self.changes]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:6]
 
@@ -80,7 +83,7 @@ class Plan:
             given = "was not approved" if approve is None else f"approve={approve!r} is not the code of this plan"
             raise ConfigError(
                 f"deploy {self.chain.name!r} on {self.target}: {given}; nothing was sent",
-                fix="print(plan), read it, and give the code that it ends with: ck.deploy(plan, approve=...)",
+                fix="read the printed plan; it ends with the code: ck.deploy(plan, approve=...), or --approve CODE",
             )
 
     @property
@@ -89,13 +92,16 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the plan for people: counts, then each change with its differences, and what a month costs."""
-        lines = [*self._lines()]
+        lines = [*self._head()]
+        if self._is_prolonged:
+            lines.append(f"  ~ expires {self.expired or 'never'} -> {self.expires}")
+        lines += self._month()
         if self.target.is_aws and not self.is_empty:
             lines.append(f'approve with ck.deploy(plan, approve="{self.code}")')
         return "\n".join(lines)
 
-    def _lines(self) -> Iterator[str]:
-        """Yield what is shown of the plan."""
+    def _head(self) -> Iterator[str]:
+        """Yield counts, then each change."""
         counts = Counter(change.action for change in self.changes)
         words = [f"{count} to {action}" for action in _SIGNS if (count := counts[action])]
         total = ", ".join([*words, *([f"{counts['keep']} unchanged"] if counts["keep"] else [])])
@@ -108,8 +114,9 @@ class Plan:
                 cost = costs.get(change.resource.id, 0.0) if change.action != "delete" else 0.0
                 yield f"  {first}{f'  {usd(cost)} a month' if cost else ''}"
                 yield from (f"  {line}" for line in rest)
-        if self._is_prolonged:
-            yield f"  ~ expires {self.expired or 'never'} -> {self.expires}"
+
+    def _month(self) -> Iterator[str]:
+        """Yield what a month costs, if that was said."""
         if self.bill is not None:
             ceiling = self.target.ceiling_usd
             most = f", of at most {usd(ceiling)}" if ceiling is not None else ""

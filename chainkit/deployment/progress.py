@@ -1,8 +1,8 @@
 """A CloudFormation stack on its way: found, waited for with its events told, and its failure in AWS's own words.
 
-Sources: [1] docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html; [2] "CloudFormation cannot update a stack when a custom-named resource requires replacing",
-repost.aws/knowledge-center/cloudformation-custom-name; [3] Lambda quotas and reserved concurrency,
-docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html. Read 2026-11.
+Sources, read 2026-11: [1] docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html; [2] that a named
+resource cannot be replaced: repost.aws/knowledge-center/cloudformation-custom-name; [3] reserved concurrency:
+docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 """
 
 import json

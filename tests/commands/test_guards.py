@@ -117,7 +117,9 @@ def test_code_on_aws_brings_what_was_gathered_and_says_when_it_was_not(tmp_path,
     chain = ck.load(data.path("chains") / "orders" / "orders.chain.yaml")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    with pytest.raises(ConfigError, match="requirements.txt asks for jsonschema.*not gathered yet for python3") as told:
+    with pytest.raises(
+        ConfigError, match=r"requirements\.txt asks for jsonschema.*not gathered yet for python3"
+    ) as told:
         resources(chain, is_vendored=True)
     assert "chainkit package" in told.value.fix
 

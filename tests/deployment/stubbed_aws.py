@@ -100,7 +100,9 @@ class Aws:
         ]
         self.expect("describe_stack_events", {"StackEvents": events[::-1]}, StackName=ID)
 
-    def change_set(self, kind, changes, *, body=ANY, parameters=(), tags=CHAIN_TAGS, status="CREATE_COMPLETE", reason=""):
+    def change_set(
+        self, kind, changes, *, body=ANY, parameters=(), tags=CHAIN_TAGS, status="CREATE_COMPLETE", reason=""
+    ):
         """Write down a change set that is proposed, and looked at twice."""
         self.expect(
             "create_change_set",
@@ -126,7 +128,9 @@ class Aws:
             self.expect("create_bucket", client="s3", Bucket=name, CreateBucketConfiguration=place)
         else:
             self.expect("head_bucket", **of)
-        shut = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+        shut = dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        )
         self.expect("put_public_access_block", **of, PublicAccessBlockConfiguration=shut)
         rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
         self.expect("put_bucket_encryption", **of, ServerSideEncryptionConfiguration={"Rules": [rule]})

@@ -8,11 +8,14 @@ import pytest
 
 import chainkit as ck
 from chainkit.deployment.code_bucket import CodeBucket
+from chainkit.deployment.emulated import emulator
 from chainkit.deployment.plan import plan
 from chainkit.deployment.stack import deploy
+from chainkit.emulation.ministack import is_installed
 from chainkit.errors import ConfigError, DeployError
 from chainkit.templates import resources, template
 from tests.deployment.stubbed_aws import ACCOUNT, CHAIN_TAGS, ID, SET, Aws, change
+from tests.examples import EXAMPLES
 
 QUEUE, STACK = "AWS::SQS::Queue", "AWS::CloudFormation::Stack"
 
@@ -485,3 +488,94 @@ def test_drift_is_waited_for_and_told_field_by_field():
     assert list(drifts.to_frame()["status"]) == ["changed", "gone"]
     assert aws.slept_s == [1.0]
     aws.is_done()
+
+
+# --- on an engine that carries stacks out: ministack's ---
+
+
+@pytest.fixture(scope="module")
+def engine():
+    if not is_installed():
+        pytest.skip("ministack is not installed: chainkit local install ministack")
+    with emulator("ministack", applier="cloudformation") as target:
+        yield target
+
+
+def shrunk(chain, engine):
+    """Return the plan of a chain without its last service that can be left out."""
+    for name in reversed(chain.services):
+        less = chain.copy()
+        less.remove(name)
+        if less.services and not less.validate():
+            planned = plan(less, engine)
+            # ministack says that no property of this type can be updated; AWS documents that they can.
+            if all(c.action == "keep" or c.resource.type != "AWS::Lambda::EventInvokeConfig" for c in planned.changes):
+                return planned
+    raise AssertionError("nothing can be left out")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_is_made_changed_shrunk_and_taken_away(engine, example):
+    chain, told = example(), []
+    function = next(
+        name for name, service in chain.services.items() if service.principal and "memory_mb" in dir(service)
+    )
+    stack = deploy(plan(chain, engine))
+
+    assert plan(chain, engine).is_empty
+    assert len(stack.outputs) == len(template(chain)["Outputs"])
+    assert not stack.drift()
+
+    chain.set(function, memory_mb=2048)
+    planned = plan(chain, engine)
+    assert [(c.resource.id, c.action) for c in planned.changes if c.action != "keep"] == [
+        (chain.service(function).id, "update")
+    ]
+    deploy(planned, tell=told.append)
+    name = f"{chain.name}-{function}"
+    assert engine.client("lambda").get_function_configuration(FunctionName=name)["MemorySize"] == 2048
+
+    smaller = shrunk(chain, engine)
+    deploy(smaller)
+    left = {r.id for r in resources(smaller.chain)}
+    assert set(engine.applier.standing(chain.name)) == left < {r.id for r in resources(chain)}
+    stack.destroy()
+    assert engine.applier.chains() == []
+    assert engine.client("s3").list_buckets()["Buckets"] == []
+    assert engine.client("lambda").list_functions()["Functions"] == []
+    assert engine.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_what_somebody_else_changed_is_found(engine):
+    chain = ck.Chain("drifting")
+    chain.add(ck.SqsQueue("jobs"))
+    chain.add(ck.LambdaFunction("pay", duration=0.01))
+    stack = deploy(plan(chain, engine))
+    engine.client("sqs").set_queue_attributes(
+        QueueUrl=stack.outputs["JobsQueueUrl"], Attributes={"VisibilityTimeout": "99"}
+    )
+    engine.client("lambda").delete_function(FunctionName="drifting-pay")
+
+    found = {(each.resource, each.status, each.field) for each in stack.drift()}
+    stack.destroy()
+
+    assert found == {("Jobs", "changed", "VisibilityTimeout"), ("Pay", "gone", "")}
+
+
+def test_a_creation_that_fails_is_rolled_back_told_and_repaired(engine, monkeypatch):
+    chain, told = ck.Chain("rolling"), []
+    chain.add(ck.SqsQueue("jobs"))
+    chain.add(ck.LambdaFunction("pay", duration=0.01))
+    chain.connect("jobs", "pay")
+    monkeypatch.setattr(CodeBucket, "send_code", lambda *_: 0)  # its code is not there
+
+    with pytest.raises(
+        DeployError, match=r"Pay \(AWS::Lambda::Function\): CREATE_FAILED: .*The stack is ROLLBACK_COMPLETE"
+    ):
+        deploy(plan(chain, engine), tell=told.append)
+
+    assert engine.client("sqs").list_queues().get("QueueUrls", []) == []
+    monkeypatch.undo()
+    stack = deploy(plan(chain, engine), tell=told.append)
+    assert "delete what an earlier deploy left (ROLLBACK_COMPLETE)" in told
+    stack.destroy()
