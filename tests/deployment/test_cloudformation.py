@@ -5,15 +5,17 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from botocore.stub import ANY
 
 import chainkit as ck
+from chainkit.deployment import cloudformation
 from chainkit.deployment.code_bucket import CodeBucket
 from chainkit.deployment.emulated import emulator
 from chainkit.deployment.plan import plan
 from chainkit.deployment.stack import deploy
 from chainkit.emulation.ministack import is_installed
 from chainkit.errors import ConfigError, DeployError
-from chainkit.templates import resources, template
+from chainkit.templates import document, resources, template
 from tests.deployment.stubbed_aws import ACCOUNT, CHAIN_TAGS, ID, SET, Aws, change
 from tests.examples import EXAMPLES
 
@@ -166,6 +168,39 @@ def test_destroy_deletes_stack_then_bucket_and_looks_for_log_groups_written_agai
     aws.expect("delete_bucket", **of)
 
     ck.stack("shop", aws.target).destroy()
+
+    aws.is_done()
+
+
+def test_a_template_too_large_to_be_sent_goes_through_the_bucket():
+    chain, aws = ck.Chain("shop", region="eu-west-1"), Aws()
+    for k in range(190):
+        chain.add(ck.SqsQueue(f"queue-of-many-{k}"))
+    body = json.dumps(template(chain), separators=(",", ":"))
+    assert len(body) > 51_200
+    bucket, key = CodeBucket(aws.target, "shop").name, f"{hashlib.sha256(body.encode()).hexdigest()}.template"
+    aws.stack(None)
+    aws.stack(None)
+    aws.code(bucket, [], is_new=False)
+    of = {"client": "s3", "Bucket": bucket, "ExpectedBucketOwner": ACCOUNT}
+    aws.expect("put_object", **of, Key=key, Body=body.encode(), ChecksumSHA256=ANY)
+    aws.expect(
+        "create_change_set",
+        {"Id": SET, "StackId": ID},
+        StackName="shop",
+        ChangeSetName=ANY,
+        ChangeSetType="CREATE",
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[],
+        Tags=CHAIN_TAGS,
+        TemplateURL=f"https://{bucket}.s3.eu-west-1.amazonaws.com/{key}",
+    )
+    aws.expect("describe_change_set", {"Status": "FAILED", "StatusReason": "x"}, ChangeSetName=SET, StackName=ID)
+    aws.expect("delete_change_set", ChangeSetName=SET, StackName=ID)
+    aws.expect("delete_stack", StackName=ID)
+
+    with pytest.raises(DeployError, match="refuses the template: x"):
+        approved(aws, chain)
 
     aws.is_done()
 
@@ -562,20 +597,37 @@ def test_what_somebody_else_changed_is_found(engine):
     assert found == {("Jobs", "changed", "VisibilityTimeout"), ("Pay", "gone", "")}
 
 
-def test_a_creation_that_fails_is_rolled_back_told_and_repaired(engine, monkeypatch):
+def test_what_fails_is_rolled_back_and_told_and_what_that_leaves_repaired(engine, monkeypatch):
     chain, told = ck.Chain("rolling"), []
     chain.add(ck.SqsQueue("jobs"))
     chain.add(ck.LambdaFunction("pay", duration=0.01))
     chain.connect("jobs", "pay")
-    monkeypatch.setattr(CodeBucket, "send_code", lambda *_: 0)  # its code is not there
 
-    with pytest.raises(
-        DeployError, match=r"Pay \(AWS::Lambda::Function\): CREATE_FAILED: .*The stack is ROLLBACK_COMPLETE"
-    ):
-        deploy(plan(chain, engine), tell=told.append)
+    def failing(chain, made):
+        """Return the template with a property of the function that fails once the queue is there."""
+        parts = {"Fn::Split": ["-", {"Fn::GetAtt": ["Jobs", "QueueName"]}]}
+        broken = document(chain, made)
+        broken["Resources"]["Pay"]["Properties"]["Description"] = {"Fn::Select": ["5", parts]}
+        return broken
 
+    monkeypatch.setattr(cloudformation, "document", failing)
+    said = (
+        r"Pay \(AWS::Lambda::Function\): {}_FAILED: Template error: Fn::Select .* The stack is {}ROLLBACK_COMPLETE now"
+    )
+    with pytest.raises(DeployError, match=said.format("CREATE", "")):
+        deploy(plan(chain, engine))
     assert engine.client("sqs").list_queues().get("QueueUrls", []) == []
+
     monkeypatch.undo()
     stack = deploy(plan(chain, engine), tell=told.append)
-    assert "delete what an earlier deploy left (ROLLBACK_COMPLETE)" in told
+    assert told[0] == "delete what an earlier deploy left (ROLLBACK_COMPLETE)"
+
+    monkeypatch.setattr(cloudformation, "document", failing)
+    chain.set("pay", memory_mb=512)
+    with pytest.raises(DeployError, match=said.format("UPDATE", "UPDATE_")):
+        deploy(plan(chain, engine))
+    assert [c.resource.id for c in plan(chain, engine).changes if c.action == "update"] == ["Pay"]
+    assert engine.client("lambda").get_function_configuration(FunctionName="rolling-pay")["MemorySize"] == 128
+
     stack.destroy()
+    assert engine.client("s3").list_buckets()["Buckets"] == []
