@@ -36,7 +36,7 @@ def deploy(words: Sequence[str]) -> int:
         for each in stack.dropped:
             print(f"  {target.name} forgets {each.field} of {each.resource}")
         for name, value in stack.outputs.items():
-            print(f"  {name}  {value}")
+            print(f"  {name}  {target.masked(str(value))}")
         if given.target == "ministack":
             print("ministack has ended with this command, and all that was deployed there with it")
     return 0

@@ -187,7 +187,7 @@ class DirectApplier:
             stands[resource.id] = half
             found = direct.create(target, resource, properties)
         stands[resource.id] = made = replace(half, ref=found.ref, attributes=found.attributes)
-        dropped = _dropped(target, resource, found, properties)
+        dropped = forgotten(target, resource, found, properties)
         stands[resource.id] = replace(made, dropped=dropped, is_whole=True)
 
 
@@ -214,7 +214,7 @@ def _half(resource: Resource, properties: Properties | None = None) -> Standing:
     return Standing(resource=resource, ref="", properties=properties or {}, is_whole=False)
 
 
-def _dropped(target: Target, resource: Resource, found: direct.Found, asked: Properties) -> tuple[str, ...]:
+def forgotten(target: Target, resource: Resource, found: direct.Found, asked: Properties) -> tuple[str, ...]:
     """Return the settings that the target is known to forget, and did; any other difference is an error."""
     dropped: dict[str, None] = {}
     for difference in found.differences(asked):

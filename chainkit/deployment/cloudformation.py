@@ -7,12 +7,13 @@ Nothing is remembered elsewhere, so a deploy that was killed half-way is recogni
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from chainkit.deployment import direct
-from chainkit.deployment.applying import lookup_in
+from chainkit.deployment.applying import forgotten, lookup_in
 from chainkit.deployment.asking import ask, pages, refused
 from chainkit.deployment.change_sets import ChangeSet, require_shown
 from chainkit.deployment.code_bucket import INLINE_TEMPLATE_BYTES, CodeBucket, as_body, zipped
@@ -57,6 +58,7 @@ class CloudFormationApplier:
     def __init__(self, target: Target, *, sleep: Sleep = time.sleep) -> None:
         self._target, self._sleep = target, sleep
         self._known: dict[str, dict[str, Standing]] = {}
+        self._dropped: dict[tuple[str, str], tuple[str, ...]] = {}
 
     # --- what stands ---
 
@@ -116,6 +118,7 @@ class CloudFormationApplier:
                     ref=ref,
                     attributes=_Late(seen.attributes),
                     properties=_Late(lambda seen=seen: seen.properties),  # type: ignore[misc]
+                    dropped=self._dropped.get((stack["StackName"], id_), ()),
                     is_whole=stack["StackStatus"] not in BROKEN,
                 )
         return stands
@@ -152,6 +155,8 @@ class CloudFormationApplier:
         self._known.pop(chain, None)
         self._change(plan, made, stack, tell)
         self._require_made(chain, made)
+        if not self._target.is_aws:
+            self._read_back(chain)
 
     def _change(self, plan: Plan, made: list[Resource], stack: Row | None, tell: Tell) -> None:
         """Propose the change set, hold it beside the plan, execute it and wait."""
@@ -190,6 +195,23 @@ class CloudFormationApplier:
                 f"deploy {chain!r}: CloudFormation reports success, and has not made {', '.join(missing)}",
                 fix="this target cannot hold such a resource: remove it from the design, or deploy elsewhere",
             )
+
+    def _read_back(self, chain: str) -> None:
+        """Read what an emulator's engine has made, as far as it can be found, and know what it is known to forget.
+
+        Tags are left out: every engine adds its own. A permission bears a name that only CloudFormation gave.
+
+        Raises
+        ------
+        DeployError
+            If something else is there than was asked for.
+        """
+        for id_, standing in [*self.known(chain).items()]:
+            found = direct.read(self._target, standing.resource, standing.properties, standing.ref)
+            asked = {name: value for name, value in standing.properties.items() if name != "Tags"}
+            if found is not None:
+                self._dropped[chain, id_] = dropped = forgotten(self._target, standing.resource, found, asked)
+                self._known[chain][id_] = replace(standing, dropped=dropped)
 
     def destroy(self, chain: str, tell: Tell) -> list[str]:
         """Delete the stack, the bucket of its code and log groups written again; return what is left, and why."""
@@ -274,10 +296,10 @@ class CloudFormationApplier:
             StackName=chain,
             StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
         )
-        return [each for row in rows for each in _drifts(row)]
+        return [each for row in rows for each in _drifts(row, self._target)]
 
 
-def _drifts(row: Row) -> Iterator[Drift]:
+def _drifts(row: Row, target: Target) -> Iterator[Drift]:
     """Yield the fields of a resource that have drifted."""
     who = {"resource": row["LogicalResourceId"], "type": row["ResourceType"]}
     if row["StackResourceDriftStatus"] == "DELETED":
@@ -285,7 +307,8 @@ def _drifts(row: Row) -> Iterator[Drift]:
         return
     for each in row.get("PropertyDifferences", []):
         field = each["PropertyPath"].strip("/").replace("/", ".")
-        values = {"deployed": each.get("ExpectedValue"), "found": each.get("ActualValue")}
+        shown = [target.masked(str(each.get(side, ""))) for side in ("ExpectedValue", "ActualValue")]
+        values = dict(zip(("deployed", "found"), shown, strict=True))
         yield Drift(**who, status="changed", field=field, **values)
 
 

@@ -41,6 +41,9 @@ MINISTACK_DROPS = frozenset(
 """(type, property) that ministack 1.5.33 accepts and forgets: found by deploying every example, and by setting what our
 services can set and reading back, 2026-11."""
 
+MINISTACK_ENGINE_DROPS = frozenset({("AWS::Lambda::Function", "ReservedConcurrentExecutions")})
+"""(type, property) that its CloudFormation forgets besides: found by deploying every example, 2026-11."""
+
 
 @contextmanager
 def local(
@@ -130,6 +133,8 @@ def of_ministack(endpoint_url: str, name: str, region: str, applier: str = "dire
     """Give a ministack that answers at an address as a target, until the block ends."""
     target = watched(endpoint_url, name, region, ministack.Ministack.account_id, MINISTACK_DROPS)
     target.api_url = partial(ministack.api_url, endpoint_url)
+    if applier == "cloudformation":
+        target.drops |= MINISTACK_ENGINE_DROPS
     target.applier = APPLIERS[applier](target)
     try:
         yield target

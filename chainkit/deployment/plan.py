@@ -98,7 +98,7 @@ class Plan:
         lines += self._month()
         if self.target.is_aws and not self.is_empty:
             lines.append(f'approve with ck.deploy(plan, approve="{self.code}")')
-        return "\n".join(lines)
+        return self.target.masked("\n".join(lines))
 
     def _head(self) -> Iterator[str]:
         """Yield counts, then each change."""

@@ -252,7 +252,8 @@ class Stack:
             code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 429:
                 return said, "throttled"
-            raise DeployError(f"send: {operation} was refused: {code}: {said}", fix="correct the event") from error
+            said = self.target.masked(f"send: {operation} was refused: {code}: {said}")
+            raise DeployError(said, fix="correct the event") from error
         except BotoCoreError as error:
             raise gone(self.target, error) from error
         text = answer["Payload"].read().decode() if "Payload" in answer else answer.get("output", "")

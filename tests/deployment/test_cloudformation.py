@@ -558,6 +558,9 @@ def test_every_example_is_made_changed_shrunk_and_taken_away(engine, example):
     stack = deploy(plan(chain, engine))
 
     assert plan(chain, engine).is_empty
+    dropped = {(each.type, each.field) for each in stack.dropped}
+    assert dropped <= engine.drops
+    assert bool(dropped) == (chain.name == "calls")
     assert len(stack.outputs) == len(template(chain)["Outputs"])
     assert not stack.drift()
 
