@@ -6,11 +6,14 @@ nothing is fetched by the way.
 """
 
 import hashlib
+import operator
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,14 @@ _GLIBC = {"3.9": 26, "3.10": 26, "3.11": 26}
 """Runtimes up to Python 3.11 run on Amazon Linux 2 (glibc 2.26), later ones on Amazon Linux 2023 (glibc 2.34):
 docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, read 2026-11."""
 _LATER_GLIBC = 34
+_COMPARED: dict[str, Callable[[object, object], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True)
@@ -95,25 +106,54 @@ def gather(home: Path, platform: Platform, who: str) -> bool | None:
         return False
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        _install(text, platform, Path(folder), who)
-        found = sorted(file for file in (Path(folder) / "site").rglob("*") if file.is_file())
+        site = _installed(text, platform, Path(folder), who)
         half = Path(folder) / "half.zip"
         with zipfile.ZipFile(half, "w") as archive:
-            for file in found:
-                name = file.relative_to(Path(folder) / "site").as_posix()
+            for file in sorted(file for file in site.rglob("*") if file.is_file()):
+                name = file.relative_to(site).as_posix()
                 if "__pycache__" not in name and not name.startswith("bin/"):  # scripts name the Python of this machine
                     archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
         half.replace(kept)  # whole, or not there
     return True
 
 
-def _install(text: str, platform: Platform, folder: Path, who: str) -> None:
-    """Let pip put wheels for a platform into folder/site."""
+def _installed(text: str, platform: Platform, folder: Path, who: str) -> Path:
+    """Return a folder with all that some requirements need on a platform.
+
+    pip reads `; python_version < "3.13"` as the Python that runs it, whatever platform is asked for: what the platform
+    needs besides is asked for by name.
+    """
+    wanted = text.splitlines()
+    while True:
+        site = folder / f"site{len(wanted)}"
+        _install("\n".join(wanted), platform, folder, site, who)
+        more = [each for each in _passed_over(site, platform.python) if each not in wanted]
+        if not more:
+            return site
+        wanted += more
+
+
+def _passed_over(site: Path, python: str) -> list[str]:
+    """Return what installed wheels need under a Python, and not under the one that runs this."""
+    form = r"Requires-Dist: ([^;]+?)\s*;\s*python_version\s*(<=?|>=?|==|!=)\s*['\"](\d+)\.(\d+)['\"]\s*"
+    there, here = tuple(int(part) for part in python.split(".")), sys.version_info[:2]
+    found: dict[str, None] = {}
+    for file in sorted(site.glob("*.dist-info/METADATA")):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if match := re.fullmatch(form, line):
+                holds, bound = _COMPARED[match[2]], (int(match[3]), int(match[4]))
+                if holds(there, bound) and not holds(here, bound):
+                    found[match[1]] = None
+    return list(found)
+
+
+def _install(text: str, platform: Platform, folder: Path, site: Path, who: str) -> None:
+    """Let pip put wheels for a platform into `site`."""
     (folder / REQUIREMENTS).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     command += ["--no-input", "--only-binary=:all:", "--implementation", "cp", "--python-version", platform.python]
     command += [word for tag in platform.tags for word in ("--platform", tag)]
-    command += ["--target", str(folder / "site"), "--requirement", str(folder / REQUIREMENTS)]
+    command += ["--target", str(site), "--requirement", str(folder / REQUIREMENTS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return

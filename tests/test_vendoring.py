@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import sys
 import zipfile
 
 import pytest
@@ -72,6 +73,20 @@ def test_the_wheel_of_the_runtime_is_gathered_not_that_of_this_machine(tmp_path,
         b"TAG = 'cp312-cp312-manylinux_2_28_x86_64'\n",
         b"TAG = 'cp312-cp312-manylinux_2_28_aarch64'\n",
     ]
+
+
+def test_what_only_the_runtimes_python_needs_is_gathered_too(tmp_path, wheels):
+    is_old = sys.version_info < (3, 13)
+    there, bound = ("3.13", '>= "3.13"') if is_old else ("3.12", '< "3.13"')
+    wheels("plain", "py3-none-any", needs=[f"more (>=1.0) ; python_version {bound}", 'none; python_version < "3.0"'])
+    wheels("more", "py3-none-any", needs=[f"yetmore; python_version {bound}"])
+    wheels("yetmore", "py3-none-any")
+    home, platform = code(tmp_path, "plain\n"), Platform(f"python{there}", "x86_64")
+
+    vendoring.gather(home, platform, "pay")
+
+    found = {name for name in vendoring.libraries(home, platform, "pay") if name.endswith(".py")}
+    assert found == {"plain.py", "more.py", "yetmore.py"}
 
 
 def test_what_was_gathered_is_used_without_a_network(tmp_path, wheels, monkeypatch):
