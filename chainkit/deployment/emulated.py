@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from threading import Thread
+from typing import Any, Literal
 
 from chainkit.chain import REGION
 from chainkit.deployment.applying import DirectApplier
 from chainkit.deployment.cloudformation import CloudFormationApplier
-from chainkit.deployment.targets import Applier, Target, keyless_session
+from chainkit.deployment.targets import Applier, Target, keyless_session, prepare
 from chainkit.deployment.watching import LogWitness
 from chainkit.emulation import background, ministack
 from chainkit.emulation.control import Control
@@ -83,9 +84,13 @@ def local(
         with joined(name, clock=clock, region=region) as target:
             yield target
         return
-    region = region or "us-east-1"
-    with Emulator(region=region, clock=clock or "virtual") as emulator, of_control(emulator, "local", region) as target:
-        yield target
+    region, session = region or "us-east-1", keyless_session()
+    preparing = Thread(target=prepare, args=(session, region), name="clients", daemon=True)
+    preparing.start()  # while the child starts, there is nothing else to do here
+    with Emulator(region=region, clock=clock or "virtual") as emulator:
+        preparing.join()  # a session makes one client at a time
+        with of_control(emulator, "local", region, session) as target:
+            yield target
 
 
 def require_region(region: object) -> None:
@@ -168,14 +173,14 @@ def joined(name: str, *, clock: str | None = None, region: str | None = None) ->
 
 
 @contextmanager
-def of_control(control: Control, name: str, region: str) -> Iterator[Target]:
+def of_control(control: Control, name: str, region: str, session: Any = None) -> Iterator[Target]:
     """Give one of our emulators as a target, until the block ends."""
     target = Target(
         name,
         region,
         control.account_id,
         control.endpoint_url,
-        keyless_session(),
+        session or keyless_session(),
         control,
         MOTO_DROPS,
         control.api_url,

@@ -195,6 +195,12 @@ def keyless_session(key_id: str = "testing") -> Any:
     return boto3.Session(botocore_session=core, aws_access_key_id=key_id, **keys)
 
 
+def prepare(session: Any, region: str) -> None:
+    """Let a session read what AWS's usual interfaces are: it keeps that, and half of a client's making is saved."""
+    for name in ("s3", "iam", "logs", "sqs", "lambda", "sns", "events", "apigatewayv2"):
+        session.client(name, endpoint_url="http://127.0.0.1:9", region_name=region).close()
+
+
 def gone(target: Target, error: Exception) -> DeployError:
     """Return the error for a target that does not answer."""
     fix = "use it inside `with ck.local() as target:`" if target.endpoint_url else "look at the network, and try again"

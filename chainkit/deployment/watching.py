@@ -20,8 +20,9 @@ from chainkit.emulation.story import new_root
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\s+Duration: ([\d.]+) ms")
 _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 _TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
-_UNCAUGHT = re.compile(r"^\s*result = handler_fn\(event, context\)|^\[ERROR\] .*Traceback|Status: error", re.M | re.S)
-"""A traceback that goes on below the handler, as ministack prints it; AWS's own line of an error that nobody caught."""
+_UNCAUGHT = re.compile(r"^\s*result = handler_fn\(event, context\)|^\[ERROR\] [\w.]+(: |$)|\tStatus: error", re.M)
+"""A traceback that goes on below the handler, as ministack prints it; Lambda's line of an error that nobody caught: a
+logger's has a tabulator there."""
 
 _LOOK_S = 0.1
 """How often the target is looked at."""
@@ -33,6 +34,14 @@ _LEFT_OVER = ("DeadLetterConfig", "deadLetterTargetArn", "OnFailure")
 """Settings that name where what is lost goes."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A place in a log: the time of its last lines, by the target's clock, and which those were."""
+
+    at_ms: int = 0
+    ids: frozenset[str] = frozenset()
+
+
 @dataclass
 class Watch:
     """One request: when it entered, and what stood in the queues and ran then."""
@@ -42,6 +51,8 @@ class Watch:
     began_s: float
     depths: dict[str, int]
     executions: frozenset[str]
+    marks: dict[str, "Mark"]
+    """ARN of a function -> where its log ended."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -79,6 +90,7 @@ class LogWitness:
         self._retry_waits_s = retry_waits_s
         self._look_s, self._setting_out_s = look_s, setting_out_s
         self._watches: dict[str, Watch] = {}
+        self._marks: dict[str, Mark] = {}
 
     def watch(self, target: Target) -> None:
         """Watch this target from now on."""
@@ -88,7 +100,8 @@ class LogWitness:
         """Return a new root for one request, and look at what stands of its chain before it enters."""
         root, scene = new_root(), self._scene(chain)
         running = frozenset(each["executionArn"] for each in self._executions(scene))
-        self._watches[root] = Watch(chain, time.time(), self._depths(scene), running)
+        marks = {arn: self._mark(arn) for arn in scene.functions}
+        self._watches[root] = Watch(chain, time.time(), self._depths(scene), running, marks)
         return root
 
     def settle(self, root_id: str, timeout_s: float) -> bool:
@@ -144,7 +157,7 @@ class LogWitness:
     # --- what has happened ---
 
     def _events(self, watch: Watch, scene: _Scene) -> list[dict[str, Any]]:
-        events = [event for arn, standing in scene.functions.items() for event in self._runs(watch, arn, standing)]
+        events = [event for arn in scene.functions for event in self._runs(watch, arn)]
         for execution in self._executions(scene):
             if execution["executionArn"] not in watch.executions:
                 events += self._steps(watch, execution)
@@ -158,16 +171,9 @@ class LogWitness:
             events += [_event(at_s, what, arn) for _ in range(depth - watch.depths.get(arn, 0))]
         return events
 
-    def _runs(self, watch: Watch, arn: str, standing: Standing) -> Iterator[dict[str, Any]]:
+    def _runs(self, watch: Watch, arn: str) -> Iterator[dict[str, Any]]:
         """Yield the invocations of a function that its log group tells of."""
-        group = f"/aws/lambda/{arn.rpartition(':')[2]}"
-        since_ms = int(watch.began_s * 1000)
-        asked = {"logGroupName": group, "startTime": since_ms}
-        pages = self._called("logs", "filter_log_events", **asked) or {"events": []}
-        lines = [(event["timestamp"], event["message"].rstrip("\n")) for event in pages["events"]]
-        while token := pages.get("nextToken"):
-            pages = self._called("logs", "filter_log_events", nextToken=token, **asked) or {}
-            lines += [(event["timestamp"], event["message"].rstrip("\n")) for event in pages.get("events", [])]
+        lines = [(each["timestamp"], each["message"].rstrip("\n")) for each in self._logged(arn, watch.marks.get(arn))]
         failures = 0
         for text, report, end_ms in sorted(_framed(lines), key=lambda run: run[2]):
             span_s = float(report[2]) / 1000
@@ -178,6 +184,28 @@ class LogWitness:
             if init := _INIT.search(text[-1]):
                 yield _event(at_s, "init", arn, span_s=float(init[1]) / 1000)
             failures = failures + 1 if status != "ok" else 0
+
+    def _mark(self, arn: str) -> Mark:
+        """Return where the log of a function ends now."""
+        old = self._marks.get(arn, Mark())
+        lines = self._logged(arn, old)
+        at_ms = max([old.at_ms, *(line["timestamp"] for line in lines)])
+        kept = old.ids if at_ms == old.at_ms else frozenset[str]()
+        new = Mark(at_ms, kept | {_line_id(line) for line in lines if line["timestamp"] == at_ms})
+        self._marks[arn] = new
+        return new
+
+    def _logged(self, arn: str, mark: Mark | None) -> list[dict[str, Any]]:
+        """Return what a function has logged since a place in its log."""
+        mark = mark or Mark()
+        asked = {"logGroupName": f"/aws/lambda/{arn.rpartition(':')[2]}", "startTime": mark.at_ms}
+        lines: list[dict[str, Any]] = []
+        while True:
+            page = self._called("logs", "filter_log_events", **asked) or {}
+            lines += [line for line in page.get("events", []) if _line_id(line) not in mark.ids]
+            if not (token := page.get("nextToken")):
+                return lines
+            asked["nextToken"] = token
 
     def _executions(self, scene: _Scene) -> Iterator[dict[str, Any]]:
         for machine in scene.machines:
@@ -251,6 +279,11 @@ class LogWitness:
             raise gone(self._target, error) from error
 
 
+def _line_id(line: Mapping[str, Any]) -> str:
+    """Return what tells a line from others of the same time; ministack numbers none."""
+    return str(line.get("eventId") or (line.get("logStreamName"), line["message"]))
+
+
 def _event(
     at_s: float,
     what: str,
@@ -303,8 +336,11 @@ def _status(lines: list[str]) -> tuple[str, str]:
         return "timeout", found[0]
     if not _UNCAUGHT.search(text):
         return "ok", ""
+    named = [line for line in lines if line.startswith("[ERROR] ")]
     own = [line for line in lines if not line.startswith(("START RequestId", "END RequestId", "REPORT RequestId"))]
-    return "error", own[-1].splitlines()[-1].strip() if own else ""
+    if named:
+        return "error", named[-1].splitlines()[0].removeprefix("[ERROR] ")
+    return "error", own[-1].strip() if own else ""
 
 
 def _left_over(value: Any) -> Iterator[str]:

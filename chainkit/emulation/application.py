@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from moto import backends
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from chainkit.emulation.standing import Standing
 
 CONTROL = "/_chainkit/"
+
+_USUAL: Final = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
 
 
 class Application:
@@ -57,6 +59,13 @@ class Application:
                 return self._serve_api(path, environ, start_response)
         with self._host.clock.running(), self._host.story.works_for(roots):
             return list(self._moto(environ, start_response))
+
+    def warm(self) -> None:
+        """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
+        for name in _USUAL:
+            with self._moto.lock:
+                if name not in self._moto.app_instances:
+                    self._moto.app_instances[name] = self._moto.create_app(name)
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""

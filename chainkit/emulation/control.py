@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,7 +104,11 @@ class Control:
         try:
             with self._opener.open(request, timeout=patience_s) as response:
                 return json.load(response)
-        except (OSError, ValueError) as error:  # a ValueError: somebody else answers there, and not in JSON
+        except (
+            OSError,
+            ValueError,
+            HTTPException,
+        ) as error:  # a ValueError: somebody else answers there, and not in JSON
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
             raise DeployError(

@@ -129,6 +129,7 @@ def _start(settings: dict[str, Any], over: threading.Event) -> tuple[Any, Host]:
     host = build_host(settings["region"], url, Path(settings["root"]), jumps=is_virtual)
     settings.setdefault("id", secrets.token_hex(8))
     holder.append(Application(host, Standing(settings["id"], settings["clock"], settings["token"], over)))
+    threading.Thread(target=holder[0].warm, name="warm", daemon=True).start()
     return server, host
 
 
