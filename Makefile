@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab app doctor validate prices local plan deploy destroy reap scan package test check bench fuzz wheelhouse notebooks shots clean
+.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy reap scan package test check bench fuzz wheelhouse notebooks shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make app         open the designer as a page without code"
 	@echo "make doctor      say what is missing on this machine, and what to do"
 	@echo "make validate    compare predictions with published and measured figures"
+	@echo "make probe       ask a local endpoint whether its routes work as AWS's do; ARGS=http://127.0.0.1:4566"
 	@echo "make prices      print the price book; ARGS=refresh reads it anew from AWS's public list"
 	@echo "make local       start, show and end AWS stand-ins on this machine: ARGS=\"up workshop\""
 	@echo "make plan        show what deploying a design would change: ARGS=\"FILE --target local\""
@@ -54,7 +55,7 @@ help:
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
-demo lab doctor validate prices local plan deploy destroy reap scan package: $(VENV)/installed
+demo lab doctor validate prices probe local plan deploy destroy reap scan package: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
 app: $(VENV)/installed-app

@@ -59,9 +59,12 @@ validate, Accuracy     validation/accuracy.py
 template               templates.py
 local                  deployment/emulated.py
 aws                    deployment/accounts.py
+policies, Policies     permissions/proof.py
 local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+Measured               deployment/measured.py
+SideBySide             deployment/predicted.py
 agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 check                  checks/check.py
@@ -156,9 +159,12 @@ _HOMES = {
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
     "deployment.accounts": ("aws",),
+    "permissions.proof": ("policies", "Policies"),
     "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.measured": ("Measured",),
+    "deployment.predicted": ("SideBySide",),
     "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),

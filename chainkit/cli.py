@@ -196,6 +196,34 @@ def _prices(rest: Arguments) -> int:
     return 0
 
 
+def _probe(rest: Arguments) -> int:
+    """Print what an endpoint does as AWS does, check by check; the exit code is 1 if a check fails."""
+    parser = argparse.ArgumentParser(prog="chainkit probe", description=_WORDS["probe"].help.capitalize() + ".")
+    parser.add_argument("url", metavar="URL", help="an endpoint on this machine, such as http://127.0.0.1:4566")
+    parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="NAME", help="these checks")
+    parser.add_argument("--slow", action="store_true", help="those that take more than a minute, too")
+    parser.add_argument("--order", choices=["file", "random"], default="file")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random order; 1 if left out")
+    parser.add_argument("--jobs", type=int, default=4, metavar="N", help="checks at once; 4 if left out")
+    parser.add_argument(
+        "--patience", type=float, default=45, metavar="S", help="seconds to wait for what should come; 45 if left out"
+    )
+    parser.add_argument("--region", default="us-east-1", metavar="R", help="us-east-1 if left out")
+    parser.add_argument("--elsewhere", action="store_true", help="the endpoint may be on another machine")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON, too")
+    given = vars(parser.parse_args(rest))
+    file = given.pop("json")
+
+    from chainkit.probing import HEADER, probe
+
+    print(HEADER, flush=True)
+    report = probe(patience_s=given.pop("patience"), progress=lambda result: print(result, flush=True), **given)
+    print(f"{report.url}: {report.counted()}")
+    if file is not None:
+        file.write_text(report.to_json(), encoding="utf-8")
+    return 0 if report.passed else 1
+
+
 def _book_text(region: str, word: str | None) -> str:
     """Return a region's prices as a table, or those with a word, each with its note."""
     from chainkit.billing.prices import price_book
@@ -422,6 +450,7 @@ _WORDS = {
     "prices": _Word(
         _prices, "print the price book, or read it anew from AWS's public list", takes="chainkit prices --help"
     ),
+    "probe": _Word(_probe, "ask a local endpoint whether its routes work as AWS's do", takes="chainkit probe --help"),
     "local": _Word(
         _local,
         "start, show and end AWS stand-ins on this machine: up, status, logs, down",

@@ -237,6 +237,21 @@ def provisioned() -> dict[str, Any]:
     return dict(_parsed("provisioned.json"))
 
 
+def permissions() -> dict[str, Any]:
+    """Return what IAM calls things and who calls what at run time. Shared by all callers: read it, do not change it.
+
+    Returns
+    -------
+    `actions` by prefix; the others say in their `about` what they hold.
+
+    Examples
+    --------
+    >>> permissions()["polled"]["sqs"][0], "PurgeQueue" in permissions()["actions"]["sqs"]
+    ('sqs:ReceiveMessage', True)
+    """
+    return dict(_parsed("permissions.json"))
+
+
 def workflow_types() -> list[dict[str, Any]]:
     """Return how Standard and Express workflows differ, row by row. Shared by all callers: read it, do not change it.
 

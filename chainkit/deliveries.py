@@ -114,14 +114,14 @@ class Rule(Delivery):
         return patterns.complaints(self.filter_policy, f"link {key!r}: event_pattern")
 
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
-        """Return what the rule's role must allow, for targets that take a role (state machines, buses)."""
-        grant = None if target.delivery_protocol else target.grant(self.accepted(target) or "")
+        """Return what the rule's role must allow, for targets without a policy of their own (state machines, buses)."""
+        grant = None if target.lets_in() else target.grant(self.accepted(target) or "")
         return [(source.name, grant)] if grant is not None else []
 
     def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
-        """Return the policies of targets without a role, and of the dead-letter queue."""
+        """Return the policies of targets that have one, and of the dead-letter queue (eb-use-resource-based, 2026)."""
         arn = {"Fn::GetAtt": [self._id(source, target), "Arn"]}
-        taken_by_policy = [target.name] if target.delivery_protocol else []
+        taken_by_policy = [target.name] if target.lets_in() else []
         return [(n, "events.amazonaws.com", arn) for n in (*taken_by_policy, self.dead_letter_queue) if n]
 
     def _id(self, source: Service, target: Service) -> str:

@@ -52,6 +52,7 @@ LOG_GROUP = Api(
     ),
     update=(_RETENTION,),
     delete=(Call("delete_log_group", lambda p: {"logGroupName": p["LogGroupName"]}),),
+    arn="arn:aws:logs:{region}:{account}:log-group:{LogGroupName}:*",
     ref=lambda answer, p: _log_group(answer, p).get("logGroupName"),
     attributes={"Arn": lambda answer, p: _log_group(answer, p)["arn"]},
     settings={
@@ -82,6 +83,7 @@ FUNCTION = Api(
         Call("delete_function_concurrency", _no_concurrency),
     ),
     delete=(Call("delete_function", lambda p: given(p, "FunctionName")),),
+    arn="arn:aws:lambda:{region}:{account}:function:{FunctionName}",
     ref="Configuration.FunctionName",
     attributes={"Arn": "Configuration.FunctionArn"},
     settings={

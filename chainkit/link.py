@@ -217,8 +217,12 @@ class Caller(Link):
         """Return what the caller's role must allow."""
         if self._is_admitted(source, target):
             return []
-        grant = target.grant(self.accepted(target) or "")
+        grant = target.grant(self.used(target))
         return [(source.name, grant)] if grant is not None else []
+
+    def used(self, target: Service) -> str:
+        """Return the word by which the caller uses the target."""
+        return self.accepted(target) or ""
 
     def admissions(self, source: Service, target: Service) -> list[tuple[str, str, Any]]:
         """Return the resource policy that an API needs to call a function; other callers use their role."""

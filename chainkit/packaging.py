@@ -68,7 +68,7 @@ def folder(root: Path | None, name: str, who: str, platform: Platform | None = N
             f"{who}: code={name!r} is {size_mb:.1f} MB with its libraries; Lambda takes {_LARGEST_MB} MB unzipped",
             fix="leave files or dependencies out",
         )
-    return _zipped(sorted(content.items()))
+    return zipped(sorted(content.items()))
 
 
 def gather_libraries(root: Path | None, name: str, who: str, platform: Platform) -> bool | None:
@@ -148,7 +148,7 @@ def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), 
         "design.json": json.dumps(design, sort_keys=True, separators=(",", ":")),
         module: f"from chainkit_standin import handle as {named[2]}\n",
     }
-    return _zipped((inside, text.encode()) for inside, text in sorted(files.items()))
+    return zipped((inside, text.encode()) for inside, text in sorted(files.items()))
 
 
 def _part(pool: Pool, piece: Piece) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _is_code(file: Path, home: Path) -> bool:
     return file.is_file() and not is_cache and not any(part.startswith(".") for part in parts)
 
 
-def _zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
+def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
     """Return a zip of (name, content) pairs."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -342,6 +342,8 @@ class Api:
     delete: tuple[Call, ...]
     ref: Look
     """What {"Ref": id} stands for; nothing where the resource is not there."""
+    arn: str = ""
+    """Its ARN, with {region}, {account}, {Ref} and names of text properties; "" for what no policy names."""
     attributes: Mapping[str, Look] = field(default_factory=dict)
     """Name for Fn::GetAtt -> its value."""
     settings: Mapping[str, Look] = field(default_factory=dict)

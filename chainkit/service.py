@@ -68,11 +68,12 @@ class Service(ABC):
     """What a form shows first, while the rest is folded away; () shows all."""
     principal: ClassVar[str] = ""
     """Who assumes this service's role, for a service that needs one."""
+    sends_account: ClassVar[bool] = False
+    """Whether AWS documents that it then sends aws:SourceAccount, so that the role's trust can ask for it."""
     grants: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Word of `port.accepts` or `port.emits` -> actions that the other end's role must allow."""
     delivery_protocol: ClassVar[str] = ""
-    """What SNS calls a delivery here ("lambda", "sqs"); such a target lets a topic or rule in by its own policy, any
-    other needs the rule's role. "" where no topic can deliver."""
+    """What SNS calls a delivery here ("lambda", "sqs"); "" where no topic can deliver."""
     largest_event_bytes: ClassVar[int] = 1024 * 1024
     """Of what is handed over to this service without waiting (AWS blog 2026-01-29)."""
     handle_suffix: ClassVar[str] = ""
@@ -123,6 +124,11 @@ class Service(ABC):
     def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple["Resource", ...]:
         """Return the resource policy that lets other AWS services in: (principal, source ARN) pairs."""
         return ()
+
+    @classmethod
+    def lets_in(cls) -> bool:
+        """Tell whether a policy of its own can let AWS services in; a rule needs its role for any other target."""
+        return cls.admission is not Service.admission
 
     def arn(self) -> Any:
         """Return the intrinsic function that gives this service's ARN."""

@@ -264,7 +264,9 @@ def _role(chain: Chain, service: Service, grants: Iterable[Grant]) -> Resource:
     """Return the role of a service: who may assume it, and exactly what its links need."""
     around = Surroundings(chain=chain.name, role=_role_id(service))
     allowed = [*service.own_grants(around), *grants]
-    trust = {"Effect": "Allow", "Principal": {"Service": service.principal}, "Action": "sts:AssumeRole"}
+    trust: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service.principal}, "Action": "sts:AssumeRole"}
+    if service.sends_account:  # no resource of another account can make the service use this role
+        trust["Condition"] = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     statements = [{"Effect": "Allow", "Action": list(grant.actions), "Resource": grant.resource} for grant in allowed]
     properties: dict[str, Any] = {
         "RoleName": _short(f"{chain.name}-{service.name}-{chain.region}", 64),
@@ -371,6 +373,7 @@ ROLE = Api(
         Call("delete_role_policy", _no_policy),
     ),
     delete=(Call("delete_role_policy", _policy_name), Call("delete_role", _role_name)),
+    arn="arn:aws:iam::{account}:role/{RoleName}",
     ref="Role.RoleName",
     attributes={"Arn": "Role.Arn"},
     settings={

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chainkit.errors import ConfigError, MissingError
 
@@ -25,7 +26,7 @@ _GLIBC = {"3.9": 26, "3.10": 26, "3.11": 26}
 """Runtimes up to Python 3.11 run on Amazon Linux 2 (glibc 2.26), later ones on Amazon Linux 2023 (glibc 2.34):
 docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, read 2026-11."""
 _LATER_GLIBC = 34
-_COMPARED: dict[str, Callable[[object, object], bool]] = {
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,

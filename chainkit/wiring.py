@@ -115,6 +115,10 @@ class Invocation(Caller):
             )
         return found
 
+    def used(self, target: Service) -> str:
+        """Return the word by which the caller uses the target: a machine whose answer nobody awaits is only started."""
+        return "start" if self.kind == "async" and "start" in target.port.accepts else super().used(target)
+
     def hop(self, target: Service) -> str:
         """Return the key of the hop's law."""
         return "sync_invocation" if self.kind == "sync" else "async_invocation"
@@ -280,7 +284,8 @@ class Task(Link):
 
     def grants(self, source: Service, target: Service) -> list[tuple[str, Grant]]:
         """Return what the machine's role must allow."""
-        grant = target.grant(self.accepted(target) or "")
+        is_start = ":startExecution" in self.resource and "start" in target.port.accepts
+        grant = target.grant("start" if is_start else self.accepted(target) or "")
         return [(source.name, grant)] if grant is not None else []
 
 

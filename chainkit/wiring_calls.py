@@ -91,6 +91,7 @@ RULE = Api(
         ),
         Call("delete_rule", lambda p: given(p, "Name", "EventBusName")),
     ),
+    arn="arn:aws:events:{region}:{account}:rule/{EventBusName}/{Name}",
     ref="Name",
     attributes={"Arn": "Arn || RuleArn"},
     settings={name: name for name in ("Name", "EventBusName", "EventPattern", "State", "Targets", "Tags")},

@@ -21,7 +21,7 @@ PAIRS = [
     for b in sorted(registry)
     for word in fitting(registry[a]("a"), registry[b]("b"))
 ]
-ADMISSIONS = {"AWS::Lambda::Permission", "AWS::SQS::QueuePolicy"}
+ADMISSIONS = {"AWS::Lambda::Permission", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"}
 TOLD_BY_OTHERS = {"Policies", "Environment", "Code"}
 """Properties whose gain is a permission, a variable, or the stand-in's own code."""
 
@@ -61,9 +61,9 @@ class Parts:
             p = resource["Properties"]
             if resource["Type"] == "AWS::Lambda::Permission":
                 found |= {(name, p["Principal"]) for name in self._about(p["FunctionName"])}
-            elif resource["Type"] == "AWS::SQS::QueuePolicy":
-                statements = p["PolicyDocument"]["Statement"]
-                found |= {(name, s["Principal"]["Service"]) for name in self._about(p["Queues"]) for s in statements}
+            elif resource["Type"] in ADMISSIONS:
+                statements, where = p["PolicyDocument"]["Statement"], p.get("Queues") or p.get("Topics")
+                found |= {(name, s["Principal"]["Service"]) for name in self._about(where) for s in statements}
         return found
 
     def variables(self) -> set[tuple[str, str]]:

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -55,8 +56,8 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
-        "validate, prices, local, plan, deploy, destroy, reap, scan, package, test, check, bench, fuzz, notebooks, "
-        "shots, wheelhouse\n"
+        "validate, prices, probe, local, plan, deploy, destroy, reap, scan, package, test, check, bench, fuzz, "
+        "notebooks, shots, wheelhouse\n"
     )
 
 
@@ -322,3 +323,32 @@ def test_a_word_with_options_of_its_own_explains_them(word: str, capsys: pytest.
         cli.main([word, "--help"])
 
     assert {"prices": "--from FOLDER", "validate": "--only CASE"}[word] in capsys.readouterr().out
+
+
+def test_probe_refuses_an_endpoint_elsewhere_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["probe", "https://sqs.us-east-1.amazonaws.com"]) == 1
+    assert "is on another machine" in capsys.readouterr().err
+
+
+def test_probe_prints_the_table_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from chainkit.emulation import Emulator
+
+    file = tmp_path / "report.json"
+    with Emulator(clock="wall") as emulator:
+        words = ["probe", emulator.endpoint_url, "--only", "sqs_visibility", "eb_sqs_transform", "--json", str(file)]
+        code = cli.main([*words, "--order", "random", "--seed", "2", "--jobs", "1"])
+    shown = capsys.readouterr().out
+
+    assert code == 0
+    assert "sqs_visibility" in shown
+    assert shown.endswith(": 2 of 2 checks passed\n")
+    assert json.loads(file.read_text())["passed"] is True
+
+
+def test_the_exit_code_of_probe_is_1_if_a_check_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    from chainkit.emulation import Emulator
+
+    with Emulator(clock="wall", region="eu-west-1") as emulator:
+        words = ["probe", emulator.endpoint_url, "--only", "eb_schedule_rule", "--patience", "0.1", "--region", "x y"]
+        assert cli.main(words) == 1
+    assert ": 0 of 1 checks passed" in capsys.readouterr().out

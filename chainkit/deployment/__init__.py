@@ -19,6 +19,10 @@ asking.py             one call to a target; its refusal as our error
 direct.py             one resource by its own API calls: create, read back, change, delete
 intrinsics.py         Ref, Fn::GetAtt, Fn::Sub and Fn::Join without CloudFormation
 differences.py        settings field by field: what was asked, what is there
+load_tests.py         requests sent when a load says
+payloads.py           what they say: examples, or made from a JSON Schema
+measured.py           ``Measured``: their traces, in the words of a run; what they say of the design
+predicted.py          ``SideBySide``: a run beside what was measured
 watching.py           what happened where no story is told: from logs, queues and executions
 agreeing.py           ``agreement``: the traces of one request on several targets, beside each other
 stories.py            what happened to a request on a target -> ``Trace``

@@ -19,11 +19,8 @@ from chainkit.errors import ConfigError
 
 MOTO_DROPS = frozenset(
     {
-        ("AWS::Lambda::Function", "LoggingConfig"),
-        ("AWS::Lambda::Function", "SnapStart"),
         ("AWS::Logs::LogGroup", "LogGroupClass"),
         ("AWS::SNS::Topic", "TracingConfig"),
-        ("AWS::SQS::Queue", "RedriveAllowPolicy"),
     }
 )
 """(type, property) that moto 5.2 accepts and forgets: found by setting and reading back, 2026-11."""

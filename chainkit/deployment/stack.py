@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,12 +15,18 @@ from chainkit.deployment import stories
 from chainkit.deployment.applying import lookup_in
 from chainkit.deployment.drifts import Drifts
 from chainkit.deployment.intrinsics import resolved
+from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
 from chainkit.errors import ConfigError, DeployError
 from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
+from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
+
+if TYPE_CHECKING:
+    from chainkit.deployment.predicted import SideBySide
+    from chainkit.simulation.run import Run
 
 
 def _silent(_: str) -> None:
@@ -103,6 +109,8 @@ class Stack:
     def __init__(self, chain: Chain, target: Target) -> None:
         self.chain = chain
         self.target = target
+        self.measured: Measured | None = None
+        """What the last load test measured."""
 
     @property
     def dropped(self) -> list[Dropped]:
@@ -180,6 +188,71 @@ class Stack:
         orders: nothing has been changed since it was deployed
         """
         return Drifts(self.chain.name, self.target.applier.drift(self.chain.name))
+
+    def load(
+        self,
+        load: Load,
+        *,
+        requests: int,
+        seed: int = 1,
+        payloads: Any = None,
+        timeout_s: float = 60.0,
+        at: str | None = None,
+    ) -> Measured:
+        """Send requests when a load says, by the wall clock, and return what came of them.
+
+        Parameters
+        ----------
+        load : the traffic that `simulate` takes; with its seed, the arrivals of the simulation's first replication
+        requests : 1 to 100,000
+        seed : any integer
+        payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples
+        timeout_s, at : as in `send`
+
+        Raises
+        ------
+        ConfigError
+            If an argument is refused.
+        DeployError
+            If the target refuses a request or does not answer.
+        """
+        from chainkit.deployment import load_tests
+
+        def send(event: Any) -> Trace:
+            return self.send(event, timeout_s=timeout_s, at=at)
+
+        self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
+        return self.measured
+
+    def compare(self, run: "Run") -> "SideBySide":
+        """Return a run beside what the last load test measured, figure by figure, each with a verdict.
+
+        Raises
+        ------
+        ConfigError
+            If nothing was measured yet, or the run is of other services.
+        """
+        from chainkit.deployment.predicted import beside_run
+
+        return beside_run(self._last(), run)
+
+    def calibrate(self) -> Chain:
+        """Return the chain with the work of its functions as the last load test measured it.
+
+        Raises
+        ------
+        ConfigError
+            If nothing was measured yet, or no function ran often enough.
+        """
+        return self._last().calibrated()
+
+    def _last(self) -> Measured:
+        if self.measured is None:
+            raise ConfigError(
+                f"stack {self.chain.name!r}: nothing was measured yet",
+                fix="stack.load(ck.Poisson(rate_per_s=4), requests=200) first",
+            )
+        return self.measured
 
     def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.

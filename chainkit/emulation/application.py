@@ -1,26 +1,51 @@
-"""The child's web application: control, HTTP APIs, moto; and the building of all that stands behind them."""
+"""The child's web application: control, HTTP APIs, function URLs, moto; and the building of what stands behind it."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from chainkit.emulation import events, functions, http_api, notifications, now, polling, queues, states
+from chainkit.emulation import (
+    archives,
+    event_invoke_configs,
+    events,
+    function_urls,
+    functions,
+    http_api,
+    log_subscriptions,
+    mappings,
+    message_moves,
+    notifications,
+    now,
+    pipes,
+    polling,
+    queues,
+    refusals,
+    schedules,
+    states,
+    storage,
+    streams,
+    versions,
+)
 from chainkit.emulation.asynchronous import AsyncQueue
+from chainkit.emulation.callbacks import Activities
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
+from chainkit.emulation.consumers import Consumers
 from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
 from chainkit.emulation.log_lines import lines
-from chainkit.emulation.patching import replace
+from chainkit.emulation.metrics import Metrics
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -31,19 +56,25 @@ if TYPE_CHECKING:
 
 CONTROL = "/_chainkit/"
 
-_USUAL: Final = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
+ROUTES: tuple[Any, ...] = (
+    now, refusals, functions, event_invoke_configs, function_urls, queues, message_moves, mappings, streams, pipes,
+    notifications, events, archives, schedules, storage, log_subscriptions, states,
+)  # fmt: skip
+"""Every module that repairs a part of moto; each has `install(host)`."""
+_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
 
 
 class Application:
-    """Passes each HTTP request to the control, to the HTTP APIs or to moto, and keeps its trace."""
+    """Passes each HTTP request to the control, to HTTP APIs, function URLs or moto, and keeps its trace."""
 
     def __init__(self, host: Host, standing: Standing) -> None:
         names = list(backends.list_of_moto_modules())
-        replace(backends, "list_of_moto_modules", lambda: names, parameters="")  # moto reads its folder at each request
+        patch("backends:list_of_moto_modules", lambda: names)  # moto reads its folder at each request
         self._host = host
         self._standing = standing
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
+        self._urls = function_urls.Urls(host)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one WSGI request."""
@@ -51,14 +82,21 @@ class Application:
         if not self._is_trusted(path, environ):
             start_response("403 Forbidden", [("content-length", "0")])
             return []
-        if path.startswith(CONTROL):
+        if path.startswith(CONTROL) and not function_urls.id_in_host(environ.get("HTTP_HOST", "")):
             return self._control(path[len(CONTROL) :], environ, start_response)
         roots = self._host.story.roots_of(environ.get("HTTP_X_AMZN_TRACE_ID"))
-        if path.startswith(http_api.PREFIX):
+        answer = self._answer_of(path, environ)
+        if answer is not None:
             with self._host.clock.running(), self._host.story.works_for(roots or (new_root(),)):
-                return self._serve_api(path, environ, start_response)
+                return self._serve(answer, environ, start_response)
         with self._host.clock.running(), self._host.story.works_for(roots):
-            return list(self._moto(environ, start_response))
+            answered = functions.direct_invoke(self._host, environ)
+            if answered is None:
+                return list(self._moto(environ, start_response))
+            status, named, text = answered
+            body = text.encode()
+            start_response(f"{status} -", [*named.items(), ("content-length", str(len(body)))])
+            return [body]
 
     def warm(self) -> None:
         """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
@@ -70,17 +108,30 @@ class Application:
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""
         port = self._host.endpoint_url.rpartition(":")[2]
-        is_named = environ.get("HTTP_HOST") in (f"127.0.0.1:{port}", f"localhost:{port}")
-        return is_named and (path.startswith(http_api.PREFIX) or "HTTP_ORIGIN" not in environ)
+        host = environ.get("HTTP_HOST", "")
+        if function_urls.id_in_host(host):
+            return True  # reaches that URL only
+        is_named = host in (f"127.0.0.1:{port}", f"localhost:{port}")
+        return is_named and (path.startswith((http_api.PREFIX, function_urls.PREFIX)) or "HTTP_ORIGIN" not in environ)
 
-    def _serve_api(self, path: str, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    def _answer_of(self, path: str, environ: dict[str, Any]) -> Callable[..., http_api.Response] | None:
+        """Return what answers a request to an HTTP API or to a function URL, all but (query, headers, body) given."""
+        method = environ["REQUEST_METHOD"]
+        if url_id := function_urls.id_in_host(environ.get("HTTP_HOST", "")):
+            return partial(self._urls.answer, url_id, method, path)
+        if path.startswith(function_urls.PREFIX):
+            url_id, _, rest = path[len(function_urls.PREFIX) :].partition("/")
+            return partial(self._urls.answer, url_id, method, "/" + rest)
+        return partial(self._gateway.answer, method, path) if path.startswith(http_api.PREFIX) else None
+
+    def _serve(
+        self, answer: Callable[..., http_api.Response], environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> list[bytes]:
         size = int(environ.get("CONTENT_LENGTH") or 0)
         headers = {name[5:].replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
         if environ.get("CONTENT_TYPE"):
             headers["content-type"] = environ["CONTENT_TYPE"]
-        response = self._gateway.answer(
-            environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, environ["wsgi.input"].read(size)
-        )
+        response = answer(environ.get("QUERY_STRING", ""), headers, environ["wsgi.input"].read(size))
         length = ("content-length", str(len(response.body)))
         start_response(f"{response.status} -", [*response.headers, length])
         return [response.body]
@@ -92,6 +143,9 @@ class Application:
             result = self._host.story.settle(query["root"], float(query["timeout_s"]))
         elif name == "story":
             result = self._host.story.events(query["root"])
+        elif name == "advance":
+            self._host.clock.sleep(float(query["span_s"]))  # no request: this thread does not hold the clock
+            result = self._host.clock.now_s()
         elif name == "workers":
             result = self._host.pool.pids()
         elif name == "resources":
@@ -114,10 +168,11 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
     """Return the emulator's state, with moto's routes repaired to use it."""
     clock = Clock(jumps=jumps)
     story = Story(clock)
-    pool = Pool(worker_variables(region, endpoint_url), root)
-    invoker = Invoker(clock, story, pool)
-    asynchronous = AsyncQueue(clock, story, invoker)
-    messages = queues.Queues(clock, story)
+    metrics = Metrics(clock, region)
+    pool = Pool(worker_variables(region, endpoint_url), root, clock)
+    invoker = Invoker(clock, story, pool, metrics)
+    asynchronous = AsyncQueue(clock, story, invoker, metrics)
+    messages, consumers = queues.Queues(clock, story), Consumers()
     host = Host(
         region=region,
         endpoint_url=endpoint_url,
@@ -129,9 +184,14 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         asynchronous=asynchronous,
         delivery=Delivery(asynchronous),
         queues=messages,
-        pollers=polling.Pollers(clock, story, invoker, messages),
+        consumers=consumers,
+        pollers=polling.Pollers(clock, story, messages, consumers),
+        streams=streams.Streams(clock, story, consumers),
+        activities=Activities(clock),
     )
-    for route in (now, functions, queues, polling, notifications, events, states):
+    story.is_queued = lambda root: host.pollers.is_queued(root) or host.streams.is_queued(root)
+    versions.install()
+    for route in ROUTES:
         route.install(host)
     return host
 

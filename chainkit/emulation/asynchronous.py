@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.utils import get_backend
 
 from chainkit.emulation.delivery import Delivery, TargetGoneError
+from chainkit.emulation.event_invoke_configs import config_of
 from chainkit.emulation.functions import dead_letter_config
 from chainkit.emulation.invoke import reserved_concurrency
 from chainkit.emulation.story import ROOTS
+from chainkit.emulation.versions import resolve
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.environments import Outcome
     from chainkit.emulation.invoke import Invoker
+    from chainkit.emulation.metrics import Metrics
     from chainkit.emulation.story import Story
 
 RETRY_WAITS_S = (60.0, 120.0)
@@ -63,8 +66,9 @@ class Event:
 class AsyncQueue:
     """Lambda's internal queue of asynchronous events."""
 
-    def __init__(self, clock: Clock, story: Story, invoker: Invoker) -> None:
+    def __init__(self, clock: Clock, story: Story, invoker: Invoker, metrics: Metrics) -> None:
         self._clock = clock
+        self._metrics = metrics
         self._story = story
         self._invoker = invoker
         self._lock = threading.Lock()
@@ -84,6 +88,7 @@ class AsyncQueue:
             self._clock.now_s(),
         )
         self._story.open(event.roots)
+        self._metrics.event(function.function_name, "AsyncEventsReceived")
         self._enqueue(event)
         return event.request_id
 
@@ -119,11 +124,12 @@ class AsyncQueue:
     def _attempt(self, event: Event) -> float | None:
         """Try once; return the seconds until the next try, or None if the event is done with."""
         try:
-            function = get_backend(event.account_id, event.region).get_function(event.arn)
-        except UnknownFunctionException:
+            backend = get_backend(event.account_id, event.region)
+            function = resolve(backend, event.arn).function
+        except LambdaClientError:
             self._story.tell("dropped", event.arn, status="error", reason="the function is gone")
             return None
-        config = function.event_invoke_config[0].config if function.event_invoke_config else {}
+        config = config_of(backend, event.arn)
         if reserved_concurrency(function) == 0:
             # [aws-semantics 0.10]; that the destination still gets it is an assumption
             self._give_up(event, function, config, None, "ReservedConcurrencyIsZero")
@@ -134,7 +140,9 @@ class AsyncQueue:
         return None
 
     def _run(self, event: Event, function: LambdaFunction, config: dict[str, Any]) -> float | None:
-        outcome = self._invoker.invoke(function, event.payload, attempt=event.attempts + 1)
+        age_ms = (self._clock.now_s() - event.entered_s) * 1000
+        self._metrics.event(function.function_name, "AsyncEventAge", age_ms, "Milliseconds")
+        outcome = self._invoker.invoke(function, event.payload, attempt=event.attempts + 1, arn=event.arn)
         if outcome.status == "throttled":
             wait_s = min(BACKOFF_LOW_S * 2.0**event.throttles, BACKOFF_HIGH_S)
             event.throttles += 1
@@ -158,6 +166,7 @@ class AsyncQueue:
     ) -> None:
         is_kept = self._send_record(event, function, config, outcome, condition)
         is_kept |= self._send_dead_letter(event, function, outcome, condition)
+        self._metrics.event(function.function_name, "AsyncEventsDropped")
         if not is_kept:
             self._story.tell("dropped", event.arn, status="error", attempt=event.attempts, reason=condition)
 

@@ -228,11 +228,11 @@ def main() -> None:
     channel = Channel(int(port))
     channel.send({"token": token})
     sys.meta_path.insert(0, AfterImport({"botocore.handlers": stamp_calls, "logging": install_log_handler}))
-    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *filter(None, os.environ.pop("_CHAINKIT_LAYERS").split(os.pathsep))]
+    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *filter(None, os.environ.pop("_CHAINKIT_PATHS").split(os.pathsep))]
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
     try:
         handler, error = load_handler()
-        channel.send({"error": error and logged(error)})
+        channel.send({"error": error and logged(error), "memory_mb": peak_memory_mb()})
         while True:
             request = channel.requests.get()
             reply = answer(handler, request)

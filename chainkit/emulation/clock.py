@@ -139,7 +139,7 @@ class Clock:
     def _add(self, change: int) -> None:
         with self._lock:
             self._running += change
-            if self._running == 0:
+            if self._may_jump():  # else the clock's thread has nothing to do, and waking it would cost each request
                 self._changed.notify()
 
     # --- timers ---

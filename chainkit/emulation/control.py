@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from chainkit.emulation import story
 from chainkit.errors import DeployError
@@ -35,6 +35,12 @@ class Control:
         """Return the address at which the API Gateway HTTP API `api_id` answers; add a path to it."""
         return f"{self.endpoint_url}/_apis/{api_id}"
 
+    def local_url(self, function_url: str) -> str:
+        """Return the address at which a function URL (https://<id>.lambda-url.<region>.on.aws/...) answers here."""
+        parts = urlsplit(function_url)
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{self.endpoint_url}/_urls/{parts.netloc.partition('.')[0]}{parts.path or '/'}{query}"
+
     def root_id(self, chain: str = "") -> str:
         """Return a new root for one request, of whatever chain; its sender stamps X-Amzn-Trace-Id: "Root=<id>"."""
         return story.new_root()
@@ -51,6 +57,13 @@ class Control:
         (virtual seconds it took, or None), `ids`, `logs`.
         """
         return list(self._ask("story", root=root_id))
+
+    def advance(self, span_s: float) -> None:
+        """Let `span_s` seconds of the emulator's clock pass, limits included; on the virtual clock, without waiting.
+
+        Timeouts of tasks that wait for somebody outside let no time be skipped by themselves: he may still come.
+        """
+        self._ask("advance", span_s + 60.0, span_s=str(span_s))
 
     def workers(self) -> list[int]:
         """Return the process ids of live handler environments."""

@@ -3,6 +3,10 @@
 An environment is built from nothing: it has dummy keys, the endpoint of this emulator and a scratch directory that goes
 with it, so a handler holds no credentials of the user and cannot reach AWS. The worker talks over a loopback socket
 that it opens with a secret; file descriptors are not passed on, because Windows cannot.
+
+It is no sandbox: a handler runs as the user, and can read what the user can, by its full path. Memory above the
+function's ends an environment: on Linux within `WATCH_S`, on macOS when the invocation is over, on Windows never.
+Processes that a handler starts are not counted.
 """
 
 from __future__ import annotations
@@ -11,7 +15,9 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -25,15 +31,35 @@ import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from chainkit.emulation.clock import Clock
 
 INIT_LIMIT_S = 10.0
 """How long an init may take before it counts against the timeout [aws-semantics 1, "10 s limit"]."""
+
+WATCH_S = 0.05
+"""How often the memory of a running handler is looked at, seconds. A limit of the address space would count what is
+reserved and never used, several times what an environment holds."""
+
+KEEP_ALIVE_S = 600.0
+"""How long an idle environment lives, on the emulator's clock: what the simulator assumes, keep_alive."""
 
 IDLE_LIMIT = 64
 """Idle environments kept; beyond, the one unused for longest ends. A limit of the laptop, not of AWS."""
 
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT")
+
+_OURS = re.compile(
+    r"_CHAINKIT.*|.*_PROXY|AWS_(ENDPOINT_URL.*|IGNORE_CONFIGURED_ENDPOINT_URLS|.*PROFILE|CONFIG_FILE|.*CREDENTIALS.*|ROLE_.*"
+    r"|WEB_IDENTITY.*|USE_FIPS.*|USE_DUALSTACK.*|EC2_METADATA.*)",
+    re.IGNORECASE,
+)
+"""Variables that decide where calls go and with whose keys: a function's own settings of them are not handed on."""
+
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -82,6 +108,10 @@ class WorkerGoneError(ConnectionError):
     """The worker's process ended or its socket closed."""
 
 
+class OutOfMemoryError(WorkerGoneError):
+    """The worker held more memory than its function has, and was killed."""
+
+
 class Environment:
     """One worker process and the socket to it."""
 
@@ -107,7 +137,7 @@ class Environment:
         spec, scratch = self.spec, str(self._scratch)
         own = {
             "_CHAINKIT_WORKER": address,
-            "_CHAINKIT_LAYERS": os.pathsep.join(str(layer / "python") for layer in layers),
+            "_CHAINKIT_PATHS": os.pathsep.join(map(str, _import_paths(layers))),
             "_HANDLER": spec.handler,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
             "AWS_LAMBDA_FUNCTION_NAME": spec.name,
@@ -125,9 +155,12 @@ class Environment:
             "TZ": ":UTC" if os.name == "posix" else "UTC",
         }
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        theirs = {name: value for name, value in spec.variables if not _OURS.fullmatch(name)}
+        if layers:
+            kept["PATH"] = os.pathsep.join([*(str(layer / "bin") for layer in layers), kept.get("PATH", os.defpath)])
         return subprocess.Popen(
             [sys.executable, "-I", "-B", "-X", "utf8", str(_BOOTSTRAP)],
-            env={**kept, **dict(spec.variables), **variables, **own},
+            env={**kept, **theirs, **variables, **own},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -152,19 +185,35 @@ class Environment:
     def initialise(self) -> tuple[float, dict[str, Any] | None]:
         """Wait until the handler is imported; return (seconds since the start, error or None)."""
         self._socket.settimeout(INIT_LIMIT_S + self.spec.timeout_s)
-        error = _receive(self._socket)["error"]
-        return time.monotonic() - self._began_s, error
+        reply = self._watched(_receive(self._socket, self._watch))
+        return time.monotonic() - self._began_s, reply["error"]
 
     def call(self, request_id: str, event: str, trace: str, arn: str) -> dict[str, Any]:
         """Run the handler once and return the worker's reply.
 
-        Raises TimeoutError after the function's timeout, WorkerGoneError if the process ended.
+        Raises TimeoutError after the function's timeout, WorkerGoneError if the process ended, and of these
+        OutOfMemoryError if it held too much.
         """
         self._ended[request_id] = threading.Event()
         self._socket.settimeout(self.spec.timeout_s)
         message = {"id": request_id, "event": event, "trace": trace, "arn": arn, "timeout_s": self.spec.timeout_s}
         _send(self._socket, message)
-        return _receive(self._socket)
+        return self._watched(_receive(self._socket, self._watch))
+
+    def _watch(self) -> None:
+        """Look at the memory of a handler that is at work."""
+        if (held_mb := _resident_mb(self.pid)) > self.spec.memory_mb:
+            raise self._ended_for(held_mb)
+
+    def _watched(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """Return the reply of a handler that never held too much."""
+        if reply["memory_mb"] > self.spec.memory_mb:
+            raise self._ended_for(reply["memory_mb"])
+        return reply
+
+    def _ended_for(self, held_mb: float) -> OutOfMemoryError:
+        self._kill()
+        return OutOfMemoryError(f"it held {math.ceil(held_mb)} MB, and its function has {self.spec.memory_mb} MB")
 
     def take_logs(self, request_id: str, *, is_ended: bool) -> list[str]:
         """Return the lines printed since the last call, once all of `request_id` have come."""
@@ -184,13 +233,16 @@ class Environment:
         """Kill the process and all it started, and remove its scratch directory."""
         with contextlib.suppress(AttributeError, OSError):
             self._socket.close()
+        self._kill()
+        self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.name == "posix":
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
-        self._process.wait()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _pump(self) -> None:
         """Collect what the worker prints; a zero byte marks the end of an invocation."""
@@ -213,11 +265,14 @@ class Pool:
     ----------
     variables : what every environment gets (endpoint, region, dummy keys)
     root : directory for code and scratch files; removed with the pool
+    clock : tells how long an environment has been idle
     """
 
-    def __init__(self, variables: dict[str, str], root: Path) -> None:
+    def __init__(self, variables: dict[str, str], root: Path, clock: Clock) -> None:
         self._variables = variables
         self._root = root
+        self._clock = clock
+        self._is_reaping = False
         self._lock = threading.Lock()
         self._idle: dict[Spec, list[Environment]] = {}
         self._all: set[Environment] = set()
@@ -228,6 +283,7 @@ class Pool:
         with self._lock:
             stale = [key for key in self._idle if key.arn == spec.arn and key.version == spec.version and key != spec]
             outdated = [environment for key in stale for environment in self._idle.pop(key)]
+            outdated += self._take_expired()
             warm = self._idle.get(spec)
             environment = warm.pop() if warm else None
         for old in outdated:
@@ -238,15 +294,41 @@ class Pool:
 
     def release(self, environment: Environment) -> None:
         """Keep `environment` for the next invocation."""
-        environment.used_s = time.monotonic()
+        environment.used_s = self._clock.now_s()
         with self._lock:
             self._idle.setdefault(environment.spec, []).append(environment)
             idle = [each for environments in self._idle.values() for each in environments]
             surplus = min(idle, key=lambda each: each.used_s) if len(idle) > IDLE_LIMIT else None
             if surplus is not None:
                 self._idle[surplus.spec].remove(surplus)
+            begins, self._is_reaping = not self._is_reaping, True
+        if begins:
+            self._reap_at(environment.used_s + KEEP_ALIVE_S)
         if surplus is not None:
             self.discard(surplus)
+
+    def _reap_at(self, due_s: float) -> None:
+        # passive: nobody jumps over ten minutes for the sake of an idle process
+        self._clock.call_at(due_s, self._reap, is_passive=True)
+
+    def _reap(self) -> None:
+        """End what has been idle for too long, and come again when the next one will have been."""
+        with self._lock:
+            expired = self._take_expired()
+            idle = [each.used_s for environments in self._idle.values() for each in environments]
+            self._is_reaping = bool(idle)
+        for environment in expired:
+            self.discard(environment)
+        if idle:
+            self._reap_at(min(idle) + KEEP_ALIVE_S)
+
+    def _take_expired(self) -> list[Environment]:
+        """Take out what has been idle for too long. Holds the lock."""
+        limit_s = self._clock.now_s() - KEEP_ALIVE_S
+        expired = [each for environments in self._idle.values() for each in environments if each.used_s <= limit_s]
+        for environment in expired:
+            self._idle[environment.spec].remove(environment)
+        return expired
 
     def discard(self, environment: Environment) -> None:
         """End `environment`."""
@@ -309,27 +391,58 @@ def remove_files(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
+def _import_paths(layers: list[Path]) -> list[Path]:
+    """Return where Python looks in layers: a later one lies above those before it, as their files do in /opt."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    laid = layers[::-1]
+    return [layer / "python/lib" / version / "site-packages" for layer in laid] + [layer / "python" for layer in laid]
+
+
+def refused_variables(variables: Iterable[str]) -> list[str]:
+    """Return those of a function's variables that its environments do not get.
+
+    >>> refused_variables(["TABLE", "AWS_ENDPOINT_URL_SQS", "https_proxy"])
+    ['AWS_ENDPOINT_URL_SQS', 'https_proxy']
+    """
+    return sorted(name for name in variables if _OURS.fullmatch(name))
+
+
+def _resident_mb(pid: int) -> float:
+    """Return the memory that a process holds, in MB; 0 where only the process itself can say."""
+    if sys.platform != "linux":
+        return 0.0
+    try:
+        with Path(f"/proc/{pid}/statm").open() as numbers:
+            return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:  # it has just ended
+        return 0.0
+
+
 def _send(connection: socket.socket, message: dict[str, Any]) -> None:
     data = json.dumps(message).encode()
     connection.sendall(struct.pack(">I", len(data)) + data)
 
 
-def _receive(connection: socket.socket) -> dict[str, Any]:
-    """Return the next frame. The socket's timeout holds for the whole frame, not for each piece."""
+def _receive(connection: socket.socket, watch: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Return the next frame; look with `watch` now and then. The socket's timeout holds for the whole frame."""
     deadline_s = time.monotonic() + (connection.gettimeout() or 0)
-    size = struct.unpack(">I", _read(connection, 4, deadline_s))[0]
-    message: dict[str, Any] = json.loads(_read(connection, size, deadline_s))
+    size = struct.unpack(">I", _read(connection, 4, deadline_s, watch))[0]
+    message: dict[str, Any] = json.loads(_read(connection, size, deadline_s, watch))
     return message
 
 
-def _read(connection: socket.socket, size: int, deadline_s: float) -> bytes:
+def _read(connection: socket.socket, size: int, deadline_s: float, watch: Callable[[], None]) -> bytes:
     data = bytearray()
     while len(data) < size:
-        connection.settimeout(max(deadline_s - time.monotonic(), 0.001))
+        left_s = max(deadline_s - time.monotonic(), 0.001)
+        connection.settimeout(min(left_s, WATCH_S))
         try:
             piece = connection.recv(min(size - len(data), 1 << 20))
         except TimeoutError:
-            raise
+            if left_s <= WATCH_S:
+                raise
+            watch()
+            continue
         except OSError as error:
             raise WorkerGoneError(str(error)) from error
         if not piece:

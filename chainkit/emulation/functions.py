@@ -1,23 +1,27 @@
 """Route: Lambda's own API: Invoke in all its kinds, and what moto forgets of a function's configuration.
 
-Kept from AWS: payload limits, 202 for asynchronous calls, 429 for throttles, qualifiers, the log tail,
-DeadLetterConfig, one event invoke config per function.
+Kept from AWS: payload limits, 202 for asynchronous calls, 429 for throttles, the log tail, and all settings that
+create and update name. Stored and read back, without effect: SnapStart, and of LoggingConfig all but the log group (a
+cold start says so where JSON is asked for).
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
-from moto.core import responses as core_responses
 
-from chainkit.emulation.invoke import SYNC_LIMIT_BYTES, unqualified
-from chainkit.emulation.patching import replace
+from chainkit.emulation.host import ACCOUNT_ID
+from chainkit.emulation.invoke import LOG_FORMAT, SYNC_LIMIT_BYTES, unqualified
+from chainkit.emulation.patching import patch
+from chainkit.emulation.versions import LATEST, Invoked, resolve
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -26,8 +30,16 @@ ASYNC_LIMIT_BYTES = 2**20
 """[aws-semantics 1, "async 1 MB"]"""
 
 
-_DEAD_LETTERS = "_chainkit_dead_letter_config"
-"""What we write on moto's functions: moto forgets their DeadLetterConfig."""
+_SETTINGS = "_chainkit_settings"
+"""What we write on moto's functions: the settings of _FORGOTTEN."""
+
+_INVOKE = re.compile(r"/[\d-]+/functions/([^/]+)/invocations/?")
+_REGION = re.compile(r"Credential=[^/]+/[^/]+/([^/]+)/")
+_OWN_HEADERS = {"HTTP_X_MOTO_ACCOUNT_ID", "HTTP_TRANSFER_ENCODING"}
+"""Headers of requests that moto reads in a way of its own."""
+
+_FORGOTTEN = ("DeadLetterConfig", "LoggingConfig", "SnapStart")
+"""What moto takes and forgets."""
 
 
 def install(host: Host) -> None:
@@ -35,10 +47,9 @@ def install(host: Host) -> None:
 
     def invoke_api(response: LambdaResponse) -> tuple[int, dict[str, str], str]:
         name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
-        qualifier = response.querystring.get("Qualifier", [None])[0]
-        function = response.backend.get_function(name, qualifier)
+        invoked = resolve(response.backend, name, response.querystring.get("Qualifier", [None])[0])
         kind = response.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        return _respond(host, function, _text(response.body), kind, response.headers.get("X-Amz-Log-Type") == "Tail")
+        return _respond(host, invoked, _text(response.body), kind, response.headers.get("X-Amz-Log-Type") == "Tail")
 
     def invoke_function(
         function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
@@ -46,16 +57,15 @@ def install(host: Host) -> None:
         # moto's own triggers come this way; streams wait for the result, S3 and log subscriptions do not
         payload = _text(body) or "{}"
         kind = "Event" if is_notification(json.loads(payload)) else "RequestResponse"
-        _, headers, payload = _respond(host, function, payload, kind, tail=False)
+        _, headers, payload = _respond(host, Invoked(function, function.function_arn), payload, kind, tail=False)
         response_headers.update(headers)
         return payload.encode()
 
-    replace(LambdaResponse, "invoke", invoke_api, parameters="self")
-    replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
-    replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
+    patch("awslambda.responses:LambdaResponse.invoke", invoke_api)
+    patch("awslambda.models:LambdaFunction.invoke", invoke_function)
+    patch("core.responses:gen_amzn_requestid_long", _keep_request_id)
     _install_deletion(host)
     _install_configuration()
-    _install_event_invoke_config()
 
 
 def _keep_request_id(headerdict: dict[str, Any] | None = None) -> str:
@@ -74,32 +84,55 @@ def is_notification(event: Any) -> bool:
     return "awslogs" in event or is_of_s3
 
 
+def direct_invoke(host: Host, environ: dict[str, Any]) -> tuple[int, dict[str, str], str] | None:
+    """Answer Invoke without moto's way to it, which takes longer than all the rest; None for what only moto answers.
+
+    That is every other request, and an Invoke of a function that is not there.
+    """
+    called = _INVOKE.fullmatch(environ["PATH_INFO"])
+    if called is None or environ["REQUEST_METHOD"] != "POST" or not _OWN_HEADERS.isdisjoint(environ):
+        return None
+    scope = _REGION.search(environ.get("HTTP_AUTHORIZATION", ""))
+    qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]
+    try:
+        backend = lambda_backends[ACCOUNT_ID][scope[1] if scope else host.region]
+        invoked = resolve(backend, called[1], qualifier)
+    except (LambdaClientError, KeyError):
+        return None
+    payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode()
+    kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+    status, headers, text = _respond(host, invoked, payload, kind, environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail")
+    headers.pop("status", None)  # one of moto's own, for its server
+    _keep_request_id(headers)
+    return status, headers, text
+
+
 def _text(body: str | bytes) -> str:
     return body.decode() if isinstance(body, bytes) else body
 
 
-def _respond(
-    host: Host, function: LambdaFunction, payload: str, kind: str, tail: bool
-) -> tuple[int, dict[str, str], str]:
+def _respond(host: Host, invoked: Invoked, payload: str, kind: str, tail: bool) -> tuple[int, dict[str, str], str]:
     if kind == "DryRun":
         return 204, {"status": "204"}, ""
     limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
-    if len(payload.encode()) > limit_bytes:
-        return _refuse(413, "RequestTooLargeException", f"Request must be smaller than {limit_bytes} bytes")
+    if (size := len(payload.encode())) > limit_bytes:
+        # The name and words are those of AWS's answers; botocore's model calls it RequestTooLargeException.
+        text = f"{size} byte payload is too large for the {kind} invocation type (limit {limit_bytes} bytes)"
+        return _refuse(413, "RequestEntityTooLargeException", text)
     try:
         json.loads(payload or "{}")
     except ValueError as error:
         return _refuse(400, "InvalidRequestContentException", f"Could not parse request body into json: {error}")
     if kind == "Event":
-        request_id = host.asynchronous.submit(function, payload or "{}")
+        request_id = host.asynchronous.submit(invoked.function, payload or "{}", invoked.arn)
         return 202, {"status": "202", "x-amzn-requestid": request_id}, ""
-    outcome = host.invoker.invoke(function, payload or "{}")
+    outcome = host.invoker.invoke(invoked.function, payload or "{}", arn=invoked.arn)
     if outcome.status == "throttled":
         return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
     headers = {
         "content-type": "application/json",
         "x-amzn-requestid": outcome.request_id,
-        "X-Amz-Executed-Version": str(function.version),
+        "X-Amz-Executed-Version": str(invoked.function.version),
     }
     if outcome.status != "ok":
         headers["x-amz-function-error"] = "Unhandled"
@@ -121,52 +154,67 @@ def _install_deletion(host: Host) -> None:
         original(backend, function_name, qualifier)
         host.pool.forget(arn)
 
-    original = replace(LambdaBackend, "delete_function", delete, parameters="self function_name qualifier")
+    original = patch("awslambda.models:LambdaBackend.delete_function", delete)
 
 
 def _install_configuration() -> None:
-    """Moto forgets DeadLetterConfig; keep it on the function and show it on read. It updates no EphemeralStorage."""
+    """Keep the settings that moto forgets, and let an update change those that it leaves as they were."""
 
     def create(function: LambdaFunction, account_id: str, spec: Any, region: str, version: str | int = 1) -> None:
         original_create(function, account_id, spec, region, version)
-        setattr(function, _DEAD_LETTERS, spec.get("DeadLetterConfig") or {})
+        setattr(function, _SETTINGS, {})
+        _keep_settings(function, spec)
 
     def update(function: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
-        if "DeadLetterConfig" in config_updates:
-            setattr(function, _DEAD_LETTERS, config_updates["DeadLetterConfig"] or {})
+        if "Environment" in config_updates:
+            config_updates["Environment"].setdefault("Variables", {})  # without any, AWS removes all
+        original_update(function, config_updates)
+        _keep_settings(function, config_updates)
         if "EphemeralStorage" in config_updates:
             function.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
-        return dict(original_update(function, config_updates))
+        if "TracingConfig" in config_updates:
+            function.tracing_config = config_updates["TracingConfig"]
+        if "KMSKeyArn" in config_updates:
+            function.kms_key_arn = config_updates["KMSKeyArn"]
+        return function.get_configuration()
 
     def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
-        configuration = dict(original_read(function, on_create))
-        if config := dead_letter_config(function):
-            configuration["DeadLetterConfig"] = config
-        return configuration
+        return {**original_read(function, on_create), **_described(function)}
 
-    original_create = replace(LambdaFunction, "__init__", create, parameters="self account_id spec region version")
-    original_update = replace(LambdaFunction, "update_configuration", update, parameters="self config_updates")
-    original_read = replace(LambdaFunction, "get_configuration", read, parameters="self on_create")
+    original_create = patch("awslambda.models:LambdaFunction.__init__", create)
+    original_update = patch("awslambda.models:LambdaFunction.update_configuration", update)
+    original_read = patch("awslambda.models:LambdaFunction.get_configuration", read)
 
 
-def _install_event_invoke_config() -> None:
-    """Let a second PutFunctionEventInvokeConfig replace the first, and an update change it; moto appends."""
+def _keep_settings(function: LambdaFunction, changes: dict[str, Any]) -> None:
+    """Write down what moto forgets; a version that was published shares the old dictionary, so a new one is made."""
+    named = {name: changes[name] or {} for name in _FORGOTTEN if name in changes}
+    setattr(function, _SETTINGS, {**getattr(function, _SETTINGS), **named})
+    logging = getattr(function, _SETTINGS).get("LoggingConfig", {})
+    setattr(function, LOG_FORMAT, logging.get("LogFormat", "Text"))
+    function.logs_group_name = logging.get("LogGroup") or f"/aws/lambda/{function.function_name}"
 
-    def put(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
-        backend.get_function(function_name).event_invoke_config.clear()
-        return dict(original_put(backend, function_name, config))
 
-    def update(backend: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
-        standing = backend.get_function_event_invoke_config(function_name)
-        kept = {key: standing[key] for key in standing if key not in ("FunctionArn", "LastModified")}
-        return put(backend, function_name, kept | config)
-
-    name = "put_function_event_invoke_config"
-    original_put = replace(LambdaBackend, name, put, parameters="self function_name config")
-    replace(LambdaBackend, "update_function_event_invoke_config", update, parameters="self function_name config")
+def _described(function: LambdaFunction) -> dict[str, Any]:
+    """Return what moto's answer about a function lacks."""
+    settings = getattr(function, _SETTINGS)
+    described = {
+        "LoggingConfig": {
+            "LogFormat": "Text",
+            **settings.get("LoggingConfig", {}),
+            "LogGroup": function.logs_group_name,
+        }
+    }
+    if settings.get("DeadLetterConfig", {}).get("TargetArn"):
+        described["DeadLetterConfig"] = settings["DeadLetterConfig"]
+    if "SnapStart" in settings:
+        applies = settings["SnapStart"].get("ApplyOn", "None")
+        is_on = applies == "PublishedVersions" and str(function.version) != LATEST
+        described["SnapStart"] = {"ApplyOn": applies, "OptimizationStatus": "On" if is_on else "Off"}
+    return described
 
 
 def dead_letter_config(function: LambdaFunction) -> dict[str, str]:
     """Return the function's DeadLetterConfig."""
-    config: dict[str, str] = getattr(function, _DEAD_LETTERS)
+    config: dict[str, str] = getattr(function, _SETTINGS).get("DeadLetterConfig", {})
     return config

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.callbacks import Activities
     from chainkit.emulation.clients import Clients
     from chainkit.emulation.clock import Clock
+    from chainkit.emulation.consumers import Consumers
     from chainkit.emulation.delivery import Delivery
     from chainkit.emulation.environments import Pool
     from chainkit.emulation.invoke import Invoker
     from chainkit.emulation.polling import Pollers
     from chainkit.emulation.queues import Queues
     from chainkit.emulation.story import Story
+    from chainkit.emulation.streams import Streams
 
 ACCOUNT_ID = "123456789012"
 """The account that moto answers for."""
@@ -34,4 +37,7 @@ class Host:
     asynchronous: AsyncQueue
     delivery: Delivery
     queues: Queues
+    consumers: Consumers
     pollers: Pollers
+    streams: Streams
+    activities: Activities

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from moto.apigatewayv2.models import Api, apigatewayv2_backends
-from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.utils import get_backend as lambda_backend
 
 from chainkit.emulation import integrations
 from chainkit.emulation.clock import Event
 from chainkit.emulation.host import ACCOUNT_ID
+from chainkit.emulation.versions import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,12 +139,11 @@ class Gateway:
     def _invoke(self, integration: Integration, call: Call) -> Response:
         arn = re.sub(r"^.*functions/|/invocations$", "", integration.integration_uri)
         try:
-            function = lambda_backend(ACCOUNT_ID, self._host.region).get_function(arn)
-        except UnknownFunctionException:
+            invoked = resolve(lambda_backend(ACCOUNT_ID, self._host.region), arn)
+        except LambdaClientError:
             return message(500, "Internal Server Error")
-        outcome = self._host.invoker.invoke(
-            function, json.dumps(event_of(call, self._host.region, self._host.clock.now_s()))
-        )
+        event = json.dumps(event_of(call, self._host.region, self._host.clock.now_s()))
+        outcome = self._host.invoker.invoke(invoked.function, event, arn=invoked.arn)
         if outcome.status == "throttled":
             return message(503, "Service Unavailable")
         return response_of(outcome)

@@ -12,28 +12,24 @@ import importlib
 import json
 import threading
 import time
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
-from chainkit.emulation.clock import Clock, Event
-from chainkit.emulation.patching import replace, swap
+from chainkit.emulation.clock import Event
+from chainkit.emulation.definitions import in_words_of_moto
+from chainkit.emulation.patching import patch
+from chainkit.emulation.runs import RUN, STATE, ClockThread, Ended, LimitEvent, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from types import ModuleType
 
-    from chainkit.emulation.clock import Moment
+    from chainkit.emulation.clock import Clock
     from chainkit.emulation.host import Host
 
-ENDLESS_S = 99_999_999
-"""The interpreter's own "no timeout"."""
-
-_PARSER = "moto.stepfunctions.parser."
-_THREADING = (
+_PARSER = "stepfunctions.parser."
+_TERMINAL = ("States.DataLimitExceeded", "States.Runtime")
+THREADING = (
     "asl.component.program.program",
     "asl.component.state.exec.state_map.iteration.inline_iteration_component",
     "asl.component.state.exec.state_map.iteration.job",
@@ -43,98 +39,37 @@ _THREADING = (
     "asl.component.state.exec.execute_state",
     "asl.eval.environment",
 )
-_DATETIME = (
+DATETIME = (
     "asl.component.state.state",
     "asl.component.state.wait.wait_function.timestamp",
     "asl.eval.event.event_manager",
     "backend.execution",
-    "models",
 )
 
 
-@dataclass
-class State:
-    """The state that this thread runs."""
-
-    machine: str
-    name: str
-    began: Moment
-    failures: int = 0
-
-
-STATE: ContextVar[State | None] = ContextVar("state", default=None)
-MACHINE: ContextVar[str] = ContextVar("machine", default="")
-"""ARN of the state machine that this thread works for."""
-
-
-class LimitEvent(Event):
-    """An event whose timeouts are limits: no jump is made for their sake."""
-
-    def wait(self, timeout: float | None = None) -> bool:  # type: ignore[override]  # threading's own signature
-        """Wait as `threading.Event` does."""
-        return super().wait(None if timeout is None or timeout >= ENDLESS_S else timeout, is_passive=True)
-
-
-class ClockThread:
-    """`threading.Thread` as far as the interpreter uses it; counts as running and keeps the starter's context."""
-
-    native_id = 0
-
-    def __init__(
-        self,
-        clock: Clock,
-        target: Callable[..., object],
-        name: str = "interpreter",
-        args: tuple[Any, ...] = (),
-        daemon: bool = True,
-    ) -> None:
-        assert daemon, "the interpreter's threads never keep a process"
-        self._clock = clock
-        self._work = partial(target, *args)
-        self._name = name
-        self._done = LimitEvent(clock)
-        self._is_started = False
-
-    def start(self) -> None:
-        """Start the work."""
-        self._is_started = True
-        self._clock.start(self._run, name=self._name)
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        finally:
-            self._done.set()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the end of the work."""
-        self._done.wait(timeout)
-
-    def is_alive(self) -> bool:
-        """Return whether the work is going on."""
-        return self._is_started and not self._done.is_set()
-
-
-def install(host: Host) -> None:
+def repair(host: Host) -> None:
     """Put the interpreter on the clock, join its calls to the requests, give it JSONata."""
     clock = host.clock
     thread, event = partial(ClockThread, clock), partial(LimitEvent, clock)
-    for name in _THREADING:
-        module = importlib.import_module(_PARSER + name)
-        swap(module, "threading", _overlay(threading, Thread=thread, Event=event), expected=threading)
-    swap(_module("asl.component.state.exec.execute_state"), "Thread", thread, expected=threading.Thread)
-    swap(_module("backend.execution_worker"), "Thread", thread, expected=threading.Thread)
-    swap(_module("asl.eval.callback.callback"), "Event", event, expected=threading.Event)
-    for name in _DATETIME:
-        swap(_module(name), "datetime", _overlay(dt, datetime=_datetime_on(clock)), expected=dt)
-    _install_waits(host)
-    _install_clients(host)
-    _install_jsonata()
-    _install_states(host)
+    for name in THREADING:
+        patch(f"{_PARSER}{name}:threading", _overlay(threading, Thread=thread, Event=event))
+    patch(f"{_PARSER}asl.component.state.exec.execute_state:Thread", thread)
+    patch(f"{_PARSER}backend.execution_worker:Thread", thread)
+    patch(f"{_PARSER}asl.eval.callback.callback:Event", event)
+    for name in DATETIME:
+        patch(f"{_PARSER}{name}:datetime", _overlay(dt, datetime=_datetime_on(clock)))
+    _repair_ends()
+    _repair_waits(host)
+    _repair_clients(host)
+    _repair_grammar()
+    _repair_handlers()
+    _repair_paths()
+    _repair_jsonata()
+    _repair_states(host)
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(_PARSER + name)
+    return importlib.import_module(f"moto.{_PARSER}{name}")
 
 
 def _overlay(module: ModuleType, **changed: Any) -> SimpleNamespace:
@@ -153,7 +88,28 @@ def _datetime_on(clock: Clock) -> type[dt.datetime]:
     return ClockDatetime
 
 
-def _install_waits(host: Host) -> None:
+def _repair_ends() -> None:
+    """Let an execution that is stopped, or has run out of time, end at once, and write so as the last event."""
+
+    def eval_body(program: Any, env: Any) -> None:
+        try:
+            original_body(program, env)
+        except Ended:
+            if env.is_frame():
+                raise
+            original_body(program, env)  # runs no state now, and writes the last event
+
+    def set_timed_out(env: Any) -> None:
+        original_timed_out(env)
+        run = RUN.get()
+        if run is not None and not env.is_frame():
+            run.end()
+
+    original_body = patch(f"{_PARSER}asl.component.program.program:Program._eval_body", eval_body)
+    original_timed_out = patch(f"{_PARSER}asl.eval.environment:Environment.set_timed_out", set_timed_out)
+
+
+def _repair_waits(host: Host) -> None:
     clock = host.clock
 
     def wait_interval(_wait: Any, env: Any, wait_seconds: float) -> None:
@@ -165,29 +121,109 @@ def _install_waits(host: Host) -> None:
         state = STATE.get()
         if state is not None:
             host.story.tell("retry wait", state.machine, attempt=state.failures, span_s=duration_s, ids=[state.name])
-        clock.sleep(duration_s)
+        Event.wait(LimitEvent(clock), duration_s)
 
     def wait_between_looks(duration_s: float) -> None:
-        Event(clock).wait(duration_s, is_passive=True)
+        LimitEvent(clock).wait(duration_s)
 
-    wait_function = _module("asl.component.state.wait.wait_function.wait_function").WaitFunction
-    replace(wait_function, "_wait_interval", wait_interval, parameters="self env wait_seconds")
-    retrier = _module("asl.component.common.retry.retrier_decl")
-    swap(retrier, "time", _overlay(time, sleep=wait_before_retry), expected=time)
-    callback = _module("asl.component.state.exec.state_task.service.state_task_service_callback")
-    swap(callback, "time", _overlay(time, sleep=wait_between_looks), expected=time)
+    patch(f"{_PARSER}asl.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval", wait_interval)
+    patch(f"{_PARSER}asl.component.common.retry.retrier_decl:time", _overlay(time, sleep=wait_before_retry))
+    service = "asl.component.state.exec.state_task.service.state_task_service_callback"
+    patch(f"{_PARSER}{service}:time", _overlay(time, sleep=wait_between_looks))
 
 
-def _install_clients(host: Host) -> None:
+def _repair_clients(host: Host) -> None:
     """Let the interpreter call services with our clients, not with a new one at localhost for each call."""
 
     def client(*, service_name: str, region_name: str, **_: Any) -> Any:
         return host.clients.get(service_name, region_name)
 
-    swap(_module("asl.utils.boto_client"), "boto3", SimpleNamespace(client=client), expected=boto3)
+    patch(f"{_PARSER}asl.utils.boto_client:boto3", SimpleNamespace(client=client))
 
 
-def _install_jsonata() -> None:
+def _repair_grammar() -> None:
+    """Read definitions with what moto's grammar lacks, and let a Choice without a match fail by its name."""
+
+    def parse(definition: str) -> Any:
+        try:
+            machine = json.loads(definition)
+        except json.JSONDecodeError:
+            return original_parse(definition)  # its error says where
+        return original_parse(json.dumps(in_words_of_moto(machine)) if isinstance(machine, dict) else definition)
+
+    def choose(choice: Any, env: Any) -> None:
+        try:
+            original_choose(choice, env)
+        except RuntimeError as error:
+            if choice.default_state is None:
+                cause = f"No choice rule matched in state '{choice.name}', and it has no Default."
+                raise failure(env, "States.NoChoiceMatched", cause) from error
+            raise
+
+    parse_place = f"{_PARSER}asl.parse.asl_parser:AmazonStateLanguageParser.parse"
+    original_parse = patch(parse_place, staticmethod(parse))
+    original_choose = patch(f"{_PARSER}asl.component.state.choice.state_choice:StateChoice._eval_state", choose)
+
+
+def _repair_handlers() -> None:
+    """Let Retry and Catch know a missing heartbeat by its name, and States.ALL what it does not match.
+
+    Source: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html (2026-11).
+    """
+
+    def matches(handler: Any, env: Any) -> None:
+        error, names = env.stack[-1], {name.error_name for name in handler.error_names}
+        if "States.HeartbeatTimeout" in names and getattr(error, "is_heartbeat", False):
+            env.stack[-1] = True
+        elif "States.ALL" in names and getattr(error, "error_name", None) in _TERMINAL:
+            env.stack[-1] = False
+        else:
+            original_matches(handler, env)
+
+    for kind in ("state_task:StateTask", "state_task_activitiy:StateTaskActivity"):
+        _mark_heartbeats(f"{_PARSER}asl.component.state.exec.state_task.{kind}._from_error")
+    place = f"{_PARSER}asl.component.common.error_name.error_equals_decl:ErrorEqualsDecl._eval_body"
+    original_matches = patch(place, matches)
+
+
+def _repair_paths() -> None:
+    """Let the task that names a function fail as others do where a path leads nowhere: moto calls it "Exception"."""
+
+    def from_error(task: Any, env: Any, ex: Exception) -> Any:
+        if type(ex).__name__ == "NoSuchJsonPathError":
+            return failure(env, "States.Runtime", str(ex), "TaskFailed").failure_event
+        return original(task, env, ex)
+
+    original = patch(
+        f"{_PARSER}asl.component.state.exec.state_task.state_task_lambda:StateTaskLambda._from_error", from_error
+    )
+
+
+def _mark_heartbeats(place: str) -> None:
+    """Let the error of a state tell that a heartbeat is missing."""
+
+    def from_error(task: Any, env: Any, ex: Exception) -> Any:
+        event = original(task, env, ex)
+        event.error_name.is_heartbeat = type(ex).__name__ == "HeartbeatTimeoutError"
+        return event
+
+    original = patch(place, from_error)
+
+
+def failure(env: Any, error: str, cause: str, kind: str = "ExecutionFailed") -> Any:
+    """Return what the interpreter raises for a state that fails with `error`."""
+    names = "asl.component.common.error_name."
+    events, types = _module(f"{names}failure_event"), _module(f"{names}states_error_name_type")
+    event = events.FailureEvent(
+        env=env,
+        error_name=_module(f"{names}states_error_name").StatesErrorName(typ=types.StatesErrorNameType.from_name(error)),
+        event_type=_module("api").HistoryEventType(kind),
+        event_details={f"{kind[0].lower()}{kind[1:]}EventDetails": {"error": error, "cause": cause}},
+    )
+    return events.FailureEventException(failure_event=event)
+
+
+def _repair_jsonata() -> None:
     """Moto's evaluator is None; and it puts strings into expressions without escaping them."""
     evaluator = _module("asl.jsonata.jsonata")
 
@@ -205,17 +241,14 @@ def _install_jsonata() -> None:
             return str(json.loads(text))
         return None if text == "null" else text
 
-    parser = _module("asl.parse.preprocessor").Preprocessor
-    replace(parser, "_inner_string_of", staticmethod(text_of), parameters="parser_rule_context")
-    swap(evaluator, "_eval_jsonata", evaluate, expected=None)
-    original = evaluator.encode_jsonata_variable_declarations
+    patch(f"{_PARSER}asl.parse.preprocessor:Preprocessor._inner_string_of", staticmethod(text_of))
+    patch(f"{_PARSER}asl.jsonata.jsonata:_eval_jsonata", evaluate)
     for name in ("asl.eval.states", "asl.eval.variable_store"):
-        swap(_module(name), "encode_jsonata_variable_declarations", declare, expected=original)
+        patch(f"{_PARSER}{name}:encode_jsonata_variable_declarations", declare)
 
 
-def _install_states(host: Host) -> None:
+def _repair_states(host: Host) -> None:
     """Tell of each state's end and of each failed try."""
-    story = host.story
 
     def add_event(
         manager: Any,
@@ -225,25 +258,42 @@ def _install_states(host: Host) -> None:
         timestamp: Any = None,
         update_source_event_id: bool = True,
     ) -> int:
-        kind, state = str(getattr(event_type, "value", event_type)), STATE.get()
-        if kind.endswith("StateEntered"):
-            name = event_details["stateEnteredEventDetails"]["name"]
-            STATE.set(State(MACHINE.get(), name, host.clock.moment()))
-        elif state is not None and kind.endswith("StateExited"):
-            span_s = host.clock.now_s() - state.began.at_s
-            attempt = state.failures + 1
-            story.tell("state", state.machine, attempt=attempt, began=state.began, span_s=span_s, ids=[state.name])
-        elif state is not None and kind in ("TaskFailed", "LambdaFunctionFailed", "TaskTimedOut"):
-            state.failures += 1
-            details: dict[str, str] = next(iter((event_details or {}).values()), {})
-            reason = f"{details.get('error', '')}: {details.get('cause', '')}"
-            status = "timeout" if kind == "TaskTimedOut" else "error"
-            story.tell("state", state.machine, status=status, attempt=state.failures, reason=reason, ids=[state.name])
-        return int(original(manager, context, event_type, event_details, timestamp, update_source_event_id))
+        kind, run = str(getattr(event_type, "value", event_type)), RUN.get()
+        if run is not None and run.is_over and kind not in _LAST:
+            return 0  # a task that still runs has nothing to say any more
+        _tell(host, kind, next(iter((event_details or {}).values()), {}))
+        number = int(original(manager, context, event_type, event_details, timestamp, update_source_event_id))
+        if run is not None and kind == "ExecutionStarted":
+            run.began.set()
+        return number
 
-    original = replace(
-        _module("asl.eval.event.event_manager").EventManager,
-        "add_event",
-        add_event,
-        parameters="self context event_type event_details timestamp update_source_event_id",
-    )
+    original = patch(f"{_PARSER}asl.eval.event.event_manager:EventManager.add_event", add_event)
+
+
+_LAST = ("ExecutionAborted", "ExecutionTimedOut")
+_FAILED_TRIES = (
+    "TaskFailed",
+    "LambdaFunctionFailed",
+    "TaskTimedOut",
+    "ActivityFailed",
+    "ActivityTimedOut",
+    "MapRunFailed",
+)
+
+
+def _tell(host: Host, kind: str, details: dict[str, Any]) -> None:
+    """Put an event of an execution's history into the story, if it is one of a state's."""
+    state, run, tell = STATE.get(), RUN.get(), host.story.tell
+    if run is not None and kind.endswith("StateEntered"):
+        state = State(run.machine, details["name"], host.clock.moment())
+        STATE.set(state)
+        if kind == "FailStateEntered":  # it has no other event
+            tell("state", state.machine, status="error", ids=[state.name])
+    elif state is not None and kind.endswith("StateExited"):
+        span_s = host.clock.now_s() - state.began.at_s
+        tell("state", state.machine, attempt=state.failures + 1, began=state.began, span_s=span_s, ids=[state.name])
+    elif state is not None and kind in _FAILED_TRIES:
+        state.failures += 1
+        reason = f"{details.get('error', '')}: {details.get('cause', '')}"
+        status = "timeout" if kind.endswith("TimedOut") else "error"
+        tell("state", state.machine, status=status, attempt=state.failures, reason=reason, ids=[state.name])

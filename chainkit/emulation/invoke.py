@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 import threading
 import uuid
 from collections import Counter
@@ -15,22 +16,41 @@ from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.utils import get_backend
 
-from chainkit.emulation.environments import Environment, Outcome, Pool, Spec, WorkerGoneError
+from chainkit.emulation.environments import (
+    Environment,
+    Outcome,
+    OutOfMemoryError,
+    Pool,
+    Spec,
+    WorkerGoneError,
+    refused_variables,
+)
 from chainkit.emulation.story import ROOTS, Story
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction
 
     from chainkit.emulation.clock import Clock
+    from chainkit.emulation.metrics import Metrics
 
 SYNC_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 1, "sync 6 MB each way"]"""
+
+RESPONSE_LIMIT_BYTES = 6_291_556
+"""The figure in AWS's own refusal of a response: 100 bytes more than a request may have."""
+
+LOG_FORMAT = "_chainkit_log_format"
+"""What functions.py writes on moto's functions: the format of LoggingConfig."""
+
+_SIGNALS = {6: "aborted", 9: "killed", 11: "segmentation fault", 15: "terminated"}
+"""In the words of Lambda's own log."""
 
 
 class Invoker:
     """Runs functions, one environment each, within their reserved concurrency."""
 
-    def __init__(self, clock: Clock, story: Story, pool: Pool) -> None:
+    def __init__(self, clock: Clock, story: Story, pool: Pool, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._clock = clock
         self._story = story
         self._pool = pool
@@ -38,19 +58,24 @@ class Invoker:
         self._busy: Counter[str] = Counter()
         self._logs_lock = threading.RLock()  # a log group's subscription may invoke from inside
 
-    def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1) -> Outcome:
-        """Run `function` once, for the requests that this thread works for, and return how it went."""
+    def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1, arn: str = "") -> Outcome:
+        """Run `function` once, for the requests that this thread works for, and return how it went.
+
+        `arn` is what it was invoked as, if that names an alias or a version.
+        """
         request_id, began = str(uuid.uuid4()), self._clock.moment()
-        arn = unqualified(function)
-        if self._take(function, arn):
+        own_arn = unqualified(function)
+        at_once = self._take(function, own_arn)
+        if at_once:
             try:
                 with self._clock.running():
-                    outcome = self._run(function, payload, request_id, attempt)
+                    outcome = self._run(function, payload, request_id, attempt, arn or function.function_arn)
             finally:
                 with self._lock:
-                    self._busy[arn] -= 1
+                    self._busy[own_arn] -= 1
         else:
             outcome = Outcome("throttled", "", "TooManyRequestsException", "Rate Exceeded.", request_id)
+        self._metrics.invocation(function.function_name, outcome, at_once)
         self._story.tell(
             "invocation",
             function.function_arn,
@@ -64,15 +89,16 @@ class Invoker:
         )
         return outcome
 
-    def _take(self, function: LambdaFunction, arn: str) -> bool:
+    def _take(self, function: LambdaFunction, arn: str) -> int:
+        """Return how many of the function run now, this one included; 0 if it may not."""
         reserved = reserved_concurrency(function)
         with self._lock:
             if reserved is not None and self._busy[arn] >= reserved:
-                return False
+                return 0
             self._busy[arn] += 1
-            return True
+            return self._busy[arn]
 
-    def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int) -> Outcome:
+    def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int, arn: str) -> Outcome:
         began = self._clock.moment()
         if not (function.run_time or "python").startswith("python"):
             text = f"chainkit runs Python on this machine, and {function.function_name} asks for {function.run_time}"
@@ -90,9 +116,10 @@ class Invoker:
                     "errorType": "Sandbox.Timedout",
                     "errorMessage": f"RequestId: {request_id} Error: init timed out",
                 }
-            except WorkerGoneError:
+            except WorkerGoneError as error:
                 broken = {"errorType": "Runtime.ExitError", "errorMessage": _exit_message(environment, request_id)}
-            notes = runtime_notes(function)
+                notes += _memory_notes(error)
+            notes = runtime_notes(function) + notes
             status = "error" if broken else "ok"
             reason = broken["errorType"] if broken else "; ".join(notes)
             self._story.tell(
@@ -102,9 +129,10 @@ class Invoker:
             outcome = Outcome.of_error(broken, request_id)
         else:
             trace = self._story.header_for(ROOTS.get())
-            outcome = self._call(environment, payload, request_id, trace, function.function_arn)
+            outcome = self._call(environment, payload, request_id, trace, arn)
         outcome.init_s = init_s
-        outcome.logs = notes + environment.take_logs(request_id, is_ended=not broken and outcome.status != "timeout")
+        is_ended = not broken and outcome.status != "timeout"
+        outcome.logs = notes + environment.take_logs(request_id, is_ended=is_ended) + outcome.logs
         self._write_logs(function, environment, outcome)
         is_usable = not broken and outcome.status != "timeout" and outcome.error_type != "Runtime.ExitError"
         (self._pool.release if is_usable else self._pool.discard)(environment)
@@ -122,9 +150,13 @@ class Invoker:
                 status="timeout",
             )
             outcome.reason = text
-        except WorkerGoneError:
+        except WorkerGoneError as error:
             message = _exit_message(environment, request_id)
             outcome = Outcome.of_error({"errorType": "Runtime.ExitError", "errorMessage": message}, request_id)
+            outcome.logs = [f"{message}", *_memory_notes(error), "Runtime.ExitError"]
+            if isinstance(error, OutOfMemoryError):
+                outcome.reason += f"; {error}"
+                outcome.memory_mb = environment.spec.memory_mb
         else:
             outcome = _outcome_of(reply, request_id)
         outcome.duration_s = self._clock.now_s() - began_s
@@ -200,22 +232,36 @@ def reserved_concurrency(function: LambdaFunction) -> int | None:
 
 
 def runtime_notes(function: LambdaFunction) -> list[str]:
-    """Return a warning if the host's Python is not the one that the function asks for."""
+    """Return warnings of what differs here from what the function asks for."""
+    name, notes = function.function_name, []
     host = "python" + ".".join(platform.python_version_tuple()[:2])
-    if function.run_time in (host, None):
-        return []
-    return [f"[WARNING] chainkit: {function.function_name} asks for {function.run_time}, this host runs {host}"]
+    if function.run_time not in (host, None):
+        notes.append(f"[WARNING] chainkit: {name} asks for {function.run_time}, this host runs {host}")
+    if refused := refused_variables(function.environment_vars):
+        notes.append(f"[WARNING] chainkit: {name} does not get {', '.join(refused)}: its calls go to this emulator")
+    if getattr(function, LOG_FORMAT, "Text") != "Text":
+        notes.append(f"[WARNING] chainkit: {name} asks for logs in JSON, and has them as text here")
+    if sys.platform == "win32":
+        notes.append(f"[WARNING] chainkit: the {function.memory_size} MB of {name} are no limit on this system")
+    return notes
+
+
+def _memory_notes(error: WorkerGoneError) -> list[str]:
+    """Return the line that tells of too little memory, which AWS's own words do not."""
+    return [f"[WARNING] chainkit: out of memory: {error}"] if isinstance(error, OutOfMemoryError) else []
 
 
 def _exit_message(environment: Environment, request_id: str) -> str:
-    return f"RequestId: {request_id} Error: Runtime exited with error: exit status {environment.exit_code()}"
+    code = environment.exit_code()
+    text = f"exit status {code}" if code is None or code >= 0 else f"signal: {_SIGNALS.get(-code, str(-code))}"
+    return f"RequestId: {request_id} Error: Runtime exited with error: {text}"
 
 
 def _outcome_of(reply: dict[str, Any], request_id: str) -> Outcome:
     if "error" in reply:
         outcome = Outcome.of_error(reply["error"], request_id)
-    elif len(reply["payload"].encode()) > SYNC_LIMIT_BYTES:
-        text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+    elif len(reply["payload"].encode()) > RESPONSE_LIMIT_BYTES:
+        text = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes)."
         outcome = Outcome.of_error({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": text}, request_id)
     else:
         outcome = Outcome(payload=reply["payload"], request_id=request_id)

@@ -1,21 +1,22 @@
 """Route: SNS -> function and queue.
 
-Kept from AWS [aws-semantics 0.3, 3]: the real event, filter policies, raw delivery, FIFO deduplication, asynchronous
-invocation; a target that is gone is a client error, not retried: dead letter or lost. Ignored: signatures (moto makes
-a key and a certificate for each; ours say EXAMPLE), server-side failures and their 100,015 retries.
+Kept from AWS [aws-semantics 0.3, 3]: the real event, filter policies, raw delivery, deduplication by a FIFO topic,
+asynchronous invocation; a target that is gone is a client error, not retried: dead letter or lost. Ignored: signatures
+(moto makes a key and a certificate for each; ours say EXAMPLE), server-side failures and their 100,015 retries.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.sns.models import Subscription, Topic
 
 from chainkit.emulation.delivery import TargetGoneError
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,23 +31,34 @@ def install(host: Host) -> None:
     """Replace how a topic publishes and a subscription delivers."""
     _install_topic(host)
     _install_subscription(host)
-    replace(Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes")
+    patch("sns.models:Subscription.get_post_data", post_data)
 
 
 def _install_topic(host: Host) -> None:
-    def publish_topic(topic: Topic, *args: Any, **kwargs: Any) -> str:
+    def publish_topic(
+        topic: Topic,
+        message: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> str:
         began = host.clock.moment()
-        message_id: str = original_topic(topic, *args, **kwargs)
+        if topic.fifo_topic:
+            deduplication_id = deduplication_id or hashlib.sha256(message.encode()).hexdigest()
+            if _is_duplicate(host, topic, group_id, deduplication_id):
+                message_id = str(uuid.uuid4())
+                host.story.tell("duplicate", topic.arn, reason=f"deduplication id {deduplication_id}", ids=[message_id])
+                return message_id
+        message_id = str(
+            original_topic(topic, message, subject, message_attributes, group_id, deduplication_id, message_structure)
+        )
         span_s = host.clock.now_s() - began.at_s
         host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])
         return message_id
 
-    original_topic = replace(
-        Topic,
-        "publish",
-        publish_topic,
-        parameters="self message subject message_attributes group_id deduplication_id message_structure",
-    )
+    original_topic = patch("sns.models:Topic.publish", publish_topic)
 
 
 def _install_subscription(host: Host) -> None:
@@ -60,11 +72,6 @@ def _install_subscription(host: Host) -> None:
         deduplication_id: str | None = None,
         message_structure: str | None = None,
     ) -> None:
-        topic = subscription.topic
-        if topic.fifo_topic:
-            deduplication_id = deduplication_id or hashlib.sha256(message.encode()).hexdigest()
-            if _is_duplicate(host, subscription, f"{group_id} {deduplication_id}"):
-                return
         matcher = subscription._filter_policy_matcher
         if matcher is not None and not matcher.matches(message_attributes, message):
             host.story.tell("filtered", subscription.arn, ids=[message_id])
@@ -77,12 +84,7 @@ def _install_subscription(host: Host) -> None:
             return
         _deliver(host, subscription, notification, message_attributes or {}, group_id, deduplication_id)
 
-    original_publish = replace(
-        Subscription,
-        "publish",
-        publish,
-        parameters="self message message_id subject message_attributes group_id deduplication_id message_structure",
-    )
+    original_publish = patch("sns.models:Subscription.publish", publish)
 
 
 def post_data(
@@ -109,13 +111,15 @@ def post_data(
     }
 
 
-def _is_duplicate(host: Host, subscription: Subscription, key: str) -> bool:
-    """Return whether a FIFO topic has sent this to the subscription within the last five minutes."""
-    sent: dict[str, float] = subscription.__dict__.setdefault("sent_s", {})
+def _is_duplicate(host: Host, topic: Topic, group_id: str | None, deduplication_id: str) -> bool:
+    """Return whether a FIFO topic was given this within the last five minutes, whoever was subscribed then."""
+    is_by_group = getattr(topic, "fifo_throughput_scope", "Topic") == "MessageGroup"
+    key = f"{group_id if is_by_group else ''} {deduplication_id}"
+    given: dict[str, float] = topic.__dict__.setdefault("given_s", {})
     now_s = host.clock.now_s()
-    is_duplicate = now_s - sent.get(key, -DEDUPLICATION_S) < DEDUPLICATION_S
+    is_duplicate = now_s - given.get(key, -DEDUPLICATION_S) < DEDUPLICATION_S
     if not is_duplicate:
-        sent[key] = now_s
+        given[key] = now_s
     return is_duplicate
 
 
@@ -133,12 +137,13 @@ def _deliver(
 
     def to_queue(arn: str) -> None:
         body = notification["Message"] if is_raw else json.dumps(notification)
+        is_fifo = arn.endswith(".fifo")  # a standard queue gets no group ("Message grouping for FIFO topics", 2026)
         host.delivery.to_queue(
             arn,
             body,
             raw_attributes if is_raw else None,
-            group_id=group_id,
-            deduplication_id=deduplication_id,
+            group_id=group_id if is_fifo else None,
+            deduplication_id=deduplication_id if is_fifo else None,
         )
 
     def to_function(arn: str) -> None:

@@ -1,55 +1,43 @@
-"""Route: SQS -> function, through event source mappings.
+"""Route: SQS -> event source mappings and pipes.
 
-Kept from AWS [aws-semantics 2]: batches, batching window, synchronous invocation, partial batch responses and their
-malformed forms, filters on the body, maximum concurrency; throttled batches are tried again within their visibility.
-Simplified: a mapping without MaximumConcurrency stays at the five concurrent batches that AWS starts with; a batch is
-received when its window ends, not when it begins.
+Kept from AWS [aws-semantics 2]: batches, batching window, filters, maximum concurrency; throttled batches are tried
+again within their visibility. Simplified: a mapping without MaximumConcurrency stays at the five concurrent batches
+that AWS starts with; a batch is received when its window ends, not when it begins.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.exceptions import UnknownFunctionException
-from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_backends
-from moto.events.models import EventPattern
 from moto.sqs.models import Message, Queue, sqs_backends
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.consumers import Batch
+from chainkit.emulation.filters import lets_through
 from chainkit.emulation.queues import LOCK, delete, roots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from moto.awslambda.models import LambdaFunction
-
     from chainkit.emulation.clock import Clock, Timer
-    from chainkit.emulation.host import Host
-    from chainkit.emulation.invoke import Invoker
+    from chainkit.emulation.consumers import Consumer, Consumers, Handled
     from chainkit.emulation.queues import Queues
     from chainkit.emulation.story import Story
-
-CONCURRENT_BATCHES = 5
-"""[aws-semantics 2, "starts at 5 concurrent"]"""
 
 PAYLOAD_LIMIT_BYTES = 6 * 2**20
 """[aws-semantics 2, "window, size, 6 MB payload"]"""
 
 
 class Pollers:
-    """The pollers of all event source mappings on queues."""
+    """The pollers of all consumers of queues."""
 
-    def __init__(self, clock: Clock, story: Story, invoker: Invoker, queues: Queues) -> None:
+    def __init__(self, clock: Clock, story: Story, queues: Queues, consumers: Consumers) -> None:
         self._clock = clock
         self._story = story
-        self._invoker = invoker
         self._queues = queues
+        self._consumers = consumers
         self._at_work: Counter[str] = Counter()
         self._timers: dict[str, Timer] = {}
         self._window_ends_s: dict[str, float] = {}
-        story.is_queued = self.is_queued
+        consumers.on_change.append(self.wake)
         queues.wake = self.wake
 
     # --- what is polled ---
@@ -59,128 +47,128 @@ class Pollers:
         with LOCK:
             return any(
                 root in roots_of(message)
-                for mapping in _mappings()
-                if is_polling(mapping) and (queue := _queue(mapping.event_source_arn))
+                for consumer in self._consumers.all()
+                if consumer.is_on() and (queue := _queue(consumer.source_arn))
                 for message in queue._messages
             )
 
     def wake(self, arn: str) -> None:
         """Look at the queue `arn` again: something in it, or who polls it, has changed."""
-        for mapping in _mappings():
-            if mapping.event_source_arn == arn:
-                self._look(mapping)
+        if ":sqs:" in arn:
+            for consumer in self._consumers.of(arn):
+                self._look(consumer)
 
-    def _look(self, mapping: EventSourceMapping) -> None:
+    def _look_again(self, key: str, arn: str) -> None:
+        for consumer in self._consumers.of(arn):
+            if consumer.key == key:
+                self._look(consumer)
+
+    def _look(self, consumer: Consumer) -> None:
         """Take the batches that are due, and set a timer for what comes next."""
         with LOCK:
-            queue, function = _queue(mapping.event_source_arn), _function(mapping)
-            if queue is None or function is None or not is_polling(mapping):
+            queue = _queue(consumer.source_arn)
+            if queue is None or not consumer.is_on():
                 return
-            limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
-            while self._at_work[mapping.uuid] < limit and (size := self._size_due(mapping, queue)):
-                messages = self._queues.receive(queue, size, _visibility_s(mapping, queue, function))
-                self._window_ends_s.pop(mapping.uuid, None)
+            while self._at_work[consumer.key] < consumer.concurrency and (size := self._size_due(consumer, queue)):
+                given_s = int(queue.visibility_timeout)  # type: ignore[attr-defined]
+                messages = self._queues.receive(queue, size, consumer.visibility_s(given_s))
+                self._window_ends_s.pop(consumer.key, None)
                 if not messages:  # all visible ones belong to groups that are at work
                     break
-                self._start(mapping, queue, function, messages)
-            self._set_timer(mapping, queue)
+                self._start(consumer, queue, messages)
+            self._set_timer(consumer, queue)
 
-    def _size_due(self, mapping: EventSourceMapping, queue: Queue) -> int:
+    def _size_due(self, consumer: Consumer, queue: Queue) -> int:
         """Return how many messages to receive now; 0 while the window is open."""
         visible = queue.messages
         if not visible:
-            self._window_ends_s.pop(mapping.uuid, None)
+            self._window_ends_s.pop(consumer.key, None)
             return 0
         size, total_bytes = 0, 0
-        for message in visible[: mapping.batch_size]:
+        for message in visible[: consumer.batch_size]:
             total_bytes += len(message.body.encode())
             if size and total_bytes > PAYLOAD_LIMIT_BYTES:
                 return size
             size += 1
-        window_s = 0 if queue.fifo_queue else mapping.max_batch_window or 0
-        ends_s = self._window_ends_s.setdefault(mapping.uuid, self._clock.now_s() + window_s)
-        return size if size == mapping.batch_size or self._clock.now_s() >= ends_s else 0
+        window_s = 0 if queue.fifo_queue else consumer.window_s
+        ends_s = self._window_ends_s.setdefault(consumer.key, self._clock.now_s() + window_s)
+        return size if size == consumer.batch_size or self._clock.now_s() >= ends_s else 0
 
-    def _set_timer(self, mapping: EventSourceMapping, queue: Queue) -> None:
+    def _set_timer(self, consumer: Consumer, queue: Queue) -> None:
         """Look again when the window ends or the next message becomes visible."""
-        now_s = self._clock.now_s()
+        now_s, key = self._clock.now_s(), consumer.key
         hidden = [max(message.visible_at, message.delayed_until) / 1000 for message in queue._messages]
         due = [visible_s + 0.001 for visible_s in hidden if visible_s >= now_s]  # moto hides to the millisecond
-        if (ends_s := self._window_ends_s.get(mapping.uuid, now_s)) > now_s:
+        if (ends_s := self._window_ends_s.get(key, now_s)) > now_s:
             due.append(ends_s)
-        if old := self._timers.pop(mapping.uuid, None):
+        if old := self._timers.pop(key, None):
             self._clock.cancel(old)
         if due:
-            self._timers[mapping.uuid] = self._clock.call_at(min(due), lambda: self._look(mapping))
+            self._timers[key] = self._clock.call_at(min(due), lambda: self._look_again(key, consumer.source_arn))
 
     # --- one batch ---
 
-    def _start(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
-    ) -> None:
+    def _start(self, consumer: Consumer, queue: Queue, messages: list[Message]) -> None:
         roots = tuple(dict.fromkeys(root for message in messages for root in roots_of(message)))
-        self._at_work[mapping.uuid] += 1
+        self._at_work[consumer.key] += 1
 
         def work() -> None:
             try:
-                self._run(mapping, queue, function, messages)
+                self._run(consumer, queue, messages)
             finally:
                 with LOCK:
-                    self._at_work[mapping.uuid] -= 1
-                self._look(mapping)
+                    self._at_work[consumer.key] -= 1
+                self._look_again(consumer.key, consumer.source_arn)
 
-        self._clock.start(self._story.carried(work, roots), name="batch")
+        self._clock.start(self._story.carried(work, roots), name="poller")
 
-    def _run(
-        self, mapping: EventSourceMapping, queue: Queue, function: LambdaFunction, messages: list[Message]
-    ) -> None:
-        wanted = self._filtered(mapping, queue, messages)
+    def _run(self, consumer: Consumer, queue: Queue, messages: list[Message]) -> None:
+        """Hand over a batch; delete what is done, tell of what will be visible again."""
+        wanted = self._filtered(consumer, queue, messages)
         if not wanted:
             return
-        payload = json.dumps({"Records": [record_of(message, queue) for message in wanted]})
         attempt = max(message.approximate_receive_count for message in wanted)
+        batch = Batch([record_of(each, queue) for each in wanted], [each.id for each in wanted], attempt)
         gives_up_s = min(message.visible_at for message in wanted) / 1000
         wait_s = 1.0
-        while (outcome := self._invoker.invoke(function, payload, attempt=attempt)).status == "throttled":
+        while (handled := consumer.handle(batch)).status == "throttled":
             if self._clock.now_s() + wait_s >= gives_up_s:
                 return
             self._clock.sleep(wait_s)
             wait_s *= 2
-        failed = set() if outcome.status == "ok" else {message.id for message in wanted}
-        if outcome.status == "ok" and "ReportBatchItemFailures" in (mapping.function_response_types or []):
-            failed = failed_items(outcome.payload, [message.id for message in wanted])
         for message in wanted:
-            if message.id in failed:
-                wait_s = message.visible_at / 1000 - self._clock.now_s()
-                self._story.tell(
-                    "retry wait",
-                    queue.queue_arn,
-                    attempt=message.approximate_receive_count,
-                    reason=outcome.reason or "reported as failed",
-                    span_s=max(wait_s, 0.0),
-                    ids=[message.id],
-                    roots=roots_of(message),
-                )
+            if message.id in handled.failed:
+                self._tell_failed(queue, message, handled)
             else:
                 delete(queue, message)
 
-    def _filtered(self, mapping: EventSourceMapping, queue: Queue, messages: list[Message]) -> list[Message]:
+    def _tell_failed(self, queue: Queue, message: Message, handled: Handled) -> None:
+        wait_s = message.visible_at / 1000 - self._clock.now_s()
+        self._story.tell(
+            "retry wait",
+            queue.queue_arn,
+            attempt=message.approximate_receive_count,
+            reason=handled.reason,
+            span_s=max(wait_s, 0.0),
+            ids=[message.id],
+            roots=roots_of(message),
+        )
+
+    def _filtered(self, consumer: Consumer, queue: Queue, messages: list[Message]) -> list[Message]:
         """Return the messages that a filter lets through; the others are deleted [aws-semantics 2, Filtering]."""
-        patterns = [EventPattern.load(each["Pattern"]) for each in (mapping.filter_criteria or {}).get("Filters", [])]
-        if not patterns:
+        if not consumer.patterns:
             return messages
         wanted = []
         for message in messages:
-            content: Any = {"body": _json_or_text(message.body)}
-            if any(pattern.matches_event(content) for pattern in patterns):
+            if lets_through(consumer.patterns, record_of(message, queue), is_pipe=consumer.is_pipe):
                 wanted.append(message)
             else:
                 delete(queue, message)
-                self._story.tell("filtered", mapping.arn, ids=[message.id], roots=roots_of(message))
+                self._story.tell("filtered", consumer.arn, ids=[message.id], roots=roots_of(message))
         return wanted
 
 
-# --- records and answers ---
+# --- records ---
 
 
 def record_of(message: Message, queue: Queue) -> dict[str, Any]:
@@ -218,102 +206,8 @@ def record_of(message: Message, queue: Queue) -> dict[str, Any]:
     }
 
 
-def failed_items(payload: str, ids: list[str]) -> set[str]:
-    """Return the ids that a partial batch response reports; all of them if the response is malformed.
-
-    [aws-semantics 2, "empty/null id, wrong key, exception = whole batch; empty list = success"]
-
-    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": "a"}]}', ["a", "b"]))
-    ['a']
-    >>> sorted(failed_items('{"batchItemFailures": [{"itemIdentifier": ""}]}', ["a", "b"]))
-    ['a', 'b']
-    >>> failed_items('{"batchItemFailures": []}', ["a", "b"]), failed_items("null", ["a"])
-    (set(), set())
-    """
-    response = json.loads(payload)
-    if not response:
-        return set()
-    try:
-        named = [item["itemIdentifier"] for item in response.get("batchItemFailures") or []]
-    except (AttributeError, KeyError, TypeError):
-        return set(ids)
-    return set(named) if all(each in ids for each in named) else set(ids)
-
-
-def _json_or_text(body: str) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
-
-
-def _mappings() -> Iterable[EventSourceMapping]:
-    return [
-        mapping
-        for backends in list(lambda_backends.values())
-        for backend in list(backends.values())
-        for mapping in list(backend._event_source_mappings.values())
-        if ":sqs:" in mapping.event_source_arn
-    ]
-
-
-def is_polling(mapping: EventSourceMapping) -> bool:
-    """Return whether anything takes messages for this mapping."""
-    standing = lambda_backends[mapping.account_id][mapping.region]._event_source_mappings
-    return mapping.uuid in standing and bool(mapping.enabled) and _function(mapping) is not None
-
-
 def _queue(arn: str) -> Queue | None:
+    if ":sqs:" not in arn:
+        return None
     _, _, _, region, account_id, name = arn.split(":")
     return sqs_backends[account_id][region].queues.get(name)
-
-
-def _function(mapping: EventSourceMapping) -> LambdaFunction | None:
-    """Return the function; by the name it was mapped with, so that a moved alias takes effect."""
-    try:
-        return lambda_backends[mapping.account_id][mapping.region].get_function(mapping.function_name)
-    except UnknownFunctionException:
-        return None
-
-
-def _visibility_s(mapping: EventSourceMapping, queue: Queue, function: LambdaFunction) -> int:
-    """Return the visibility timeout of a batch [aws-semantics 2, "window + timeout + 30 s"]."""
-    window_s, timeout_s = mapping.max_batch_window or 0, function.timeout
-    given_s = int(queue.visibility_timeout)  # type: ignore[attr-defined]
-    return int(window_s + timeout_s + 30) if window_s and window_s + timeout_s > given_s else given_s
-
-
-# --- moto ---
-
-
-def install(host: Host) -> None:
-    """Take moto's own trigger, which runs inside SendMessage, off the queue; poll instead."""
-
-    def create(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
-        mapping: EventSourceMapping = original_create(backend, spec)
-        if queue := _queue(mapping.event_source_arn) if ":sqs:" in mapping.event_source_arn else None:
-            queue.lambda_event_source_mappings.clear()
-            host.pollers.wake(mapping.event_source_arn)
-        return mapping
-
-    def update(backend: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
-        mapping: EventSourceMapping | None = original_update(backend, uuid, spec)
-        if mapping is not None:
-            mapping.function_name = spec.get("FunctionName", mapping.function_name)
-            host.pollers.wake(mapping.event_source_arn)
-        return mapping
-
-    def list_all(backend: LambdaBackend, event_source_arn: str, function_name: str) -> Iterable[EventSourceMapping]:
-        # moto compares the text that each was made with: a name never finds what was made with an ARN
-        name = (function_name and function_name.partition(":function:")[2]) or function_name
-        return [
-            mapping
-            for mapping in original_list(backend, event_source_arn, "")
-            if not name or mapping.function_arn.split(":")[6] == name.partition(":")[0]
-        ]
-
-    original_list = replace(
-        LambdaBackend, "list_event_source_mappings", list_all, parameters="self event_source_arn function_name"
-    )
-    original_create = replace(LambdaBackend, "create_event_source_mapping", create, parameters="self spec")
-    original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")

@@ -1,19 +1,23 @@
 """Route: SQS. Messages carry their requests, queues are on the clock and safe between threads.
 
-Kept from AWS [aws-semantics 2]: visibility, delay, receive counts, redrive, retention. A message that an outside client
-holds stays hidden by the wall, whatever the clock does; a long poll that finds nothing counts as waiting.
+Kept from AWS [aws-semantics 2]: visibility, delay, receive counts, redrive and who may be its source, retention, FIFO
+order, and deduplication within five minutes also of what is deleted by then. A message that an outside client holds
+stays hidden by the wall, whatever the clock does; a long poll that finds nothing counts as waiting.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from moto.core.utils import unix_time_millis
+from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
@@ -26,8 +30,15 @@ if TYPE_CHECKING:
 LOCK = threading.RLock()
 """Guards all queues: moto's own lists are not safe between threads, and a message must never be in two places."""
 
-_ROOTS, _IS_OUTSIDE = "_chainkit_roots", "_chainkit_is_outside"
-"""What we write on moto's messages: the requests of a message, and whether an outside client holds it."""
+_ROOTS, _IS_OUTSIDE, CAME_FROM = "_chainkit_roots", "_chainkit_is_outside", "_chainkit_came_from"
+"""What we write on moto's messages: the requests of a message, whether an outside client holds it, and the queue that
+it was dead-lettered from."""
+
+_SENT = "_chainkit_sent_s"
+"""What we write on moto's FIFO queues: when each deduplication id was sent."""
+
+DEDUPLICATION_S = 300.0
+"""[aws-semantics 2, "FIFO 5-min dedup"]"""
 
 _POLL_S = 0.02
 """How often a long poll looks again: a jump of the clock tells nobody that a message has become visible."""
@@ -40,6 +51,7 @@ class Queues:
         self._clock = clock
         self._story = story
         self._moto_receive = SQSBackend.receive_message  # before it is replaced
+        self._numbers = itertools.count(1)
         self.wake: Callable[[str], None] = lambda _arn: None
         clock.on_jump.append(self._keep_outside_visibility)
 
@@ -83,12 +95,37 @@ class Queues:
             header = {"DataType": "String", "StringValue": self._story.header_for(roots)}
             message.system_attributes["AWSTraceHeader"] = header
 
+    def enter(self, queue: Queue, message: Message) -> None:
+        """Append a message to its queue, unless a FIFO queue has had the same within five minutes."""
+        self.take_in(message)
+        with LOCK:
+            if not queue.fifo_queue:
+                queue._messages.append(message)
+            elif hasattr(message, CAME_FROM) or not self._is_duplicate(queue, message):
+                message.sequence_number = f"{next(self._numbers):020}"
+                queue._messages.append(message)
+            else:
+                self._tell("duplicate", queue, message, reason=f"deduplication id {message.deduplication_id}")
+
+    def _is_duplicate(self, queue: Queue, message: Message) -> bool:
+        """Return whether a FIFO queue has had the same; moto forgets what was deleted."""
+        if message.deduplication_id is None:
+            return False
+        is_by_group = queue.deduplication_scope == "messageGroup"  # type: ignore[attr-defined]
+        key = f"{message.group_id if is_by_group else ''} {message.deduplication_id}"
+        sent: dict[str, float] = queue.__dict__.setdefault(_SENT, {})
+        now_s = self._clock.now_s()
+        is_duplicate = now_s - sent.get(key, -DEDUPLICATION_S) < DEDUPLICATION_S
+        if not is_duplicate:
+            sent[key] = now_s
+        return is_duplicate
+
     def _drop_expired(self, queue: Queue) -> None:
         """Remove what is older than the queue keeps; moto lets it block the queue."""
         oldest_ms = unix_time_millis() - queue.message_retention_period * 1000  # type: ignore[attr-defined]
         for message in queue.messages:
             if message.sent_timestamp is not None and message.sent_timestamp < oldest_ms:
-                _remove(queue, message)
+                remove(queue, message)
                 self._tell("dropped", queue, message, status="error", reason="older than the queue keeps messages")
 
     def _redrive(self, queue: Queue) -> None:
@@ -97,7 +134,8 @@ class Queues:
             return
         for message in queue.messages:
             if message.approximate_receive_count >= limit:
-                _remove(queue, message)
+                remove(queue, message)
+                setattr(message, CAME_FROM, queue.queue_arn)
                 target.add_message(message)
                 reason = f"received {message.approximate_receive_count} times from {queue.name}"
                 self._tell("dead letter", target, message, reason=reason)
@@ -138,7 +176,8 @@ def delete(queue: Queue, message: Message) -> None:
             queue.delete_message(str(message.receipt_handle))
 
 
-def _remove(queue: Queue, message: Message) -> None:
+def remove(queue: Queue, message: Message) -> None:
+    """Take a message out of a queue, whoever holds it."""
     queue._messages.remove(message)
     queue.pending_messages.discard(message)
 
@@ -149,6 +188,7 @@ def _remove(queue: Queue, message: Message) -> None:
 def install(host: Host) -> None:
     """Let moto's SQS use our queues."""
     _install_send(host)
+    _install_redrive_allow_policy()
 
     def receive(
         backend: SQSBackend,
@@ -163,15 +203,10 @@ def install(host: Host) -> None:
             queue, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
         )
 
-    replace(
-        SQSBackend,
-        "receive_message",
-        receive,
-        parameters="self queue_name count wait_seconds_timeout visibility_timeout message_attribute_names",
-    )
-    _lock(Queue, "delete_message", "self receipt_handle")
-    _lock(SQSBackend, "change_message_visibility", "self queue_name receipt_handle visibility_timeout", host)
-    _lock(SQSBackend, "purge_queue", "self queue_name")
+    patch("sqs.models:SQSBackend.receive_message", receive)
+    _lock("sqs.models:Queue.delete_message")
+    _lock("sqs.models:SQSBackend.change_message_visibility", host)
+    _lock("sqs.models:SQSBackend.purge_queue")
 
 
 def _install_send(host: Host) -> None:
@@ -184,22 +219,36 @@ def _install_send(host: Host) -> None:
         return message
 
     def add(queue: Queue, message: Message) -> None:
-        host.queues.take_in(message)
-        with LOCK:
-            original_add(queue, message)
+        host.queues.enter(queue, message)
         host.queues.wake(queue.queue_arn)
 
-    original_send = replace(
-        SQSBackend,
-        "send_message",
-        send,
-        parameters="self queue_name message_body message_attributes delay_seconds deduplication_id group_id "
-        "system_attributes validate_group_id",
-    )
-    original_add = replace(Queue, "add_message", add, parameters="self message")
+    original_send = patch("sqs.models:SQSBackend.send_message", send)
+    patch("sqs.models:Queue.add_message", add)
 
 
-def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> None:
+def _install_redrive_allow_policy() -> None:
+    """Keep a dead-letter queue's RedriveAllowPolicy, which moto forgets, and let it count."""
+
+    def set_up(queue: Queue, policy: Any) -> None:
+        before = queue.__dict__.get("redrive_policy"), queue.dead_letter_queue
+        original(queue, policy)
+        if queue.dead_letter_queue is not None and not _allows(queue.dead_letter_queue, queue.queue_arn):
+            queue.redrive_policy, queue.dead_letter_queue = before
+            text = f"Value {policy} for parameter RedrivePolicy is invalid. Reason: the RedriveAllowPolicy of the "
+            raise SQSException("InvalidParameterValue", f"{text}dead-letter queue does not allow it.")
+
+    original = patch("sqs.models:Queue._setup_dlq", set_up)
+    patch("sqs.models:Queue.redrive_allow_policy", None)
+    patch("sqs.models:Queue.BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"])
+
+
+def _allows(dead: Queue, source_arn: str) -> bool:
+    policy = json.loads(dead.redrive_allow_policy or "{}")  # type: ignore[attr-defined]
+    permission = policy.get("redrivePermission", "allowAll")
+    return permission == "allowAll" or (permission == "byQueue" and source_arn in policy.get("sourceQueueArns", []))
+
+
+def _lock(place: str, host: Host | None = None) -> None:
     """Hold the lock during a method; with `host`, wake the queue's pollers after it."""
 
     def locked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -210,4 +259,4 @@ def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> 
             host.queues.wake(self.get_queue(queue_name).queue_arn)
         return result
 
-    original = replace(owner, name, locked, parameters=parameters)
+    original = patch(place, locked)

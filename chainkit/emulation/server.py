@@ -101,10 +101,10 @@ def _start(settings: dict[str, Any], over: threading.Event) -> tuple[Any, Host]:
     check_version()  # before anything of moto is imported
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     from moto.core.config import default_user_config
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
     from chainkit.emulation.application import Application, build_host
+    from chainkit.emulation.serving import RequestHandler, refuse_others
     from chainkit.emulation.standing import Standing
 
     # Step Functions' interpreter runs only if this is set before its first use.
@@ -118,12 +118,13 @@ def _start(settings: dict[str, Any], over: threading.Event) -> tuple[Any, Host]:
                 port,
                 lambda environ, start_response: holder[0](environ, start_response),
                 threaded=True,
-                request_handler=MotoRequestHandler,
+                request_handler=RequestHandler,
             )
     except (OSError, SystemExit) as error:
         raise DeployError(
             f"local: port={port} cannot be had", fix="name another, or none: a free one is taken"
         ) from error
+    refuse_others(server)
     os.environ["MOTO_PORT"] = str(server.server_port)  # where moto's own calls to itself go
     url, is_virtual = f"http://127.0.0.1:{server.server_port}", settings["clock"] == "virtual"
     host = build_host(settings["region"], url, Path(settings["root"]), jumps=is_virtual)

@@ -30,6 +30,7 @@ class EventBus(Service):
     label: ClassVar[str] = "EventBridge bus"
     icon: ClassVar[str] = "M3 12h18M7 12V5M12 12v7M17 12V5"
     principal: ClassVar[str] = "events.amazonaws.com"
+    sends_account: ClassVar[bool] = True  # EventBridge User Guide, cross-service-confused-deputy-prevention (2026)
     grants: ClassVar[dict[str, tuple[str, ...]]] = {"event": ("events:PutEvents",)}
     handle_suffix: ClassVar[str] = "BUS_NAME"
 
@@ -85,6 +86,7 @@ BUS = Api(
         Call("list_tags_for_resource", lambda p: {"ResourceARN": p["Answers"]["Arn"]}),
     ),
     delete=(Call("delete_event_bus", lambda p: {"Name": p["Ref"]}),),
+    arn="arn:aws:events:{region}:{account}:event-bus/{Name}",
     ref="Name",
     attributes={"Arn": "Arn", "Name": "Name"},
     settings={"Name": "Name", "Tags": "Tags"},

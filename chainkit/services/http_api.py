@@ -149,6 +149,7 @@ HTTP_API = Api(
     found=lambda answer, p: next(each["ApiId"] for each in answer["Items"] if each["Name"] == p["Name"]),
     update=(Call("update_api", lambda p: {"ApiId": p["Ref"], **given(p, "Name")}),),
     delete=(Call("delete_api", lambda p: {"ApiId": p["Ref"]}),),
+    arn="arn:aws:execute-api:{region}:{account}:{Ref}",
     ref="ApiId",
     attributes={"ApiEndpoint": "ApiEndpoint"},
     settings={"Name": "Name", "ProtocolType": "ProtocolType", "Tags": "Tags"},

@@ -152,6 +152,7 @@ class LambdaFunction(Service):
     )  # fmt: skip
     icon: ClassVar[str] = "M7 4h3l7.5 16M11.6 8.6 6 20"
     principal: ClassVar[str] = "lambda.amazonaws.com"
+    sends_account: ClassVar[bool] = True  # Lambda Developer Guide, permissions-managed-policies (2026)
     grants: ClassVar[dict[str, tuple[str, ...]]] = {
         "call": ("lambda:InvokeFunction",),
         "delivery": ("lambda:InvokeFunction",),

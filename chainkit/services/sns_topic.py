@@ -89,6 +89,7 @@ TOPIC = Api(
         each["TopicArn"] for each in answer["Topics"] if each["TopicArn"].rpartition(":")[2] == p["TopicName"]
     ),
     delete=(Call("delete_topic", lambda p: {"TopicArn": p["Ref"]}),),
+    arn="arn:aws:sns:{region}:{account}:{TopicName}",
     ref="TopicArn || Attributes.TopicArn",
     attributes={"TopicName": "Attributes.TopicArn"},
     settings={"TopicName": lambda answer, p: answer["Attributes"]["TopicArn"].rsplit(":", 1)[1], "Tags": "Tags"},

@@ -137,6 +137,7 @@ QUEUE = Api(
     ),
     update=(Call("set_queue_attributes", lambda p: {"QueueUrl": p["Ref"], "Attributes": _attributes(p)}),),
     delete=(Call("delete_queue", lambda p: {"QueueUrl": p["Ref"]}),),
+    arn="arn:aws:sqs:{region}:{account}:{QueueName}",
     ref="QueueUrl",
     attributes={"Arn": "Attributes.QueueArn"},
     settings={

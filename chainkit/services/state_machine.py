@@ -119,8 +119,9 @@ class StateMachine(Service):
     main_settings: ClassVar[tuple[str, ...]] = ("workflow", "choices", "items")
     icon: ClassVar[str] = "M9 3.5h6v5H9zM3.5 15.5h6v5h-6zM14.5 15.5h6v5h-6zM12 8.5V12M6.5 15.5V12h11v3.5"
     principal: ClassVar[str] = "states.amazonaws.com"
+    sends_account: ClassVar[bool] = True  # Step Functions Developer Guide, procedure-create-iam-role (2026)
     grants: ClassVar[dict[str, tuple[str, ...]]] = {
-        "call": ("states:StartExecution", "states:StartSyncExecution"),
+        "call": ("states:StartSyncExecution",),
         "start": ("states:StartExecution",),
     }
     largest_event_bytes: ClassVar[int] = 256 * 1024  # [2] 256 KiB of input, still so in August 2026
@@ -466,6 +467,7 @@ STATE_MACHINE = Api(
         ),
     ),
     delete=(Call("delete_state_machine", lambda p: {"stateMachineArn": p["Ref"]}),),
+    arn="arn:aws:states:{region}:{account}:stateMachine:{StateMachineName}",
     ref="stateMachineArn",
     attributes={"Arn": "stateMachineArn"},
     settings={

@@ -1,7 +1,7 @@
 """Turns the lives of one request into a `Trace`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,8 +19,18 @@ _GIVEN_UP = {k.DEAD_LETTERED: "dead letter", k.EXPIRED: "expired", k.DROPPED: "d
 
 def story(program: Program, tally: Tally, request: int) -> Trace:
     """Return the trace of the request that a replication wrote down."""
+    return traces(program, tally, [request])[0]
+
+
+def traces(program: Program, tally: Tally, requests: Sequence[int]) -> list[Trace]:
+    """Return the traces of requests that a replication wrote down, in their order."""
+    told = stories(program, tally.trace, [*requests])
+    return [_trace(program, tally, request, told.get(request)) for request in requests]
+
+
+def _trace(program: Program, tally: Tally, request: int, told: Story | None) -> Trace:
+    """Return the trace of one request."""
     response_s, completion_s = tally.kept[request - tally.bounds[0]]
-    told = stories(program, tally.trace, [request]).get(request)
     worst = _worst(program, told) if told is not None else k.COMPLETED
     is_over = worst >= k.DEAD_LETTERED or not np.isnan(completion_s)  # what has lost a branch is lost already
     return Trace(

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import chainkit as ck
@@ -149,26 +150,26 @@ def test_a_refusal_says_which_change_and_destroy_removes_what_was_made_and_nothi
 
 
 def test_a_setting_that_the_target_does_not_hold_is_an_error_and_a_known_one_is_listed(target, stand, monkeypatch):
-    kind = "AWS::SQS::Queue"
-    made = ck.SqsQueue.resources
+    kind = "AWS::SNS::Topic"
+    made = ck.SnsTopic.resources
 
-    def with_forgotten(queue, around):
-        (resource,) = made(queue, around)
-        asked = {**resource.properties, "RedriveAllowPolicy": {"redrivePermission": "denyAll"}}
-        settings = {**resource.api.settings, "RedriveAllowPolicy": "Attributes.RedriveAllowPolicy"}
+    def with_forgotten(topic, around):
+        (resource,) = made(topic, around)
+        asked = {**resource.properties, "TracingConfig": "Active"}
+        settings = {**resource.api.settings, "TracingConfig": "Attributes.TracingConfig"}
         return (replace(resource, properties=asked, api=replace(resource.api, settings=settings)),)
 
-    monkeypatch.setattr(ck.SqsQueue, "resources", with_forgotten)
+    monkeypatch.setattr(ck.SnsTopic, "resources", with_forgotten)
     chain = ck.Chain("forgetful")
-    chain.add(ck.SqsQueue("jobs"))
+    chain.add(ck.SnsTopic("news"))
 
     stack = stand(chain)
-    assert [(d.resource, d.type, d.field) for d in stack.dropped] == [("Jobs", kind, "RedriveAllowPolicy")]
+    assert [(d.resource, d.type, d.field) for d in stack.dropped] == [("News", kind, "TracingConfig")]
     assert plan(chain, target).is_empty
     stack.destroy()
 
     monkeypatch.setattr(target, "drops", frozenset())
-    with pytest.raises(ck.DeployError, match=r"Jobs .*RedriveAllowPolicy.*was asked for"):
+    with pytest.raises(ck.DeployError, match=r"News .*TracingConfig.*was asked for"):
         stand(chain)
 
 
@@ -364,3 +365,23 @@ def test_a_destroyed_stack_takes_no_requests(target):
     assert repr(stack) == "Stack('over' on local, 0 resources)"
     with pytest.raises(ck.DeployError, match="stands no more"):
         stack.send({})
+
+
+def test_a_load_test_is_compared_with_the_run_and_taken_into_the_design(stand):
+    chain = ck.Chain("measured")
+    chain.add(ck.LambdaFunction("order", duration=0.05, timeout_s=10))
+    stack = stand(chain)
+    run = ck.simulate(chain, ck.Steady(rate_per_s=10), requests=500, seed=1)
+    with pytest.raises(ck.ConfigError, match="nothing was measured yet"):
+        stack.compare(run)
+
+    measured = stack.load(ck.Steady(rate_per_s=10), requests=30)
+
+    assert measured.ledger["completed"] == 30
+    assert (
+        stack.compare(run).to_frame().set_index(["node", "figure"]).loc[("order", "invocations"), "verdict"] == "agrees"
+    )
+    warm = measured.to_frame().query("what == 'invocation'")
+    law = stack.calibrate().service("order").duration
+    assert law.ppf(np.array([0.0]))[0] >= 0.05
+    assert law.mean_s <= float((warm["end_s"] - warm["start_s"]).max())

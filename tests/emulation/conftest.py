@@ -135,6 +135,29 @@ class Aws:
             with error:
                 return error.code, error.read().decode(), dict(error.headers)
 
+    def machine(self, states, *, start=None, kind="STANDARD", settings=None, **options):
+        """Create a state machine; return its ARN. `options` belong to the definition, `settings` to the call."""
+        definition = {"StartAt": start or next(iter(states)), "States": states, **options}
+        return self.client("stepfunctions").create_state_machine(
+            name=f"m-{uuid.uuid4().hex[:8]}",
+            definition=json.dumps(definition),
+            roleArn=self.role(),
+            type=kind,
+            **(settings or {}),
+        )["stateMachineArn"]
+
+    def execute(self, arn, root, value=None):
+        """Run an execution to its end; return its description."""
+        client = self.traced("stepfunctions", root)
+        started = client.start_execution(stateMachineArn=arn, input=json.dumps({} if value is None else value))
+        assert self.emulator.settle(root, timeout_s=30)
+        return self.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
+
+    def history(self, execution):
+        """Return the types of an execution's events."""
+        history = self.client("stepfunctions").get_execution_history(executionArn=execution)
+        return [event["type"] for event in history["events"]]
+
     def whats(self, root):
         """Return the kinds of hops in a request's story."""
         return [event["what"] for event in self.emulator.story(root)]

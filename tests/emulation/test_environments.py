@@ -1,10 +1,16 @@
 """Execution environments and their pool, without a server."""
 
+import json
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from chainkit.emulation.environments import Pool, Spec, WorkerGoneError
+from chainkit.emulation import environments
+from chainkit.emulation.clock import Clock
+from chainkit.emulation.environments import OutOfMemoryError, Pool, Spec, WorkerGoneError
 from tests.emulation.conftest import wait_until_gone, zipped
 
 ECHO = "def handler(event, context):\n    print('seen', event)\n    return event"
@@ -13,7 +19,7 @@ ECHO = "def handler(event, context):\n    print('seen', event)\n    return event
 @pytest.fixture
 def pool(tmp_path):
     (tmp_path / "pool").mkdir()
-    pool = Pool({"MINE": "1"}, tmp_path / "pool")
+    pool = Pool({"MINE": "1"}, tmp_path / "pool", Clock())
     yield pool
     pool.close()
 
@@ -126,3 +132,88 @@ def test_code_is_laid_out_for_reading_only(pool):
     root = Path(run(environment)["payload"].strip('"'))
 
     assert oct((root / "index.py").stat().st_mode)[-3:] == "444"
+
+
+def test_an_idle_environment_ends_after_its_time_on_the_clock(tmp_path):
+    clock = Clock()
+    pool = Pool({}, tmp_path, clock)
+    early, _ = pool.acquire(spec())
+    late, _ = pool.acquire(spec())
+    pool.release(early)
+    clock.sleep(400.0)
+    pool.release(late)
+    clock.sleep(400.0)  # nothing runs: the clock jumps, and the passive reaping is due on the way
+    deadline_s = time.monotonic() + 10
+    while pool.pids() != [late.pid] and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+
+    assert pool.pids() == [late.pid]
+    assert pool.acquire(spec()) == (late, False)
+    pool.close()
+
+
+def test_an_environment_that_was_idle_for_too_long_is_not_reused(tmp_path):
+    clock = Clock()
+    pool = Pool({}, tmp_path, clock)
+    old, _ = pool.acquire(spec())
+    pool.release(old)
+    clock.sleep(601.0)
+
+    assert pool.acquire(spec())[1] is True
+    pool.close()
+
+
+def test_memory_above_the_limit_ends_a_handler_at_work(pool):
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells how much memory another process holds")
+    code = "import time\ndef handler(event, context):\n    held = b'x' * 300_000_000\n    time.sleep(60)"
+    environment, _ = pool.acquire(spec(code, timeout_s=30.0))
+    environment.initialise()
+    with pytest.raises(OutOfMemoryError, match="its function has 128 MB"):
+        run(environment)
+
+    assert environment.exit_code() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
+def test_memory_that_was_given_back_counts(pool, monkeypatch):
+    monkeypatch.setattr(environments, "WATCH_S", 60.0)  # nobody looks while it runs
+    held = "len(b'x' * 300_000_000)"
+    in_handler, _ = pool.acquire(spec(f"def handler(event, context):\n    return {held}"))
+    in_handler.initialise()
+    at_import, _ = pool.acquire(spec(f"{held}\ndef handler(event, context):\n    return 1"))
+
+    with pytest.raises(OutOfMemoryError):
+        run(in_handler)
+    with pytest.raises(OutOfMemoryError):
+        at_import.initialise()
+
+
+def test_a_later_layer_lies_above_an_earlier_one(pool):
+    lower = zipped({"python/which.py": "NAME = 'lower'", "python/only.py": "NAME = 'lower only'"})
+    upper = zipped({"python/which.py": "NAME = 'upper'"})
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    deep = zipped({f"python/lib/{version}/site-packages/deep.py": "NAME = 'deep'"})
+    code = "import which, only, deep\ndef handler(event, context):\n    return [which.NAME, only.NAME, deep.NAME]"
+    environment, _ = pool.acquire(spec(code, layers=(lower, upper, deep)))
+    environment.initialise()
+
+    assert json.loads(run(environment)["payload"]) == ["upper", "lower only", "deep"]
+
+
+def test_nothing_of_the_parent_is_open_in_a_worker(pool):
+    if sys.platform != "linux":
+        pytest.skip("/proc is Linux's")
+    code = (
+        "import os\ndef handler(event, context):\n"
+        "    numbers = sorted(map(int, os.listdir('/proc/self/fd')))[:-1]\n"
+        "    return [os.readlink(f'/proc/self/fd/{n}') for n in numbers]"
+    )
+    environment, _ = pool.acquire(spec(code))
+    environment.initialise()
+    open_files = json.loads(run(environment)["payload"])
+
+    assert open_files[0] == "/dev/null"
+    assert len(set(open_files[1:3])) == 1
+    assert open_files[1].startswith("pipe:")
+    assert [name.partition(":")[0] for name in open_files[3:]] == ["socket"]

@@ -122,19 +122,53 @@ def test_a_target_that_is_gone_is_a_dead_letter_and_the_others_get_theirs(aws, b
     assert len(aws.bodies(url)) == 1
 
 
-def test_an_archive_is_replayed(aws, bus, root):
-    client = aws.client("events")
-    bus_arn = client.describe_event_bus(Name=bus)["Arn"]
-    archive = client.create_archive(ArchiveName=f"a-{bus}", EventSourceArn=bus_arn)["ArchiveArn"]
-    put(aws, bus, root, {"id": 7})
+def test_an_event_goes_on_to_another_bus_and_to_a_stream(aws, bus, root):
     url, queue = aws.queue()
-    rule(aws, bus, queue)
-    client.start_replay(
-        ReplayName=f"p-{bus}",
-        EventSourceArn=archive,
-        EventStartTime="2020-01-01T00:00:00Z",
-        EventEndTime="2100-01-01T00:00:00Z",
-        Destination={"Arn": bus_arn},
-    )
+    other = f"o-{bus}"
+    other_arn = aws.client("events").create_event_bus(Name=other)["EventBusArn"]
+    aws.client("kinesis").create_stream(StreamName=bus, ShardCount=1)
+    rule(aws, bus, other_arn)
+    rule(aws, bus, f"arn:aws:kinesis:us-east-1:123456789012:stream/{bus}")
+    rule(aws, other, queue)
+    put(aws, bus, root, {"id": 7})
+    (event,) = aws.bodies(url)
 
-    assert aws.bodies(url)[0]["detail"] == {"id": 7}
+    assert (event["source"], event["detail-type"], event["detail"]) == ("shop", "Order", {"id": 7})
+    assert aws.whats(root).count("put record") == 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "arn:aws:ecs:us-east-1:123456789012:cluster/x",
+        "arn:aws:events:us-east-1:123456789012:api-destination/x/1",
+        "arn:aws:logs:us-east-1:123456789012:log-group:/gone",
+        "arn:aws:states:us-east-1:123456789012:stateMachine:gone",
+        "arn:aws:sns:us-east-1:123456789012:gone",
+    ],
+)
+def test_no_target_makes_put_events_fail_and_the_failure_is_told(aws, bus, root, target):
+    rule(aws, bus, target)
+    put(aws, bus, root, {})
+
+    assert [e["status"] for e in aws.emulator.story(root) if e["what"] == "delivery"] == ["error"]
+
+
+def test_a_bus_that_sends_to_itself_ends(aws, bus, root):
+    rule(aws, bus, aws.client("events").describe_event_bus(Name=bus)["Arn"])
+    put(aws, bus, root, {})
+
+    assert aws.whats(root).count("dropped") == 1
+
+
+def test_a_log_group_gets_the_message_that_a_transformer_makes(aws, bus, root):
+    group = f"/events/{bus}"
+    aws.client("logs").create_log_group(logGroupName=group)
+    transformer = {
+        "InputPathsMap": {"id": "$.detail.id", "time": "$.time"},
+        "InputTemplate": '{"timestamp": <time>, "message": "order <id>"}',
+    }
+    rule(aws, bus, f"arn:aws:logs:us-east-1:123456789012:log-group:{group}", InputTransformer=transformer)
+    put(aws, bus, root, {"id": 7})
+
+    assert aws.client("logs").filter_log_events(logGroupName=group)["events"][0]["message"] == "order 7"

@@ -3,10 +3,14 @@
 import base64
 import json
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+
+from chainkit.emulation import Emulator
+from tests.emulation.conftest import Aws, zipped
 
 COUNTER = """
 calls = 0
@@ -21,6 +25,18 @@ def invoke(aws, name, event=None, **options):
     response = aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}), **options)
     text = response["Payload"].read().decode()
     return response, json.loads(text) if text else None
+
+
+def log_lines(aws, name):
+    """Return the lines of a function's log group."""
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    return [event["message"].strip() for event in events]
+
+
+def invoke_and_log(aws, name, event=None):
+    """Invoke and return the lines of the log tail."""
+    response, _ = invoke(aws, name, event, LogType="Tail")
+    return base64.b64decode(response["LogResult"]).decode().splitlines()
 
 
 def test_the_payload_comes_back_with_the_context_and_the_log_tail(aws):
@@ -138,17 +154,6 @@ def test_a_function_calls_another(aws, root):
     assert aws.whats(root) == ["invocation", "init", "invocation", "init"]
 
 
-def test_a_qualifier_runs_the_version_that_it_names(aws):
-    name, _ = aws.function("def handler(event, context):\n    return context.function_version")
-    client = aws.client("lambda")
-    client.publish_version(FunctionName=name)
-    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-
-    assert invoke(aws, name)[1] == "$LATEST"
-    assert invoke(aws, name, Qualifier="live")[1] == "1"
-    assert invoke(aws, f"{name}:live")[1] == "1"
-
-
 def test_logs_are_framed_as_lambda_does(aws):
     name, _ = aws.function(
         "import logging\nlogging.getLogger().setLevel('INFO')\n"
@@ -165,41 +170,24 @@ def test_logs_are_framed_as_lambda_does(aws):
     assert lines[2].startswith("[INFO]\t")
     assert lines[2].endswith(f"Z\t{request_id}\tlogged")
     assert lines[3] == f"END RequestId: {request_id}"
+    assert "Init Duration" not in invoke_and_log(aws, name)[-1], "a warm one has none"
     for part in ("Duration: ", "Billed Duration: ", "Memory Size: 128 MB", "Max Memory Used: ", "Init Duration: "):
         assert part in lines[4]
 
 
-def test_a_worker_holds_nothing_of_the_user(aws, monkeypatch):
-    monkeypatch.setenv("AWS_PROFILE", "mine")
-    name, _ = aws.function("import os\ndef handler(event, context):\n    return dict(os.environ)")
+@pytest.mark.parametrize(("kind", "limit"), [("RequestResponse", 6 * 2**20), ("Event", 2**20)])
+def test_a_payload_over_the_limit_is_refused(aws, kind, limit):
+    name, _ = aws.function("def handler(event, context):\n    return len(event)")
+    client = aws.client("lambda")
+    fits = client.invoke(FunctionName=name, InvocationType=kind, Payload=json.dumps("y" * (limit - 2)))
+    fits["Payload"].read()
+    with pytest.raises(ClientError) as refused:
+        client.invoke(FunctionName=name, InvocationType=kind, Payload=json.dumps("y" * (limit - 1)))
 
-    variables = invoke(aws, name)[1]
-
-    assert variables["AWS_ENDPOINT_URL"] == aws.emulator.endpoint_url
-    assert variables["AWS_ACCESS_KEY_ID"] == "testing"
-    assert "AWS_PROFILE" not in variables
-    assert not any(name.startswith("_CHAINKIT") for name in variables)
-
-
-def test_a_function_cannot_change_where_its_calls_go(aws):
-    variables = {"AWS_ENDPOINT_URL": "https://example.com", "MINE": "kept"}
-    name, _ = aws.function(
-        "import os\ndef handler(event, context):\n    return os.environ['AWS_ENDPOINT_URL'], os.environ['MINE']",
-        Environment={"Variables": variables},
-    )
-
-    assert invoke(aws, name)[1] == [aws.emulator.endpoint_url, "kept"]
-
-
-def test_a_payload_over_the_limit_is_refused(aws):
-    name, _ = aws.function("def handler(event, context):\n    return 1")
-    with pytest.raises(ClientError) as sync:
-        invoke(aws, name, {"x": "y" * 6_300_000})
-    with pytest.raises(ClientError) as asynchronous:
-        invoke(aws, name, {"x": "y" * 1_100_000}, InvocationType="Event")
-
-    assert sync.value.response["Error"]["Code"] == "RequestTooLargeException"
-    assert asynchronous.value.response["Error"]["Code"] == "RequestTooLargeException"
+    assert fits["StatusCode"] == (200 if kind == "RequestResponse" else 202)
+    assert refused.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert f"payload is too large for the {kind} invocation type (limit {limit} bytes)" in str(refused.value)
 
 
 def test_another_runtime_version_is_a_warning_in_the_story(aws, root):
@@ -210,6 +198,7 @@ def test_another_runtime_version_is_a_warning_in_the_story(aws, root):
 
     assert init["status"] == "ok"
     assert "python3.14" in init["reason"]
+    assert any("asks for python3.14" in line for line in log_lines(aws, name))
 
 
 def test_another_language_is_an_error(aws):
@@ -232,8 +221,6 @@ def test_the_environments_of_a_deleted_function_end(aws):
 
 
 def test_a_layer_is_importable(aws):
-    from tests.emulation.conftest import zipped
-
     layer = aws.client("lambda").publish_layer_version(
         LayerName="shared", Content={"ZipFile": zipped({"python/shared.py": "ANSWER = 42"})}
     )
@@ -241,3 +228,185 @@ def test_a_layer_is_importable(aws):
     name, _ = aws.function(code, Layers=[layer["LayerVersionArn"]])
 
     assert invoke(aws, name)[1] == 42
+
+
+def test_the_log_tail_is_the_last_four_kilobytes(aws):
+    name, _ = aws.function("def handler(event, context):\n    [print(f'line {n:05}') for n in range(2000)]")
+    response, _ = invoke(aws, name, LogType="Tail")
+    tail = base64.b64decode(response["LogResult"])
+
+    assert len(tail) == 4096
+    assert b"line 01999" in tail
+    assert b"REPORT RequestId" in tail
+    assert "LogResult" not in invoke(aws, name)[0]
+
+
+def test_a_handler_may_have_several_files_and_packages_beside_it(aws):
+    files = {
+        "app/main.py": "import vendored\nfrom app.prices import total\nfrom . import prices\n"
+        "def handle(event, context):\n"
+        "    return [total(event), prices.__name__, vendored.VERSION, open('app/rates.txt').read()]",
+        "app/__init__.py": "",
+        "app/prices.py": "def total(event):\n    return sum(event)",
+        "app/rates.txt": "rates",
+        "vendored/__init__.py": "from vendored.version import VERSION",
+        "vendored/version.py": "VERSION = '1.0'",
+    }
+    name = f"f-{uuid.uuid4().hex[:8]}"
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Code={"ZipFile": zipped(files)},
+        Runtime="python3.11",
+        Handler="app/main.handle",
+        Role=aws.role(),
+    )
+
+    assert invoke(aws, name, [1, 2])[1] == [3, "app.prices", "1.0", "rates"]
+
+
+def test_too_much_memory_is_said_in_the_words_of_aws_and_in_ours(aws, root):
+    name, _ = aws.function("def handler(event, context):\n    return len(b'x' * event['bytes'])", MemorySize=128)
+    client = aws.client("lambda")
+    fits = invoke(aws, name, {"bytes": 50_000_000})[1]
+    response = aws.traced("lambda", root).invoke(FunctionName=name, Payload=json.dumps({"bytes": 300_000_000}))
+    payload = json.load(response["Payload"])
+    after = invoke(aws, name, {"bytes": 1})[1]
+
+    assert (fits, after) == (50_000_000, 1)
+    assert (response["FunctionError"], payload["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert payload["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    (run,) = [event for event in aws.emulator.story(root) if event["what"] == "invocation"]
+    assert "its function has 128 MB" in run["reason"]
+    assert any("out of memory" in line for line in run["logs"])
+    assert "Max Memory Used: 128 MB" in run["logs"][-1]
+    assert client.get_function_configuration(FunctionName=name)["State"] == "Active"
+
+
+def test_too_much_memory_at_import_is_an_error_of_the_init(aws):
+    name, _ = aws.function("held = b'x' * 300_000_000\ndef handler(event, context):\n    return 1")
+    _, payload = invoke(aws, name)
+
+    assert payload["errorType"] == "Runtime.ExitError"
+    assert any("out of memory" in line for line in log_lines(aws, name))
+
+
+def test_an_environment_is_cold_again_after_ten_minutes_of_the_clock(aws, root):
+    """The second event waits until the reserved concurrency of 0 is gone and the clock has jumped ahead."""
+    name, _, reports = aws.reporting(COUNTER.replace("return calls", "report(calls)\n    raise ValueError('again')"))
+    aws.traced("lambda", root).invoke(FunctionName=name, InvocationType="Event")
+    settled = aws.emulator.settle(root)
+    warm = aws.bodies(reports, 3, wait_s=0)
+    url, queue = aws.queue(DelaySeconds="900")
+    aws.map_queue(queue, aws.function("def handler(event, context):\n    return 1")[1])
+    second = aws.emulator.root_id()
+    aws.traced("sqs", second).send_message(QueueUrl=url, MessageBody="x")
+    waited = aws.emulator.settle(second)
+    aws.client("lambda").invoke(FunctionName=name)
+
+    assert (settled, waited) == (True, True)
+    assert warm == [1, 2, 3], "retries after one and two minutes find it warm"
+    assert aws.bodies(reports, 1, wait_s=0) == [1], "fifteen minutes later it is gone"
+
+
+@pytest.fixture(scope="module")
+def spied(tmp_path_factory):
+    """What a handler finds that looks for the user's keys, in an emulator whose starter holds some."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".aws").mkdir()
+    (home / ".aws/credentials").write_text("[default]\naws_access_key_id=CANARY\naws_secret_access_key=CANARY\n")
+    (home / ".aws/config").write_text("[default]\nregion=CANARY\n[profile mine]\nregion=CANARY\n")
+    secrets = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "TOKEN",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        for name in secrets:
+            patch.setenv(name, "CANARY")
+        patch.setenv("AWS_CONFIG_FILE", str(home / ".aws/config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / ".aws/credentials"))
+        emulator = Emulator().start()
+    with emulator:
+        aws = Aws(emulator)
+        name, _ = aws.function(SPY, Timeout=30)
+        yield aws, invoke(aws, name)[1], log_lines(aws, name)
+
+
+SPY = """
+import os, pathlib
+
+def read(path):
+    try:
+        return pathlib.Path(path).expanduser().read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        return str(error)
+
+def handler(event, context):
+    import boto3
+    session = boto3.Session()
+    keys = session.get_credentials()
+    print(dict(os.environ))
+    return {
+        "environ": dict(os.environ),
+        "boto": [keys.access_key, keys.secret_key, keys.token, session.region_name, session.available_profiles],
+        "endpoint": session.client("sqs").meta.endpoint_url,
+        "home": [read("~/.aws/credentials"), read("~/.aws/config"), os.path.expanduser("~")],
+        "parent": [read(f"/proc/{os.getppid()}/{name}") for name in ("environ", "cmdline")],
+    }
+"""
+
+
+def test_a_handler_finds_no_credentials_of_the_user(spied):
+    aws, found, lines = spied
+
+    assert found["boto"] == ["testing", "testing", "testing", "us-east-1", []]
+    assert found["endpoint"] == aws.emulator.endpoint_url
+    assert found["home"][2] == found["environ"]["HOME"] == found["environ"]["TMPDIR"]
+    assert "CANARY" not in json.dumps(found)
+    assert "CANARY" not in "".join(lines)
+
+
+def test_a_worker_has_only_variables_that_are_named(spied):
+    _, found, _ = spied
+    expected = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"}
+    expected |= {
+        "AWS_ENDPOINT_URL",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_CONFIG_FILE",
+    }
+    expected |= {"AWS_SHARED_CREDENTIALS_FILE", "AWS_EXECUTION_ENV"}
+    aws_names = {name for name in found["environ"] if name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_")}
+
+    assert aws_names == expected
+    assert not any("CHAINKIT" in name for name in found["environ"])
+
+
+STEERED = {
+    "AWS_ENDPOINT_URL": "https://example.com",
+    "AWS_ENDPOINT_URL_SQS": "https://example.com",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_PROFILE": "mine",
+    "AWS_CONFIG_FILE": "/etc/aws",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "https_proxy": "http://example.com",
+    "no_proxy": "none",
+}
+
+
+def test_a_functions_variables_cannot_change_where_its_calls_go(aws):
+    code = (
+        "import boto3, os, urllib.request\n"
+        "def handler(event, context):\n"
+        "    proxy = urllib.request.getproxies().get('https')\n"
+        "    return [boto3.client('sqs').meta.endpoint_url, proxy, os.environ['MINE']]"
+    )
+    name, _ = aws.function(code, Environment={"Variables": {**STEERED, "MINE": "kept"}})
+
+    assert invoke(aws, name)[1] == [aws.emulator.endpoint_url, None, "kept"]
+    (warning,) = [line for line in log_lines(aws, name) if "does not get" in line]
+    assert all(variable in warning for variable in STEERED)

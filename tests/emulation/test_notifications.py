@@ -95,6 +95,22 @@ def test_equal_messages_of_a_fifo_topic_are_delivered_once(aws, root):
     assert [message["Body"] for message in aws.messages(url, 2, wait_s=0)] == ["hi"]
 
 
+def test_a_fifo_topic_keeps_the_order_and_what_it_had_before_a_queue_subscribed_is_a_duplicate(aws, root):
+    topic = aws.client("sns").create_topic(
+        Name=f"t-{uuid.uuid4().hex[:8]}.fifo", Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    )["TopicArn"]
+    (url, queue), (standard_url, standard) = aws.queue(FifoQueue="true"), aws.queue()
+    publish(aws, topic, root, "early", MessageGroupId="g")
+    for each in (queue, standard):
+        subscribe(aws, topic, "sqs", each, RawMessageDelivery="true")
+    for text in ("early", "1", "2", "3"):
+        publish(aws, topic, root, text, MessageGroupId="g")
+
+    assert [message["Body"] for message in aws.messages(url, 4, wait_s=0)] == ["1", "2", "3"]
+    assert len(aws.messages(standard_url, 4, wait_s=0)) == 3
+    assert "duplicate" in aws.whats(root)
+
+
 @pytest.mark.parametrize("protocol", ["sqs", "lambda"])
 def test_a_target_that_is_gone_is_a_dead_letter(aws, topic, root, protocol):
     dead_url, dead = aws.queue()

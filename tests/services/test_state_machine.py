@@ -492,11 +492,12 @@ def test_the_resource_replaces_the_names_it_uses_and_no_others() -> None:
     assert "${jobs}" in resource.properties["DefinitionString"]
 
 
-def test_a_standard_workflow_is_started_and_an_express_one_also_called() -> None:
+def test_a_standard_workflow_is_only_started_and_an_express_one_called_or_started() -> None:
     standard, express = machine({"One": DONE}), machine({"One": DONE}, workflow="EXPRESS")
 
     assert standard.grant("call").actions == standard.grant("start").actions == ("states:StartExecution",)
-    assert express.grant("call").actions == ("states:StartExecution", "states:StartSyncExecution")
+    assert express.grant("call").actions == ("states:StartSyncExecution",)
+    assert express.grant("start").actions == ("states:StartExecution",)
     assert (standard.entry()[1].operation, express.entry()[1].operation) == ("start_execution", "start_sync_execution")
 
 

@@ -1,0 +1,94 @@
+"""Requests sent to a stack when a load says: the arrivals of the simulation, by the wall."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from chainkit.deployment.measured import Measured
+from chainkit.deployment.payloads import payloads
+from chainkit.errors import ConfigError
+from chainkit.records import Trace
+from chainkit.simulation.loads import ClosedLoop, Load
+
+MOST = 100_000
+"""Requests of one load test."""
+
+_Sent = tuple[list[Trace], list[float], list[float]]
+"""Traces; when each was sent, and when it was to be: seconds."""
+
+Send = Callable[[Any], Trace]
+"""Sends one event and waits for its story."""
+
+
+def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given: Any) -> Measured:
+    """Return what came of requests that were sent as a load says.
+
+    Raises
+    ------
+    ConfigError
+        If the load is none, or the number of requests is out of range.
+    """
+    if not isinstance(load, Load):
+        raise ConfigError(f"load: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
+    if isinstance(requests, bool) or not isinstance(requests, int) or not 1 <= requests <= MOST:
+        raise ConfigError(f"load: requests={requests!r} is outside 1..{MOST:,}", fix="give a number of requests")
+    load.check_requests(requests)
+    events = payloads(given, stack.chain, requests, seed)
+    sending = _closed if isinstance(load, ClosedLoop) else _open
+    traces, sent_s, asked_s = sending(send, load, events, seed, stack.target.at_once)
+    return Measured(
+        chain=stack.chain.copy(),
+        target=stack.target.name,
+        load=load,
+        seed=seed,
+        traces=tuple(traces),
+        sent_s=np.array(sent_s),
+        asked_s=np.array(asked_s),
+    )
+
+
+def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
+    """Send each event at its arrival, whatever has become of those before; what is late is sent at once."""
+    asked_s = load.arrivals_s(len(events), seed=seed)
+    sent_s = np.zeros(len(events))
+    waiting: list[Future[Trace]] = []
+    began_s = time.monotonic()
+
+    def one(number: int) -> Trace:
+        sent_s[number] = time.monotonic() - began_s
+        return send(events[number])
+
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            for number, at_s in enumerate(asked_s.tolist()):
+                time.sleep(max(at_s - (time.monotonic() - began_s), 0.0))
+                waiting.append(threads.submit(one, number))
+            traces = [each.result() for each in waiting]
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+    return traces, sent_s.tolist(), asked_s.tolist()
+
+
+def _closed(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
+    """Let users think, ask, wait for the answer, and think again."""
+    assert isinstance(load, ClosedLoop)
+    users = load.active(len(events))
+    thinks_s = load.think.ppf(np.random.default_rng(seed).random(len(events)))
+    traces: dict[int, Trace] = {}
+    sent_s = np.zeros(len(events))
+    began_s = time.monotonic()
+
+    def user(who: int) -> None:
+        for number in range(who, len(events), users):
+            time.sleep(float(thinks_s[number]))
+            sent_s[number] = time.monotonic() - began_s
+            traces[number] = send(events[number])
+
+    with ThreadPoolExecutor(min(users, at_once)) as threads:
+        for done in [threads.submit(user, who) for who in range(users)]:
+            done.result()
+    return [traces[number] for number in range(len(events))], sent_s.tolist(), [float("nan")] * len(events)
