@@ -57,6 +57,8 @@ transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
+local                  deployment/emulated.py
+aws                    deployment/accounts.py
 policies, Policies     permissions/proof.py
 local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
@@ -160,6 +162,7 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
+    "deployment.accounts": ("aws",),
     "permissions.proof": ("policies", "Policies"),
     "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),

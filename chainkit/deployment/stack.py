@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chainkit.chain import Chain, as_chain
 from chainkit.deployment import log_lines, stories
 from chainkit.deployment.applying import lookup_in
+from chainkit.deployment.drifts import Drifts
 from chainkit.deployment.injecting import Injection
 from chainkit.deployment.intrinsics import resolved
 from chainkit.deployment.kept_traces import KeptTraces
@@ -41,12 +42,13 @@ def _silent(_: str) -> None:
     """Hear nothing."""
 
 
-def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
+def deploy(plan: Plan, *, approve: str | None = None, tell: Tell = _silent) -> "Stack":
     """Carry out a plan's changes in order and return the stack that stands then.
 
     Parameters
     ----------
     plan : what `ck.plan` returned
+    approve : the code that the printed plan ends with, where it is for AWS; an emulator needs none
     tell : hears of each step while it is taken, as a line of text: `print`
 
     Every setting is read back and compared. What the target is known to forget is listed (`stack.dropped`); any other
@@ -55,7 +57,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     Raises
     ------
     ConfigError
-        If it is no plan.
+        If it is no plan, or one for AWS that was not approved.
     DeployError
         If the target no longer fits the plan, refuses a call, or has something else than was asked for.
 
@@ -71,6 +73,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     """
     if not isinstance(plan, Plan):
         raise ConfigError(f"deploy: {plan!r} is no plan", fix="deploy the plan of a chain: ck.plan(chain, target)")
+    plan.require_approval(approve)
     target = plan.target
     target.applier.apply(plan, tell)
     return Stack(plan.chain, target)
@@ -187,6 +190,21 @@ class Stack:
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
         with ThreadPoolExecutor(self.target.at_once) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
+
+    def drift(self) -> Drifts:
+        """Return what somebody else has changed since it was deployed: field, what was deployed, what is there.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("orders")
+        >>> jobs = chain.add(ck.SqsQueue("jobs"))
+        >>> with ck.local() as target:
+        ...     stack = ck.deploy(ck.plan(chain, target))
+        ...     print(stack.drift())
+        orders: nothing has been changed since it was deployed
+        """
+        return Drifts(self.chain.name, self.target.applier.drift(self.chain.name))
 
     def load(
         self,
@@ -497,7 +515,8 @@ class Stack:
             code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 429:
                 return said, "throttled"
-            raise DeployError(f"send: {operation} was refused: {code}: {said}", fix="correct the event") from error
+            said = self.target.masked(f"send: {operation} was refused: {code}: {said}")
+            raise DeployError(said, fix="correct the event") from error
         except BotoCoreError as error:
             raise gone(self.target, error) from error
         text = answer["Payload"].read().decode() if "Payload" in answer else answer.get("output", "")
