@@ -1,5 +1,7 @@
 """A load test under faults beside the run of the same requests: what is counted is equal, and only then must it be."""
 
+import itertools
+import threading
 from dataclasses import replace
 
 import pytest
@@ -57,9 +59,24 @@ def test_all_counts_are_those_of_the_run(loaded, run):
     assert ("jobs", "dead_letters") not in {(line.node, line.figure) for line in counts}
 
 
-def test_each_request_is_that_of_the_run_although_they_overtake(loaded, run):
+def test_each_request_is_that_of_the_run(loaded, run):
     for number, trace in enumerate(loaded.measured.traces):
         assert counted(trace) == counted(run.trace(number)), number
+
+
+def test_requests_that_overtake_each_other_keep_their_numbers(loaded, run, monkeypatch):
+    enter, calls = loaded._within, itertools.count()
+
+    def every_third_late(*given):
+        threading.Event().wait(0.3 * (next(calls) % 3 == 0))
+        return enter(*given)
+
+    monkeypatch.setattr(loaded, "_within", every_third_late)
+    monkeypatch.setattr(loaded, "measured", None)
+    with loaded.faults(FAULTS, like=run):
+        measured = loaded.load(LOAD, requests=40, seed=7)
+
+    assert [counted(trace) for trace in measured.traces] == [counted(run.trace(number)) for number in range(40)]
 
 
 def test_what_was_injected_is_kept(loaded):
