@@ -1,6 +1,5 @@
 """Predicted beside measured: another seed agrees, another design differs, the same seed is equal."""
 
-
 import pytest
 
 import chainkit as ck
@@ -88,7 +87,7 @@ def test_it_reads_well():
     assert [*agreement.to_frame().columns][:4] == ["node", "figure", "predicted", "measured"]
 
 
-def test_dead_letters_are_compared_where_they_lie_whoever_counts_them():
+def test_dead_letters_are_compared_where_they_lie():
     chain = ck.Chain("given-up")
     for service in (
         ck.SqsQueue("jobs", visibility_timeout_s=30), ck.SqsQueue("dead"), ck.SqsQueue("gone"),
