@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 import chainkit as ck
+from chainkit.deployment import sending
 from chainkit.deployment.measured import counted
 
 REQUESTS = 100
@@ -65,13 +66,13 @@ def test_each_request_is_that_of_the_run(loaded, run):
 
 
 def test_requests_that_overtake_each_other_keep_their_numbers(loaded, run, monkeypatch):
-    enter, calls = loaded._within, itertools.count()
+    enter, calls = sending.within, itertools.count()
 
     def every_third_late(*given):
         threading.Event().wait(0.3 * (next(calls) % 3 == 0))
         return enter(*given)
 
-    monkeypatch.setattr(loaded, "_within", every_third_late)
+    monkeypatch.setattr(sending, "within", every_third_late)
     monkeypatch.setattr(loaded, "measured", None)
     with loaded.faults(FAULTS, like=run):
         measured = loaded.load(LOAD, requests=40, seed=7)
