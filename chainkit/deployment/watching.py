@@ -328,7 +328,7 @@ def _framed(lines: Iterable[tuple[str, int, str]]) -> Iterator[tuple[list[str], 
     Environments log at the same time, each into a stream of its own.
 
     >>> lines = [("b", 1, "START RequestId: 2"), ("a", 2, "START RequestId: 1"), ("b", 3, "two")]
-    >>> reports = [(name, 4, f"REPORT RequestId: {n}\\tDuration: 5.00 ms\\t") for name, n in (("a", 1), ("b", 2))]
+    >>> reports = [(name, 4, f"REPORT RequestId: {n} Duration: 5.00 ms") for name, n in (("a", 1), ("b", 2))]
     >>> [text[:-1] for text, _, _ in _framed(lines + reports)]
     [['START RequestId: 1'], ['START RequestId: 2', 'two']]
     """
