@@ -9,7 +9,7 @@ Checked  2026-11-27
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -221,10 +221,11 @@ def carry_out(
     letters = [letter for step in todo for letter in step.letters]
     roots = _roots(target, chain.name, letters)
     before = {root: len(target.witness.story(root)) for root in dict.fromkeys(roots.values())}
-    sent = 0
+    sent, did = 0, []
     for step in todo:
         moved = _move(target, step, timeout_s) if step.is_move else None
         sent += _send(target, chain, step, roots) if moved is None else moved
+        did.append(replace(step, is_move=moved is not None))
     traces, deadline_s = [], time.monotonic() + timeout_s
     for root, told in before.items():
         is_settled = target.witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
@@ -236,7 +237,7 @@ def carry_out(
                 )
             )
     done = Redriven(
-        chain=chain.name, steps=tuple(todo), sent=sent, missing=max(len(letters) - sent, 0), traces=tuple(traces)
+        chain=chain.name, steps=tuple(did), sent=sent, missing=max(len(letters) - sent, 0), traces=tuple(traces)
     )
     return done, tuple(letters)
 

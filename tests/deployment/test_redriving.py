@@ -140,6 +140,7 @@ def test_a_target_without_the_call_gets_the_letters_one_by_one(target, instead, 
     done = dead.letters.redrive()
     instead()
 
+    assert "one by one" in str(done)
     assert (done.sent, sqs.called.count("send_message"), sqs.called.count("delete_message")) == (3, 3, 3)
     assert (bodies(target, dead.jobs), bodies(target, dead.url)) == (ALL, [])
 
