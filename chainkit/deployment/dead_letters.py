@@ -271,7 +271,7 @@ class DeadLetters:
             home=_home(link),
             failed=failed,
             error=error,
-            message=text,
+            message=self._target.masked(text),
             sent_s=int(told["SentTimestamp"]) / 1000,
             receives=int(told["ApproximateReceiveCount"]),
             root=root,
@@ -280,6 +280,7 @@ class DeadLetters:
             logs=logs,
             original=original,
             payload=original,
+            masked=self._target.masked,
         )
 
     def _failure(

@@ -266,7 +266,7 @@ def _move(target: Target, step: Step, timeout_s: float) -> int | None:
     except ClientError as error:
         if _is_unknown_call(target, error):
             return None
-        raise _refused("start_message_move_task", error) from error
+        raise _refused(target, "start_message_move_task", error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
     while (task := _latest(target, arn)).get("Status") == "RUNNING" and time.monotonic() < deadline_s:
@@ -322,7 +322,7 @@ def _hand_over(target: Target, chain: Chain, home: Standing, letter: DeadLetter,
     try:
         answer = getattr(target.client(client), call.operation)(**call.parameters(known))
     except ClientError as error:
-        raise _refused(f"{call.operation} of {letter.id} to {letter.home!r}", error) from error
+        raise _refused(target, f"{call.operation} of {letter.id} to {letter.home!r}", error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
     finally:
@@ -361,11 +361,11 @@ def _call(target: Target, operation: str, **parameters: Any) -> dict[str, Any]:
     try:
         return dict(getattr(target.client("sqs"), operation)(**parameters) or {})
     except ClientError as error:
-        raise _refused(operation, error) from error
+        raise _refused(target, operation, error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
 
 
-def _refused(what: str, error: ClientError) -> DeployError:
+def _refused(target: Target, what: str, error: ClientError) -> DeployError:
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     return DeployError(f"{what} was refused: {code}: {said}", fix="what was not sent is still in its queue: look anew")
