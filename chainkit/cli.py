@@ -309,6 +309,12 @@ def _destroy(rest: Arguments) -> int:
     return deploying.destroy(rest)
 
 
+def _dead_letters(rest: Arguments) -> int:
+    from chainkit.commands import dead_letters
+
+    return dead_letters.dead_letters(rest)
+
+
 def _reap(rest: Arguments) -> int:
     from chainkit.commands import guards
 
@@ -459,6 +465,9 @@ _WORDS = {
     "plan": _Word(_plan, "show what deploying a design would change", takes="chainkit plan --help"),
     "deploy": _Word(_deploy, "deploy a design", takes="chainkit deploy --help"),
     "destroy": _Word(_destroy, "take away what was deployed", takes="chainkit destroy --help"),
+    "dead-letters": _Word(
+        _dead_letters, "show what was given up, and send it back", takes="chainkit dead-letters --help"
+    ),
     "reap": _Word(_reap, "take away the chains on a target whose time is over", takes="chainkit reap --help"),
     "scan": _Word(
         _scan, "look for keys and secrets in notebooks, designs and other files", takes="chainkit scan --help"
