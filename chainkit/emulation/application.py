@@ -19,6 +19,7 @@ from chainkit.emulation import (
     function_urls,
     functions,
     http_api,
+    imports,
     log_subscriptions,
     mappings,
     message_moves,
@@ -60,11 +61,12 @@ if TYPE_CHECKING:
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
-    now, refusals, functions, event_invoke_configs, function_urls, queues, message_moves, mappings, streams, pipes,
+    imports, now, refusals, functions, event_invoke_configs, function_urls, queues, message_moves, mappings, streams, pipes,
     notifications, events, archives, schedules, storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
-_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
+_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigateway")
+"""By the names with which their calls are signed: API Gateway has one for both its kinds of API."""
 
 
 class Application:
