@@ -1,7 +1,7 @@
 """Measure the targets on this machine: `python bench/local_target.py`, also the last part of `make bench`.
 
-Start, deploys, cold and warm invokes, messages through a queue, on `ck.local()` and on its peers: ministack, and moto as
-it is installed, which runs no handler without Docker. Each round is a fresh process for each target, in rotation.
+Start, deploys, cold and warm invokes, messages through a queue, on `ck.local()` and on its peers: ministack, and moto
+as it is installed, which runs no handler without Docker. Each round is a fresh process for each target, in rotation.
 """
 
 import argparse
@@ -143,13 +143,14 @@ def invokes(target: Any) -> dict[str, float]:
 
 
 def messages(target: Any) -> dict[str, float]:
-    """Return the messages a second from a full queue's first one to its last one's deletion, by a function of batches."""
+    """Return the messages a second, from the first one sent to the last one deleted after a function took it."""
     sqs = target.client("sqs")
     url = sqs.get_queue_url(QueueName="bench-jobs")["QueueUrl"]
     left = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def waiting() -> int:
-        return sum(int(each) for each in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=left)["Attributes"].values())
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=left)
+        return sum(map(int, answer["Attributes"].values()))
 
     began = time.perf_counter()
     for k in range(0, MESSAGES, 10):
@@ -187,8 +188,13 @@ def rows(found: Mapping[str, Sequence[Mapping[str, float]]]) -> Iterator[Sequenc
         for name in peers:
             pairs = [(a[key], b[key]) for a, b in zip(found["chainkit"], found[name], strict=True) if key in b]
             better = [theirs / ours if unit == "s" else ours / theirs for ours, theirs in pairs]
-            ratios.append(f"{statistics.median(better):.2g}x ({min(better):.2g} to {max(better):.2g})" if better else "")
+            ratios.append(ratio(better) if better else "")
         yield what, *cells, *ratios
+
+
+def ratio(values: Sequence[float]) -> str:
+    """Return the median of ratios, the least and the greatest."""
+    return f"{statistics.median(values):.2g}x ({min(values):.2g} to {max(values):.2g})"
 
 
 def parts(rounds: int, said: Callable[[str], None]) -> list[str]:
@@ -204,8 +210,8 @@ def parts(rounds: int, said: Callable[[str], None]) -> list[str]:
             if done.returncode:
                 raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
             found[name].append(json.loads(done.stdout.splitlines()[-1]))
-    skipped = [] if "ministack" in there else ["Skipped: ministack is not installed; `chainkit local install ministack`."]
-    return [*skipped, tables.table(rows(found))]
+    skipped = "Skipped: ministack is not installed; `chainkit local install ministack`."
+    return [*([] if "ministack" in there else [skipped]), tables.table(rows(found))]
 
 
 def surroundings() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Measure the simulator and the local target beside their peers: `make bench`, or `python bench/run.py`. See the README.
+"""Measure simulator and local target beside their peers: `make bench`, or `python bench/run.py`. See the README.
 
 Each measurement is a fresh process; they take turns, several rounds, and medians are compared within this one campaign.
 """

@@ -113,7 +113,7 @@ def life():
 
 @pytest.fixture(scope="module")
 def endings(life):
-    """Return (small chain, calls made, whether it was being deployed) once each operation has been used the first time."""
+    """Return (small chain, calls made, whether it was being deployed) after the first use of each operation."""
     found, seen = [], set()
     for small in SMALL:
         deployed, destroyed = life.calls(small())

@@ -56,7 +56,10 @@ def test_the_interpreter_comes_without_ec2_and_batch_whole_later():
 
 
 def test_a_package_that_is_there_already_is_left_alone():
-    assert run("import moto.dax as dax; imports.import_inside('moto.dax', 'utils'); print(json.dumps(sys.modules['moto.dax'] is dax))")
+    assert run(
+        "import moto.dax as dax; imports.import_inside('moto.dax', 'utils')\n"
+        "print(json.dumps(sys.modules['moto.dax'] is dax))"
+    )
 
 
 def test_botocores_folders_are_looked_through_once():
