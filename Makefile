@@ -48,7 +48,7 @@ help:
 	@echo "make package     gather the libraries that a design's code needs: ARGS=FILE"
 	@echo "make test        run the tests and the notebooks"
 	@echo "make check       lint, formatting, types, import contracts"
-	@echo "make bench       measure the simulator beside its peers"
+	@echo "make bench       measure the simulator and the local target beside their peers"
 	@echo "make fuzz        hold ten thousand random chains to the laws of conservation"
 	@echo "make notebooks   run the notebooks again and store their outputs"
 	@echo "make shots       take the pictures of docs/ again, in Chromium"

@@ -1,4 +1,4 @@
-"""Measure the simulator beside its peers: `make bench`, or `python bench/run.py`. See the README beside this file.
+"""Measure simulator and local target beside their peers: `make bench`, or `python bench/run.py`. See the README.
 
 Each measurement is a fresh process; they take turns, several rounds, and medians are compared within this one campaign.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import local_target
 import tables
 
 HERE = Path(__file__).parent
@@ -187,6 +188,11 @@ def main() -> None:
     print("\n\n".join(parts))
     if options.write:
         print(f"\nwritten: {tables.write(parts)}")
+    targets = local_target.parts(options.rounds, said)
+    said("")
+    print("\n" + "\n\n".join(targets))
+    if options.write:
+        print(f"\nwritten: {local_target.write(options.rounds, targets)}")
 
 
 def figures(found: dict[Figure, list[float]]) -> Iterator[Sequence[str]]:

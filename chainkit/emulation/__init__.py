@@ -17,6 +17,7 @@ environments.py       execution environments: one subprocess each, pooled
 bootstrap.py          runs in that subprocess, standard library only
 patches.py            the table of all parts of moto that are replaced, and why
 patching.py           the guarded way to replace one
+imports.py            what moto imports, less what no call needs
 refusals.py           calls that moto does not have
 now.py                moto's notion of now
 invoke.py             one run of a function: the core that every route ends in

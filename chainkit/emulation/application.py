@@ -19,6 +19,7 @@ from chainkit.emulation import (
     function_urls,
     functions,
     http_api,
+    imports,
     log_subscriptions,
     mappings,
     message_moves,
@@ -49,6 +50,7 @@ from chainkit.emulation.metrics import Metrics
 from chainkit.emulation.patching import patch
 from chainkit.emulation.runs import Ends
 from chainkit.emulation.story import Story, new_root
+from chainkit.loading import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,11 +62,12 @@ if TYPE_CHECKING:
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
-    now, refusals, functions, event_invoke_configs, function_urls, queues, message_moves, mappings, streams, pipes,
-    notifications, events, archives, schedules, storage, log_subscriptions, states,
+    imports, now, refusals, functions, event_invoke_configs, function_urls, queues, message_moves, mappings, streams,
+    pipes, notifications, events, archives, schedules, storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
-_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
+_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigateway")
+"""By the names with which their calls are signed: API Gateway has one for both its kinds of API."""
 
 
 class Application:
@@ -118,7 +121,7 @@ class Application:
         """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
         make: Any = self._moto.create_app  # its type does not have all names that it takes
         for name in _USUAL:
-            with self._moto.lock:
+            with self._moto.lock, undisturbed():
                 if name not in self._moto.app_instances:
                     self._moto.app_instances[name] = make(name)
 

@@ -204,6 +204,9 @@ core.utils:utcnow
 stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda:StateTaskLambda._from_error
     (self env ex) | upstream | a path that leads nowhere fails as Exception |
     test_states.py::test_a_catch_of_all_does_not_catch_a_runtime_error
+core.utils:create_loader
+    () | speed | moto looks through all of botocore's folders for each service |
+    test_imports.py::test_botocores_folders_are_looked_through_once
 backends:list_of_moto_modules
     () | speed | moto reads its folder at each request, which is slow |
     test_server.py::test_a_request_goes_from_the_api_through_a_queue_and_its_story_says_so

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainkit.emulation.patching import check_version
 from chainkit.errors import ChainkitError, DeployError
+from chainkit.loading import undisturbed
 
 if TYPE_CHECKING:
     from chainkit.emulation.application import Application
@@ -100,12 +101,13 @@ def _recorded(settings: dict[str, Any], host: Host) -> Path | None:
 def _start(settings: dict[str, Any], over: threading.Event) -> tuple[Any, Host]:
     check_version()  # before anything of moto is imported
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    from moto.core.config import default_user_config
-    from werkzeug.serving import make_server
+    with undisturbed():
+        from moto.core.config import default_user_config
+        from werkzeug.serving import make_server
 
-    from chainkit.emulation.application import Application, build_host
-    from chainkit.emulation.serving import RequestHandler, refuse_others
-    from chainkit.emulation.standing import Standing
+        from chainkit.emulation.application import Application, build_host
+        from chainkit.emulation.serving import RequestHandler, refuse_others
+        from chainkit.emulation.standing import Standing
 
     # Step Functions' interpreter runs only if this is set before its first use.
     default_user_config["stepfunctions"] = {"execute_state_machine": True}

@@ -17,7 +17,7 @@ from moto.core.responses import ActionResult
 from moto.stepfunctions import responses
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from chainkit.emulation import callbacks, creation, executions, interpreter, maps
+from chainkit.emulation import callbacks, creation, executions, imports, interpreter, maps
 from chainkit.emulation.patching import patch
 from chainkit.emulation.story import ROOTS
 
@@ -51,6 +51,7 @@ def install(host: Host) -> None:
 
 def repair(host: Host) -> None:
     """Repair all of Step Functions; takes the time that the interpreter needs to be imported."""
+    imports.import_inside("moto.batch", "utils")  # the interpreter wants one name of it, and it wants all of EC2
     for part in (interpreter, creation, executions, callbacks, maps):
         part.repair(host)
     for kind in ("sfn:StateTaskServiceSfn", "aws_sdk:StateTaskServiceAwsSdk"):
