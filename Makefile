@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab app doctor validate prices probe test check bench fuzz wheelhouse notebooks shots clean
+.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy test check bench fuzz wheelhouse notebooks shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,10 @@ help:
 	@echo "make validate    compare predictions with published and measured figures"
 	@echo "make probe       ask a local endpoint whether its routes work as AWS's do; ARGS=http://127.0.0.1:4566"
 	@echo "make prices      print the price book; ARGS=refresh reads it anew from AWS's public list"
+	@echo "make local       start, show and end AWS stand-ins on this machine: ARGS=\"up workshop\""
+	@echo "make plan        show what deploying a design would change: ARGS=\"FILE --target local\""
+	@echo "make deploy      deploy a design: ARGS=\"FILE --target local\""
+	@echo "make destroy     take away what was deployed: ARGS=\"NAME --target local\""
 	@echo "make test        run the tests and the notebooks"
 	@echo "make check       lint, formatting, types, import contracts"
 	@echo "make bench       measure the simulator beside its peers"
@@ -48,7 +52,7 @@ help:
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
-demo lab doctor validate prices probe: $(VENV)/installed
+demo lab doctor validate prices probe local plan deploy destroy: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
 app: $(VENV)/installed-app

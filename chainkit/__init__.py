@@ -57,12 +57,13 @@ transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
-local                  deployment/emulated.py
 policies, Policies     permissions/proof.py
+local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
-Agreement              deployment/predicted.py
+SideBySide             deployment/predicted.py
+agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
@@ -155,12 +156,13 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
-    "deployment.emulated": ("local",),
     "permissions.proof": ("policies", "Policies"),
+    "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
     "deployment.measured": ("Measured",),
-    "deployment.predicted": ("Agreement",),
+    "deployment.predicted": ("SideBySide",),
+    "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),

@@ -285,6 +285,30 @@ def _refreshed(given: dict[str, Any]) -> int:
     return 1 if held else 0
 
 
+def _local(rest: Arguments) -> int:
+    from chainkit.commands import emulators
+
+    return emulators.local(rest)
+
+
+def _plan(rest: Arguments) -> int:
+    from chainkit.commands import deploying
+
+    return deploying.plan(rest)
+
+
+def _deploy(rest: Arguments) -> int:
+    from chainkit.commands import deploying
+
+    return deploying.deploy(rest)
+
+
+def _destroy(rest: Arguments) -> int:
+    from chainkit.commands import deploying
+
+    return deploying.destroy(rest)
+
+
 def _own_folder() -> Path:
     """Return the folder of the notebooks to work in: the checkout's, or a copy of the installed ones."""
     folder = _notebooks_folder()
@@ -408,6 +432,14 @@ _WORDS = {
         _prices, "print the price book, or read it anew from AWS's public list", takes="chainkit prices --help"
     ),
     "probe": _Word(_probe, "ask a local endpoint whether its routes work as AWS's do", takes="chainkit probe --help"),
+    "local": _Word(
+        _local,
+        "start, show and end AWS stand-ins on this machine: up, status, logs, down",
+        takes="chainkit local --help",
+    ),
+    "plan": _Word(_plan, "show what deploying a design would change", takes="chainkit plan --help"),
+    "deploy": _Word(_deploy, "deploy a design", takes="chainkit deploy --help"),
+    "destroy": _Word(_destroy, "take away what was deployed", takes="chainkit destroy --help"),
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types and import contracts"),
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),

@@ -56,7 +56,8 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
-        "validate, prices, probe, test, check, bench, fuzz, notebooks, shots, wheelhouse\n"
+        "validate, prices, probe, local, plan, deploy, destroy, test, check, bench, fuzz, notebooks, shots, "
+        "wheelhouse\n"
     )
 
 

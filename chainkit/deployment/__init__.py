@@ -2,7 +2,8 @@
 
 ====================  ==================================================================================
 targets.py            ``Target``: clients of one region of one account; who applies there, who tells what happens
-emulated.py           ``local``: targets on this machine
+emulated.py           ``local``, ``emulator``: targets on this machine
+opening.py            target words of the command line -> a target
 plan.py               ``plan``: what would change; touches nothing
 stack.py              ``deploy`` and ``Stack``: carries a plan out, sends requests, destroys
 applying.py           plans carried out by each resource's own calls; what a crash left, repaired
@@ -13,7 +14,9 @@ differences.py        settings field by field: what was asked, what is there
 load_tests.py         requests sent when a load says
 payloads.py           what they say: examples, or made from a JSON Schema
 measured.py           ``Measured``: their traces, in the words of a run; what they say of the design
-predicted.py          ``Agreement``: a run beside what was measured
+predicted.py          ``SideBySide``: a run beside what was measured
+watching.py           what happened where no story is told: from logs, queues and executions
+agreeing.py           ``agreement``: the traces of one request on several targets, beside each other
 stories.py            what happened to a request on a target -> ``Trace``
 ====================  ==================================================================================
 

@@ -13,10 +13,11 @@ from chainkit.errors import ConfigError
 from chainkit.records import Trace
 from chainkit.simulation.loads import ClosedLoop, Load
 
-AT_ONCE = 64
-"""Requests that may be under way: what a laptop can do."""
 MOST = 100_000
 """Requests of one load test."""
+
+_Sent = tuple[list[Trace], list[float], list[float]]
+"""Traces; when each was sent, and when it was to be: seconds."""
 
 Send = Callable[[Any], Trace]
 """Sends one event and waits for its story."""
@@ -37,7 +38,7 @@ def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given:
     load.check_requests(requests)
     events = payloads(given, stack.chain, requests, seed)
     sending = _closed if isinstance(load, ClosedLoop) else _open
-    traces, sent_s, asked_s = sending(send, load, events, seed)
+    traces, sent_s, asked_s = sending(send, load, events, seed, stack.target.at_once)
     return Measured(
         chain=stack.chain.copy(),
         target=stack.target.name,
@@ -49,7 +50,7 @@ def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given:
     )
 
 
-def _open(send: Send, load: Load, events: list[Any], seed: int) -> tuple[list[Trace], list[float], list[float]]:
+def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
     """Send each event at its arrival, whatever has become of those before; what is late is sent at once."""
     asked_s = load.arrivals_s(len(events), seed=seed)
     sent_s = np.zeros(len(events))
@@ -60,7 +61,7 @@ def _open(send: Send, load: Load, events: list[Any], seed: int) -> tuple[list[Tr
         sent_s[number] = time.monotonic() - began_s
         return send(events[number])
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         try:
             for number, at_s in enumerate(asked_s.tolist()):
                 time.sleep(max(at_s - (time.monotonic() - began_s), 0.0))
@@ -72,7 +73,7 @@ def _open(send: Send, load: Load, events: list[Any], seed: int) -> tuple[list[Tr
     return traces, sent_s.tolist(), asked_s.tolist()
 
 
-def _closed(send: Send, load: Load, events: list[Any], seed: int) -> tuple[list[Trace], list[float], list[float]]:
+def _closed(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
     """Let users think, ask, wait for the answer, and think again."""
     assert isinstance(load, ClosedLoop)
     users = load.active(len(events))
@@ -87,7 +88,7 @@ def _closed(send: Send, load: Load, events: list[Any], seed: int) -> tuple[list[
             sent_s[number] = time.monotonic() - began_s
             traces[number] = send(events[number])
 
-    with ThreadPoolExecutor(min(users, AT_ONCE)) as threads:
+    with ThreadPoolExecutor(min(users, at_once)) as threads:
         for done in [threads.submit(user, who) for who in range(users)]:
             done.result()
     return [traces[number] for number in range(len(events))], sent_s.tolist(), [float("nan")] * len(events)

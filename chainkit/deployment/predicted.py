@@ -42,7 +42,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Agreement:
+class SideBySide:
     """A run beside what was measured."""
 
     chain: str
@@ -71,7 +71,7 @@ class Agreement:
 
     def __repr__(self) -> str:
         """Return the comparison in a word: stable, so that notebooks can be compared."""
-        return f"Agreement({self.chain!r}: {self.verdict})"
+        return f"SideBySide({self.chain!r}: {self.verdict})"
 
     def __str__(self) -> str:
         """Return a sentence, and a table of what is not nothing on both sides."""
@@ -90,7 +90,7 @@ class Agreement:
         return f"{agreeing} of {len(sure)} figures agree ({how})"
 
 
-def beside_run(measured: Measured, run: "Run", *, is_same: bool = False) -> Agreement:
+def beside_run(measured: Measured, run: "Run", *, is_same: bool = False) -> SideBySide:
     """Return a run beside what was measured.
 
     Counts are per request. Where both had the same requests and faults they must be equal; else the difference must
@@ -114,7 +114,7 @@ def beside_run(measured: Measured, run: "Run", *, is_same: bool = False) -> Agre
         *_counts(run, predicted, measured.traces, is_same=is_same),
         *_durations(run, predicted, measured.traces),
     ]
-    return Agreement(chain=run.chain.name, target=measured.target, lines=tuple(lines), is_same=is_same)
+    return SideBySide(chain=run.chain.name, target=measured.target, lines=tuple(lines), is_same=is_same)
 
 
 def _predicted(run: "Run", requests: int, *, is_same: bool) -> list[Trace]:

@@ -24,11 +24,8 @@ from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
 
 if TYPE_CHECKING:
-    from chainkit.deployment.predicted import Agreement
+    from chainkit.deployment.predicted import SideBySide
     from chainkit.simulation.run import Run
-
-AT_ONCE = 16
-"""Requests that `send_many` has under way: as many as a laptop's emulator works well with."""
 
 
 def _silent(_: str) -> None:
@@ -152,7 +149,7 @@ class Stack:
             {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
-        root = witness.root_id()
+        root = witness.root_id(self.chain.name)
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
@@ -168,10 +165,10 @@ class Stack:
         )
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
-        """Send events at the same time, sixteen under way, and return their stories in the order of the events."""
+        """Send events together, as many at once as the target can tell apart, and return their stories in order."""
         if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(self.target.at_once) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
 
     def load(
@@ -209,7 +206,7 @@ class Stack:
         self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
         return self.measured
 
-    def compare(self, run: "Run") -> "Agreement":
+    def compare(self, run: "Run") -> "SideBySide":
         """Return a run beside what the last load test measured, figure by figure, each with a verdict.
 
         Raises

@@ -64,8 +64,8 @@ class Applier(Protocol):
 class Witness(Protocol):
     """Tells what happened to a request."""
 
-    def root_id(self) -> str:
-        """Return a new root for one request, as it stands in the X-Ray header: "1-...-..."."""
+    def root_id(self, chain: str = "") -> str:
+        """Return a new root for a request, of this chain if it is known, as in the X-Ray header: "1-...-..."."""
 
     def settle(self, root_id: str, timeout_s: float) -> bool:
         """Wait until nothing of a request is in flight; False after `timeout_s` wall seconds."""
@@ -90,6 +90,9 @@ class Target:
     """(type, property) pairs that it is known not to hold."""
     api_url: Callable[[str], str] | None = field(default=None, repr=False)
     """HTTP API's id -> where it answers; None: where the API itself says."""
+    at_once: int = 16
+    """Requests that may be under way together: as many as a laptop's emulator works well with, or one where the witness
+    can tell no two apart."""
     applier: Applier = field(init=False, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -156,13 +159,24 @@ def masked(account_id: str) -> str:
     return "*" * (len(account_id) - 4) + account_id[-4:]
 
 
-def keyless_session() -> Any:
-    """Return a boto3 session with keys that open nothing: no profile, key or setting of the user's takes part."""
+def keyless_session(key_id: str = "testing") -> Any:
+    """Return a boto3 session with keys that open nothing: no profile, key or setting of the user's takes part.
+
+    Parameters
+    ----------
+    key_id : some emulators read the account out of it
+    """
     # (name in files, in the environment, value, conversion)
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     core = botocore.session.Session(session_vars={"profile": (None, None, None, None), **files})
-    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), "testing")
-    return boto3.Session(botocore_session=core, **keys)
+    keys = dict.fromkeys(("aws_secret_access_key", "aws_session_token"), "testing")
+    return boto3.Session(botocore_session=core, aws_access_key_id=key_id, **keys)
+
+
+def prepare(session: Any, region: str) -> None:
+    """Let a session read what AWS's usual interfaces are: it keeps that, and half of a client's making is saved."""
+    for name in ("s3", "iam", "logs", "sqs", "lambda", "sns", "events", "apigatewayv2"):
+        session.client(name, endpoint_url="http://127.0.0.1:9", region_name=region).close()
 
 
 def gone(target: Target, error: Exception) -> DeployError:

@@ -1,9 +1,13 @@
 """moto with real handlers, without Docker, on one virtual clock.
 
 ====================  =================================================================================================
-process.py            ``Emulator``: the parent's side; starts and ends the child, asks it over loopback HTTP
-server.py             the child: begins, says where it listens, ends when its stdin closes
-serving.py            how it reads and writes HTTP, and from whom
+process.py            ``Emulator``: the parent's side; starts and ends the child
+control.py            asks an emulator over loopback HTTP, whoever started it
+background.py         emulators that stand by themselves: started, found, ended by name
+folders.py            where records and other emulators are kept
+server.py             the child: begins, says where it listens, ends when its stdin closes or it is told to
+standing.py           what the child says about itself, and who may end it
+serving.py            how the child reads and writes HTTP, and from whom
 application.py        the child's web application: control, HTTP APIs, moto
 host.py               what all routes share
 clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits
@@ -50,6 +54,9 @@ interpreter.py        moto's Step Functions interpreter, put on the clock
 http_api.py           HTTP API -> function: routes, payload format 2.0
 integrations.py       HTTP API -> queue, bus or state machine
 inventory.py          what stands in the emulator
+log_lines.py          what functions have logged
+ministack.py          another emulator, in an environment and a process of its own
+keeper.py             runs beside that process, and ends it with us
 ====================  =================================================================================================
 
 The parent imports process.py only: moto and boto3 live in the child.

@@ -43,6 +43,7 @@ from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
 from chainkit.emulation.inventory import resources
 from chainkit.emulation.invoke import Invoker
+from chainkit.emulation.log_lines import lines
 from chainkit.emulation.metrics import Metrics
 from chainkit.emulation.patching import patch
 from chainkit.emulation.story import Story, new_root
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from chainkit.emulation.standing import Standing
+
 CONTROL = "/_chainkit/"
 
 ROUTES: tuple[Any, ...] = (
@@ -58,15 +61,17 @@ ROUTES: tuple[Any, ...] = (
     notifications, events, archives, schedules, storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
+_USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigatewayv2")
 
 
 class Application:
     """Passes each HTTP request to the control, to HTTP APIs, function URLs or moto, and keeps its trace."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, standing: Standing) -> None:
         names = list(backends.list_of_moto_modules())
         patch("backends:list_of_moto_modules", lambda: names)  # moto reads its folder at each request
         self._host = host
+        self._standing = standing
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._gateway = http_api.Gateway(host)
         self._urls = function_urls.Urls(host)
@@ -92,6 +97,13 @@ class Application:
             body = text.encode()
             start_response(f"{status} -", [*named.items(), ("content-length", str(len(body)))])
             return [body]
+
+    def warm(self) -> None:
+        """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
+        for name in _USUAL:
+            with self._moto.lock:
+                if name not in self._moto.app_instances:
+                    self._moto.app_instances[name] = self._moto.create_app(name)
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""
@@ -138,6 +150,12 @@ class Application:
             result = self._host.pool.pids()
         elif name == "resources":
             result = resources(self._host.region)
+        elif name == "about":
+            result = self._standing.about(self._host)
+        elif name == "lines":
+            result = lines(self._host.region, int(query["after"]), query.get("function"), query.get("correlation"))
+        elif name == "stop" and self._standing.is_ended_by(environ):
+            result = True
         else:
             start_response("404 Not Found", [("content-length", "0")])
             return []

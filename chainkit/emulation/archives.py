@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time
 from moto.events.models import Archive, Replay, ReplayState, Rule, events_backends
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -52,7 +52,7 @@ def install(host: Host) -> None:
         replay.state = ReplayState.COMPLETED
         replay.end_time = unix_time()
 
-    replace(Replay, "replay_events", replay_events, parameters="self archive")
+    patch("events.models:Replay.replay_events", replay_events)
 
 
 def _is_in_range(replay: Replay, archive: Archive, event: Any) -> bool:

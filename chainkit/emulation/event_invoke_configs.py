@@ -15,7 +15,7 @@ from moto.awslambda.models import EventInvokeConfig
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import ActionResult
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.versions import LATEST, split
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def install(host: Host) -> None:
         return ActionResult(config.response())
 
     for operation, new in {"put": put, "update": update, "get": get, "delete": delete}.items():
-        replace(LambdaResponse, f"{operation}_function_event_invoke_config", new, parameters="self")
-    replace(LambdaResponse, "list_function_event_invoke_configs", list_all, parameters="self")
+        patch(f"awslambda.responses:LambdaResponse.{operation}_function_event_invoke_config", new)
+    patch("awslambda.responses:LambdaResponse.list_function_event_invoke_configs", list_all)
 
 
 def _addressed(response: LambdaResponse) -> tuple[LambdaFunction, str]:

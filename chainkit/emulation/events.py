@@ -19,7 +19,7 @@ from moto.events.models import EventsBackend, Rule
 from chainkit.emulation import archives
 from chainkit.emulation.delivery import TargetGoneError
 from chainkit.emulation.notifications import send_dead_letter
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -49,8 +49,8 @@ def install(host: Host) -> None:
             return
         send_all(host, rule, original_event)
 
-    original_put = replace(EventsBackend, "put_events", put, parameters="self events")
-    replace(Rule, "send_to_targets", send, parameters="self original_event transform_input")
+    original_put = patch("events.models:EventsBackend.put_events", put)
+    patch("events.models:Rule.send_to_targets", send)
 
 
 def _bus_arn(backend: EventsBackend, name: str) -> str:

@@ -27,7 +27,7 @@ from moto.awslambda.responses import LambdaResponse
 from chainkit.emulation.host import ACCOUNT_ID
 from chainkit.emulation.http_api import Call, Response, event_of, message, response_of
 from chainkit.emulation.invoke import SYNC_LIMIT_BYTES
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.versions import LATEST, resolve, split
 
 if TYPE_CHECKING:
@@ -126,9 +126,8 @@ def install(host: Host) -> None:
         return 200, {}, json.dumps({"FunctionUrlConfigs": [url.described() for url in _urls(latest).values()]})
 
     for operation, new in {"create": create, "update": update, "get": get, "delete": delete}.items():
-        replace(LambdaResponse, f"{operation}_function_url_config", new, parameters="self")
-    moto: Any = LambdaResponse  # which has neither this operation nor its path
-    moto.list_function_url_configs = list_all
+        patch(f"awslambda.responses:LambdaResponse.{operation}_function_url_config", new)
+    patch("awslambda.responses:LambdaResponse.list_function_url_configs", list_all)
     urls.url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"] = (
         LambdaResponse.dispatch
     )

@@ -17,11 +17,10 @@ from urllib.parse import parse_qs, unquote
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
-from moto.core import responses as core_responses
 
 from chainkit.emulation.host import ACCOUNT_ID
 from chainkit.emulation.invoke import LOG_FORMAT, SYNC_LIMIT_BYTES, unqualified
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.versions import LATEST, Invoked, resolve
 
 if TYPE_CHECKING:
@@ -62,9 +61,9 @@ def install(host: Host) -> None:
         response_headers.update(headers)
         return payload.encode()
 
-    replace(LambdaResponse, "invoke", invoke_api, parameters="self")
-    replace(LambdaFunction, "invoke", invoke_function, parameters="self body request_headers response_headers")
-    replace(core_responses, "gen_amzn_requestid_long", _keep_request_id, parameters="headerdict")
+    patch("awslambda.responses:LambdaResponse.invoke", invoke_api)
+    patch("awslambda.models:LambdaFunction.invoke", invoke_function)
+    patch("core.responses:gen_amzn_requestid_long", _keep_request_id)
     _install_deletion(host)
     _install_configuration()
 
@@ -155,7 +154,7 @@ def _install_deletion(host: Host) -> None:
         original(backend, function_name, qualifier)
         host.pool.forget(arn)
 
-    original = replace(LambdaBackend, "delete_function", delete, parameters="self function_name qualifier")
+    original = patch("awslambda.models:LambdaBackend.delete_function", delete)
 
 
 def _install_configuration() -> None:
@@ -182,9 +181,9 @@ def _install_configuration() -> None:
     def read(function: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
         return {**original_read(function, on_create), **_described(function)}
 
-    original_create = replace(LambdaFunction, "__init__", create, parameters="self account_id spec region version")
-    original_update = replace(LambdaFunction, "update_configuration", update, parameters="self config_updates")
-    original_read = replace(LambdaFunction, "get_configuration", read, parameters="self on_create")
+    original_create = patch("awslambda.models:LambdaFunction.__init__", create)
+    original_update = patch("awslambda.models:LambdaFunction.update_configuration", update)
+    original_read = patch("awslambda.models:LambdaFunction.get_configuration", read)
 
 
 def _keep_settings(function: LambdaFunction, changes: dict[str, Any]) -> None:

@@ -21,6 +21,9 @@ from chainkit.emulation import function_urls
 from chainkit.emulation.event_invoke_configs import configs
 from chainkit.emulation.host import ACCOUNT_ID
 
+CHAIN_TAG = "chainkit:chain"
+"""As `templates.CHAIN_TAG`, which would take long to load here; a test holds the two equal."""
+
 
 def resources(region: str) -> dict[str, int]:
     """Return how many resources of each type stand in `region`; types with none are left out."""
@@ -56,3 +59,13 @@ def resources(region: str) -> dict[str, int]:
         "AWS::Events::Archive": len(events.archives),
     }
     return {name: count for name, count in counts.items() if count}
+
+
+def chains(region: str) -> list[str]:
+    """Return the names of the chains of which something stands: what they made has their tag."""
+    queues, topics = sqs_backends[ACCOUNT_ID][region].queues, sns_backends[ACCOUNT_ID][region].topics
+    tags = [queue.tags for queue in list(queues.values())]
+    tags += [topic._tags for topic in list(topics.values())]
+    roles = list(iam_backends[ACCOUNT_ID]["aws"].roles.values())
+    tags += [{tag["Key"]: tag["Value"] for tag in role.tags} for role in roles]
+    return sorted({own[CHAIN_TAG] for own in tags if CHAIN_TAG in own})

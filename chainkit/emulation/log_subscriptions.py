@@ -15,7 +15,7 @@ from moto.logs.models import LogStream
 from moto.logs.utils import EventMessageFilter
 
 from chainkit.emulation.delivery import TargetGoneError
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -42,9 +42,7 @@ def install(host: Host) -> None:
         else:
             host.story.tell("log subscription", destination_arn)
 
-    original = replace(
-        LogStream, "_send_log_events", send, parameters="self service destination_arn filter_name log_events"
-    )
+    original = patch("logs.models:LogStream._send_log_events", send)
 
 
 def event_of(stream: LogStream, filter_name: str, log_events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from moto.core.utils import iso_8601_datetime_with_milliseconds
 
 from chainkit.emulation.consumers import Batch, Consumer, Handled
 from chainkit.emulation.delivery import TargetGoneError
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,11 +204,9 @@ def install(host: Host) -> None:
             if not name or mapping.function_arn.split(":")[6] == name.partition(":")[0]
         ]
 
-    original_list = replace(
-        LambdaBackend, "list_event_source_mappings", list_all, parameters="self event_source_arn function_name"
-    )
-    original_create = replace(LambdaBackend, "create_event_source_mapping", create, parameters="self spec")
-    original_update = replace(LambdaBackend, "update_event_source_mapping", update, parameters="self uuid spec")
+    original_list = patch("awslambda.models:LambdaBackend.list_event_source_mappings", list_all)
+    original_create = patch("awslambda.models:LambdaBackend.create_event_source_mapping", create)
+    original_update = patch("awslambda.models:LambdaBackend.update_event_source_mapping", update)
 
 
 def _mappings(source_arn: str | None) -> list[EventSourceMapping]:

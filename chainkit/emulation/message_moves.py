@@ -20,6 +20,7 @@ from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Message, Queue, sqs_backends
 from moto.sqs.responses import SQSResponse
 
+from chainkit.emulation.patching import patch
 from chainkit.emulation.queues import CAME_FROM, LOCK, remove, roots_of
 
 if TYPE_CHECKING:
@@ -185,6 +186,6 @@ def install(host: Host) -> None:
         tasks = moves.tasks(response._get_param("SourceArn"), int(response._get_param("MaxResults") or 1))
         return ActionResult({"Results": [task.result() for task in tasks]})
 
-    for name, method in (("start", start), ("cancel", cancel)):
-        setattr(SQSResponse, f"{name}_message_move_task", method)
-    SQSResponse.list_message_move_tasks = list_tasks  # type: ignore[attr-defined]  # moto has none
+    patch("sqs.responses:SQSResponse.start_message_move_task", start)
+    patch("sqs.responses:SQSResponse.cancel_message_move_task", cancel)
+    patch("sqs.responses:SQSResponse.list_message_move_tasks", list_tasks)

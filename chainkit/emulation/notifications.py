@@ -16,7 +16,7 @@ from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.sns.models import Subscription, Topic
 
 from chainkit.emulation.delivery import TargetGoneError
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def install(host: Host) -> None:
     """Replace how a topic publishes and a subscription delivers."""
     _install_topic(host)
     _install_subscription(host)
-    replace(Subscription, "get_post_data", post_data, parameters="self message message_id subject message_attributes")
+    patch("sns.models:Subscription.get_post_data", post_data)
 
 
 def _install_topic(host: Host) -> None:
@@ -58,12 +58,7 @@ def _install_topic(host: Host) -> None:
         host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])
         return message_id
 
-    original_topic = replace(
-        Topic,
-        "publish",
-        publish_topic,
-        parameters="self message subject message_attributes group_id deduplication_id message_structure",
-    )
+    original_topic = patch("sns.models:Topic.publish", publish_topic)
 
 
 def _install_subscription(host: Host) -> None:
@@ -89,12 +84,7 @@ def _install_subscription(host: Host) -> None:
             return
         _deliver(host, subscription, notification, message_attributes or {}, group_id, deduplication_id)
 
-    original_publish = replace(
-        Subscription,
-        "publish",
-        publish,
-        parameters="self message message_id subject message_attributes group_id deduplication_id message_structure",
-    )
+    original_publish = patch("sns.models:Subscription.publish", publish)
 
 
 def post_data(

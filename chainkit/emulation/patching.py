@@ -95,30 +95,3 @@ def described(value: Any) -> str:
     if inspect.isfunction(function):
         return f"({' '.join(inspect.signature(function).parameters)})"
     return repr(value)
-
-
-def replace(owner: Any, name: str, new: Any, *, parameters: str) -> Any:
-    """Replace attribute `name` of a moto class or module and return the original.
-
-    Parameters
-    ----------
-    owner : class or module
-    name : attribute
-    new : the replacement
-    parameters : names of the original's parameters, separated by blanks, as `new` expects them
-
-    Raises
-    ------
-    MissingError
-        If the original is not there or takes other parameters.
-    """
-    original = inspect.getattr_static(owner, name, None)
-    place = f"{getattr(owner, '__module__', '')}.{owner.__name__}.{name}".lstrip(".")
-    if original is None:
-        raise MissingError(f"emulator: moto has no {place}", fix=_FIX)
-    function = original.__func__ if isinstance(original, (staticmethod, classmethod)) else original
-    found = " ".join(inspect.signature(function).parameters)
-    if found != parameters:
-        raise MissingError(f"emulator: moto's {place} takes ({found}), not ({parameters})", fix=_FIX)
-    setattr(owner, name, new)
-    return function

@@ -28,7 +28,7 @@ from chainkit.emulation.delivery import TargetGoneError
 from chainkit.emulation.events import fill_in, value_at
 from chainkit.emulation.filters import content_of
 from chainkit.emulation.mappings import failed_items
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,20 +254,9 @@ def install(host: Host) -> None:
         host.consumers.begin(consumer_of(host, pipe))
         return pipe
 
-    original_create = replace(
-        EventBridgePipesBackend,
-        "create_pipe",
-        create,
-        parameters="self name description desired_state source source_parameters enrichment enrichment_parameters "
-        "target target_parameters role_arn tags log_configuration kms_key_identifier",
-    )
-    _wake_after(host, "start_pipe", "self name")
-    _wake_after(
-        host,
-        "update_pipe",
-        "self name role_arn description desired_state source_parameters enrichment enrichment_parameters target "
-        "target_parameters log_configuration kms_key_identifier",
-    )
+    original_create = patch("pipes.models:EventBridgePipesBackend.create_pipe", create)
+    _wake_after(host, "start_pipe")
+    _wake_after(host, "update_pipe")
 
 
 def _refuse(arn: str, known: Any, part: str) -> None:
@@ -276,13 +265,13 @@ def _refuse(arn: str, known: Any, part: str) -> None:
         raise ValidationException(f"chainkit emulates no pipe whose {part} is {arn}; known: {names}")
 
 
-def _wake_after(host: Host, name: str, parameters: str) -> None:
+def _wake_after(host: Host, name: str) -> None:
     def changed(backend: EventBridgePipesBackend, *args: Any, **kwargs: Any) -> Pipe:
         pipe: Pipe = original(backend, *args, **kwargs)
         host.consumers.wake(pipe.source)
         return pipe
 
-    original: Callable[..., Pipe] = replace(EventBridgePipesBackend, name, changed, parameters=parameters)
+    original: Callable[..., Pipe] = patch(f"pipes.models:EventBridgePipesBackend.{name}", changed)
 
 
 def _pipes(source_arn: str | None) -> list[Pipe]:

@@ -1,4 +1,4 @@
-"""The parent's side: start the emulator in a child process, talk to it over loopback HTTP, end it."""
+"""The parent's side: start the emulator in a child process, and end it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import weakref
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlencode, urlsplit
 
-from chainkit.emulation import story
+from chainkit.emulation.control import Control
 from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import urllib.request
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 _KEPT_BY_THE_CHILD = (
     "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 )  # fmt: skip
+_DETACHED = 0x08000200  # Windows: CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP, names that other systems do not have
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 
 
-class Emulator:
+class Emulator(Control):
     """moto with real handlers, in a child process on 127.0.0.1.
 
     Several emulators have separate state. Nothing of one outlives it: it ends with `stop`, or with this process.
@@ -49,16 +49,12 @@ class Emulator:
     (True, [])
     """
 
-    account_id = "123456789012"
-    """The account that it answers for."""
-
     def __init__(self, *, region: str = "us-east-1", clock: Literal["virtual", "wall"] = "virtual") -> None:
+        super().__init__("")
         self.region = region
         self.clock = clock
-        self.endpoint_url = ""
         self._process: subprocess.Popen[str] | None = None
         self._end: Callable[[], object] = lambda: None
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def __repr__(self) -> str:
         return f"Emulator(region={self.region!r}, clock={self.clock!r})"
@@ -69,14 +65,12 @@ class Emulator:
             return self
         with tempfile.TemporaryFile() as errors:
             root = tempfile.mkdtemp(prefix="chainkit-")
-            self._process = _spawn({"region": self.region, "clock": self.clock, "root": root}, errors)
-            self._end = weakref.finalize(self, _end, self._process, Path(root))  # also if nobody calls stop
-            assert self._process.stdout is not None
-            line = self._process.stdout.readline()
-            greeting = json.loads(line) if line.startswith("{") else {}
+            self._process = spawn({"region": self.region, "clock": self.clock, "root": root}, errors)
+            self._end = weakref.finalize(self, end_child, self._process, Path(root))  # also if nobody calls stop
+            greeting = greeting_of(self._process)
             if "endpoint_url" not in greeting:
                 self.stop()
-                raise _start_error(greeting, errors)
+                raise start_error(greeting, errors)
         self.endpoint_url = greeting["endpoint_url"]
         return self
 
@@ -95,62 +89,21 @@ class Emulator:
         """Stop."""
         self.stop()
 
-    def api_url(self, api_id: str) -> str:
-        """Return the address at which the API Gateway HTTP API `api_id` answers; add a path to it."""
-        return f"{self.endpoint_url}/_apis/{api_id}"
-
-    def local_url(self, function_url: str) -> str:
-        """Return the address at which a function URL (https://<id>.lambda-url.<region>.on.aws/...) answers here."""
-        parts = urlsplit(function_url)
-        query = f"?{parts.query}" if parts.query else ""
-        return f"{self.endpoint_url}/_urls/{parts.netloc.partition('.')[0]}{parts.path or '/'}{query}"
-
-    def root_id(self) -> str:
-        """Return a new root for one request; its sender puts "Root=<id>" into the X-Amzn-Trace-Id header."""
-        return story.new_root()
-
-    def settle(self, root_id: str, timeout_s: float = 60.0) -> bool:
-        """Wait until nothing of a request is in flight; False after `timeout_s` wall seconds."""
-        return bool(self._ask("settle", timeout_s + 10.0, root=root_id, timeout_s=str(timeout_s)))
-
-    def story(self, root_id: str) -> list[dict[str, Any]]:
-        """Return what happened to a request: hops by the time at which they began.
-
-        Each is a flat object: `at_s` (virtual seconds since the request entered), `wall_s` (the same, by the wall),
-        `what`, `resource`, `attempt` (from 1), `status` ("ok", "error", "timeout", "throttled"), `reason`, `span_s`
-        (virtual seconds it took, or None), `ids`, `logs`.
-        """
-        return list(self._ask("story", root=root_id))
-
-    def advance(self, span_s: float) -> None:
-        """Let `span_s` seconds of the emulator's clock pass, limits included; on the virtual clock, without waiting.
-
-        Timeouts of tasks that wait for somebody outside let no time be skipped by themselves: he may still come.
-        """
-        self._ask("advance", span_s + 60.0, span_s=str(span_s))
-
-    def workers(self) -> list[int]:
-        """Return the process ids of live handler environments."""
-        return list(self._ask("workers"))
-
-    def resources(self) -> dict[str, int]:
-        """Return how many resources stand in the emulator, by CloudFormation type; none of a type, no entry."""
-        return dict(self._ask("resources"))
-
-    def _ask(self, name: str, patience_s: float = 30.0, **query: str) -> Any:
+    def _open(self, request: urllib.request.Request | str, patience_s: float) -> Any:
         if self._process is None:
             raise DeployError("Emulator: it is not running", fix="use it inside `with`, or call start() first")
-        url = f"{self.endpoint_url}/_chainkit/{name}?{urlencode(query)}"
-        try:
-            with self._opener.open(url, timeout=patience_s) as response:
-                return json.load(response)
-        except OSError as error:
-            raise DeployError(
-                f"Emulator: the child process does not answer ({error})", fix="start a new one"
-            ) from error
+        return super()._open(request, patience_s)
 
 
-def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]:
+def spawn(settings: Mapping[str, Any], errors: IO[bytes], *, stays: bool = False) -> subprocess.Popen[str]:
+    """Start the child that serves.
+
+    Parameters
+    ----------
+    settings : what server.py reads
+    errors : file for what it says besides
+    stays : whether it outlives this process, instead of ending when its stdin closes
+    """
     # Nothing of the user's may reach the child but what an interpreter needs: handlers can read its environment.
     kept = {name: os.environ[name] for name in (*KEPT_VARIABLES, *_KEPT_BY_THE_CHILD) if name in os.environ}
     own = {
@@ -168,15 +121,25 @@ def _spawn(settings: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[str]
     return subprocess.Popen(
         command,
         env=kept | own,
+        cwd=tempfile.gettempdir() if stays else None,  # so that it does not hold on to the user's folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
-        start_new_session=True,
+        start_new_session=True,  # on Windows it does nothing, and the flags do
+        creationflags=_DETACHED if stays and os.name == "nt" else 0,
     )
 
 
-def _end(process: subprocess.Popen[str], root: Path) -> None:
+def greeting_of(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait for the child's one line: where it listens, or why it cannot; nothing if it ended without a word."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return dict(json.loads(line)) if line.startswith("{") else {}
+
+
+def end_child(process: subprocess.Popen[str], root: Path) -> None:
+    """End a child by closing its stdin, and remove its files."""
     with process:
         try:
             process.communicate(timeout=10.0)  # closes stdin, at which the child ends
@@ -185,9 +148,11 @@ def _end(process: subprocess.Popen[str], root: Path) -> None:
     remove_files(root)  # the child has done so, unless it was killed
 
 
-def _start_error(greeting: dict[str, str], errors: IO[bytes]) -> Exception:
+def start_error(greeting: Mapping[str, str], errors: IO[bytes]) -> Exception:
+    """Return the error for a child that did not begin to serve."""
     if "problem" in greeting:
-        return MissingError(greeting["problem"], fix=greeting["fix"])
+        kind = MissingError if "pip install" in greeting["fix"] else DeployError
+        return kind(greeting["problem"], fix=greeting["fix"])
     errors.seek(0)
     text = errors.read().decode("utf-8", "replace")
     if "ModuleNotFoundError" in text:

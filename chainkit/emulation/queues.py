@@ -17,7 +17,7 @@ from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
@@ -203,15 +203,10 @@ def install(host: Host) -> None:
             queue, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
         )
 
-    replace(
-        SQSBackend,
-        "receive_message",
-        receive,
-        parameters="self queue_name count wait_seconds_timeout visibility_timeout message_attribute_names",
-    )
-    _lock(Queue, "delete_message", "self receipt_handle")
-    _lock(SQSBackend, "change_message_visibility", "self queue_name receipt_handle visibility_timeout", host)
-    _lock(SQSBackend, "purge_queue", "self queue_name")
+    patch("sqs.models:SQSBackend.receive_message", receive)
+    _lock("sqs.models:Queue.delete_message")
+    _lock("sqs.models:SQSBackend.change_message_visibility", host)
+    _lock("sqs.models:SQSBackend.purge_queue")
 
 
 def _install_send(host: Host) -> None:
@@ -227,14 +222,8 @@ def _install_send(host: Host) -> None:
         host.queues.enter(queue, message)
         host.queues.wake(queue.queue_arn)
 
-    original_send = replace(
-        SQSBackend,
-        "send_message",
-        send,
-        parameters="self queue_name message_body message_attributes delay_seconds deduplication_id group_id "
-        "system_attributes validate_group_id",
-    )
-    replace(Queue, "add_message", add, parameters="self message")
+    original_send = patch("sqs.models:SQSBackend.send_message", send)
+    patch("sqs.models:Queue.add_message", add)
 
 
 def _install_redrive_allow_policy() -> None:
@@ -248,9 +237,9 @@ def _install_redrive_allow_policy() -> None:
             text = f"Value {policy} for parameter RedrivePolicy is invalid. Reason: the RedriveAllowPolicy of the "
             raise SQSException("InvalidParameterValue", f"{text}dead-letter queue does not allow it.")
 
-    original = replace(Queue, "_setup_dlq", set_up, parameters="self policy")
-    Queue.redrive_allow_policy = None  # type: ignore[attr-defined]  # moto has none
-    Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+    original = patch("sqs.models:Queue._setup_dlq", set_up)
+    patch("sqs.models:Queue.redrive_allow_policy", None)
+    patch("sqs.models:Queue.BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"])
 
 
 def _allows(dead: Queue, source_arn: str) -> bool:
@@ -259,7 +248,7 @@ def _allows(dead: Queue, source_arn: str) -> bool:
     return permission == "allowAll" or (permission == "byQueue" and source_arn in policy.get("sourceQueueArns", []))
 
 
-def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> None:
+def _lock(place: str, host: Host | None = None) -> None:
     """Hold the lock during a method; with `host`, wake the queue's pollers after it."""
 
     def locked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -270,4 +259,4 @@ def _lock(owner: type, name: str, parameters: str, host: Host | None = None) -> 
             host.queues.wake(self.get_queue(queue_name).queue_arn)
         return result
 
-    original = replace(owner, name, locked, parameters=parameters)
+    original = patch(place, locked)

@@ -34,7 +34,7 @@ from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule
 from chainkit.emulation import events, recurrence
 from chainkit.emulation.delivery import TargetBusyError, TargetGoneError
 from chainkit.emulation.notifications import send_dead_letter
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.story import ROOTS, new_root
 
 if TYPE_CHECKING:
@@ -338,22 +338,11 @@ def install(host: Host) -> None:
             _plan_rule(host, schedules, backend, rule)
         return rule
 
-    original = replace(
-        EventsBackend,
-        "put_rule",
-        put_rule,
-        parameters="self name description event_bus_arn event_pattern role_arn scheduled_expression state managed_by "
-        "tags",
-    )
+    original = patch("events.models:EventsBackend.put_rule", put_rule)
 
 
 def _install_scheduler(host: Host, schedules: Schedules) -> None:
-    names = (
-        "description end_date flexible_time_window group_name kms_key_arn name schedule_expression "
-        "schedule_expression_timezone start_date state target"
-    )
-
-    def wrap(original_name: str, parameters: str) -> None:
+    def wrap(name: str) -> None:
         def put(backend: EventBridgeSchedulerBackend, **kwargs: Any) -> Schedule:
             expression = kwargs["schedule_expression"]
             try:
@@ -364,14 +353,14 @@ def _install_scheduler(host: Host, schedules: Schedules) -> None:
             _plan_schedule(host, schedules, backend, schedule)
             return schedule
 
-        original = replace(EventBridgeSchedulerBackend, original_name, put, parameters=f"self {parameters}")
+        original = patch(f"scheduler.models:EventBridgeSchedulerBackend.{name}", put)
 
-    wrap("create_schedule", f"{names} action_after_completion")
-    wrap("update_schedule", names)
+    wrap("create_schedule")
+    wrap("update_schedule")
 
     def delete(backend: EventBridgeSchedulerBackend, group_name: str | None, name: str) -> None:
         schedule = backend.get_schedule(group_name, name)
         original_delete(backend, group_name, name)
         schedules.drop(schedule.arn)
 
-    original_delete = replace(EventBridgeSchedulerBackend, "delete_schedule", delete, parameters="self group_name name")
+    original_delete = patch("scheduler.models:EventBridgeSchedulerBackend.delete_schedule", delete)

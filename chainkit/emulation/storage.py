@@ -17,7 +17,7 @@ from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.s3 import notifications
 
 from chainkit.emulation.delivery import TargetGoneError
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def install(host: Host) -> None:
         if configuration.event_bridge is not None:
             _put_event(host, account_id, name, bucket, key, sequencer)
 
-    replace(notifications, "send_event", send, parameters="account_id event_name bucket key")
+    patch("s3.notifications:send_event", send)
 
 
 def _deliver(host: Host, bucket_arn: str, arn: str, deliver: Callable[[str, str], object], text: str) -> None:

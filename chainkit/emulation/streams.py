@@ -24,7 +24,7 @@ from moto.kinesis.models import Stream
 
 from chainkit.emulation.consumers import Batch, Handled
 from chainkit.emulation.filters import lets_through
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 from chainkit.emulation.shards import ENTERED, Entered, shards_of
 from chainkit.emulation.story import ROOTS
 
@@ -324,5 +324,5 @@ def install(host: Host) -> None:
         host.consumers.wake(stream.arn)
         return sequence_number, shard_id
 
-    original_add = replace(StreamShard, "add", add, parameters="self old new")
-    original_put = replace(Stream, "put_record", put, parameters="self partition_key explicit_hash_key data")
+    original_add = patch("dynamodb.models.table:StreamShard.add", add)
+    original_put = patch("kinesis.models:Stream.put_record", put)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import LambdaStorage
 
-from chainkit.emulation.patching import replace
+from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaBackend, LambdaFunction
@@ -86,4 +86,4 @@ def install() -> None:
             storage._arns.update({each.function_arn: each for each in standing})
         return version
 
-    original = replace(LambdaStorage, "publish_version", publish, parameters="self name_or_arn description")
+    original = patch("awslambda.models:LambdaStorage.publish_version", publish)

@@ -10,7 +10,7 @@ import chainkit as ck
 from chainkit.deployment.load_tests import measure
 from chainkit.records import Trace
 
-STACK = SimpleNamespace(chain=ck.Chain("any"), target=SimpleNamespace(name="fake"))
+STACK = SimpleNamespace(chain=ck.Chain("any"), target=SimpleNamespace(name="fake", at_once=32))
 
 
 def answered(event):

@@ -79,7 +79,7 @@ def test_it_reads_well():
 
     agreement = beside_run(measured, run, is_same=True)
 
-    assert repr(agreement) == "Agreement('loop': agrees)"
+    assert repr(agreement) == "SideBySide('loop': agrees)"
     assert str(agreement).splitlines()[0] == (
         "'loop' as predicted and as measured on twin: 5 of 5 figures agree (the same requests and faults, so counts "
         "must be equal)"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 
-def asking(aws, **options):
+def asking(aws, top=None, **options):
     """Start an execution that sends its token to a queue; return (its ARN, the token)."""
     url, _ = aws.queue()
     ask = {
@@ -18,7 +18,7 @@ def asking(aws, **options):
         "End": True,
         **options,
     }
-    execution = begin(aws, aws.machine({"Ask": ask}))
+    execution = begin(aws, aws.machine({"Ask": ask}, **(top or {})))
     return execution, aws.bodies(url)[0]["token"]
 
 
@@ -67,6 +67,18 @@ def test_a_task_that_nobody_answers_fails_after_its_timeout(aws):
     assert done["error"] == "States.Timeout"
     assert (done["stopDate"] - done["startDate"]).total_seconds() >= 3600
     assert time.monotonic() - began_s < 60
+    with pytest.raises(aws.client("stepfunctions").exceptions.TaskTimedOut):
+        aws.client("stepfunctions").send_task_success(taskToken=token, output="1")
+
+
+def test_an_execution_that_runs_out_of_time_ends_what_waits(aws):
+    execution, token = asking(aws, {"TimeoutSeconds": 3600})
+    aws.emulator.advance(3601)
+
+    assert ended(aws, execution)["status"] == "TIMED_OUT"
+    deadline_s = time.monotonic() + 5
+    while aws.history(execution)[-1] != "ExecutionTimedOut":
+        assert time.monotonic() < deadline_s, "the task still waits"
     with pytest.raises(aws.client("stepfunctions").exceptions.TaskTimedOut):
         aws.client("stepfunctions").send_task_success(taskToken=token, output="1")
 

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from chainkit.emulation.http_api import match
-from tests.emulation.test_states import machine
 
 ECHO = "def handler(event, context):\n    return event"
 
@@ -133,7 +132,7 @@ def test_a_bus_takes_an_event_made_of_the_request(aws):
 
 @pytest.mark.parametrize(("subtype", "kind"), [("StartExecution", "STANDARD"), ("StartSyncExecution", "EXPRESS")])
 def test_a_state_machine_is_started(aws, root, subtype, kind):
-    arn = machine(aws, {"Wait": {"Type": "Wait", "Seconds": 5, "End": True}}, kind=kind)
+    arn = aws.machine({"Wait": {"Type": "Wait", "Seconds": 5, "End": True}}, kind=kind)
     api_id = aws.api(
         IntegrationSubtype=f"StepFunctions-{subtype}",
         PayloadFormatVersion="1.0",
@@ -148,7 +147,7 @@ def test_a_state_machine_is_started(aws, root, subtype, kind):
 
 
 def test_an_execution_longer_than_the_limit_is_a_503_on_the_clock(aws, root):
-    arn = machine(aws, {"Wait": {"Type": "Wait", "Seconds": 45, "End": True}}, kind="EXPRESS")
+    arn = aws.machine({"Wait": {"Type": "Wait", "Seconds": 45, "End": True}}, kind="EXPRESS")
     api_id = aws.api(
         IntegrationSubtype="StepFunctions-StartSyncExecution",
         PayloadFormatVersion="1.0",

@@ -85,13 +85,19 @@ def test_each_patch_says_why():
 
 
 def test_nothing_is_set_on_moto_but_by_a_patch():
-    """What our own modules import of moto is never assigned to, but for the names of what a patch has replaced."""
     for file in EMULATION.glob("*.py"):
-        moto = set(re.findall(r"^\s*from moto[\w.]* import (\w+)", file.read_text(), re.MULTILINE))
-        for node in ast.walk(ast.parse(file.read_text())):
-            for target in getattr(node, "targets", ()):
-                if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-                    assert target.value.id not in moto, f"{file.name}:{node.lineno} sets {target.attr} of moto"
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+        moto = {name.asname or name.name for node in imports if node.module.startswith("moto") for name in node.names}
+        changed = [target for node in ast.walk(tree) for target in getattr(node, "targets", ())]
+        changed += [
+            ast.Attribute(node.args[0], "setattr")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr"
+        ]
+        for target in changed:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                assert target.value.id not in moto, f"{file.name} sets {target.attr} of {target.value.id}"
 
 
 def reproductions():

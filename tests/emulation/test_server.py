@@ -2,7 +2,6 @@
 
 from chainkit.emulation import Emulator
 from tests.emulation.conftest import Aws
-from tests.emulation.test_states import machine
 
 VALIDATE = """
 import boto3, json, os
@@ -41,7 +40,7 @@ def test_what_stands_is_counted_by_type():
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
         aws.client("events").create_event_bus(Name="b")
         aws.client("events").put_rule(Name="r", EventBusName="b", EventPattern='{"source": ["x"]}')
-        machine(aws, {"Done": {"Type": "Succeed"}})
+        aws.machine({"Done": {"Type": "Succeed"}})
         aws.api(function=function)
         aws.client("logs").create_log_group(logGroupName="g")
 

@@ -161,20 +161,27 @@ def test_jsonata_assigns_and_computes(aws, root):
     states = {
         "Sum": {
             "Type": "Pass",
-            "Assign": {"total": "{% $sum($states.input.items) %}", "say": 'a "quoted" word'},
+            "Assign": {
+                "total": "{% $sum($states.input.items) %}",
+                "say": 'a "quoted" word',
+                "heard": "{% $states.input.word %}",
+            },
             "Next": "Call",
         },
         "Call": {
             "Type": "Task",
             "Resource": INVOKE,
-            "Arguments": {"FunctionName": echo, "Payload": {"total": "{% $total %}", "say": "{% $say %}"}},
+            "Arguments": {
+                "FunctionName": echo,
+                "Payload": {"total": "{% $total %}", "say": "{% $say %}", "heard": "{% $heard %}"},
+            },
             "Output": "{% $states.result.Payload %}",
             "End": True,
         },
     }
-    done = aws.execute(aws.machine(states, QueryLanguage="JSONata"), root, {"items": [1, 2, 3]})
+    done = aws.execute(aws.machine(states, QueryLanguage="JSONata"), root, {"items": [1, 2, 3], "word": '"!"'})
 
-    assert json.loads(done["output"]) == {"total": 6, "say": 'a "quoted" word'}
+    assert json.loads(done["output"]) == {"total": 6, "say": 'a "quoted" word', "heard": '"!"'}
 
 
 def test_an_express_machine_answers_synchronously(aws, root):

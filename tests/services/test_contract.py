@@ -435,7 +435,12 @@ def test_what_is_compared_and_what_is_fixed_are_properties_of_the_resource() -> 
 def test_a_person_can_send_one_event(kind: str) -> None:
     for service in choice_made(kind):
         client, call = service.entry()
-        parameters = {"Ref": PHYSICAL_ID, "ApiEndpoint": "http://127.0.0.1", "Event": '{"order": 1}', "Route": "POST /orders"}
+        parameters = {
+            "Ref": PHYSICAL_ID,
+            "ApiEndpoint": "http://127.0.0.1",
+            "Event": '{"order": 1}',
+            "Route": "POST /orders",
+        }
 
         if client in get_session().get_available_services():
             assert complaints(client, call, parameters) == ""
