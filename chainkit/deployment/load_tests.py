@@ -1,5 +1,6 @@
 """Requests sent to a stack when a load says: the arrivals of the simulation, by the wall."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -55,16 +56,22 @@ def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) ->
     asked_s = load.arrivals_s(len(events), seed=seed)
     sent_s = np.zeros(len(events))
     waiting: list[Future[Trace]] = []
+    has_failed = threading.Event()
     began_s = time.monotonic()
 
     def one(number: int) -> Trace:
         sent_s[number] = time.monotonic() - began_s
-        return send(events[number])
+        try:
+            return send(events[number])
+        except BaseException:
+            has_failed.set()
+            raise
 
     with ThreadPoolExecutor(at_once) as threads:
         try:
             for number, at_s in enumerate(asked_s.tolist()):
-                time.sleep(max(at_s - (time.monotonic() - began_s), 0.0))
+                if has_failed.wait(max(at_s - (time.monotonic() - began_s), 0.0)):
+                    break  # the rest would be refused, too
                 waiting.append(threads.submit(one, number))
             traces = [each.result() for each in waiting]
         except BaseException:

@@ -7,12 +7,14 @@ from typing import Any
 
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
-from chainkit.deployment.predicted import Agreement
+from chainkit.deployment.predicted import SideBySide
 from chainkit.deployment.stack import Stack
 from chainkit.units import seconds
 
 ACTIONS = {"create": ("+", "added"), "update": ("~", "changed"), "replace": ("!", "replaced"), "delete": ("-", "removed")}
 """Action of a plan -> its sign, and what is done with a resource."""
+SHOWN = ("mean_s", "p50_s", "p95_s", "p99_s")
+"""Of a load test's figures."""
 Words = dict[str, Any]
 
 
@@ -59,17 +61,18 @@ def measured_words(measured: Measured | None) -> Words:
     if measured is None:
         return {}
     rows = [
-        [str(name).removesuffix("_s").replace("_", " "), seconds(row.value), _range(row.low, row.high, row.note)]
-        for name, row in zip(measured.summary().index, measured.summary().itertuples(), strict=True)
+        [str(row.Index).removesuffix("_s").replace("_", " "), seconds(row.value), _range(row.low, row.high, row.note)]
+        for row in measured.summary().itertuples()
+        if str(row.Index).endswith(SHOWN)
     ]
     return {"said": str(measured).split("\n"), "rows": rows}
 
 
-def agreement_words(agreement: Agreement | None) -> Words:
+def beside_words(beside: SideBySide | None) -> Words:
     """Return predicted beside measured: a sentence, then a row for each figure that is not nothing on both sides."""
-    if agreement is None:
+    if beside is None:
         return {}
-    lines = [line for line in agreement.lines if line.predicted or line.measured]
+    lines = [line for line in beside.lines if line.predicted or line.measured]
     counts = Counter(line.verdict for line in lines)
     told = ", ".join(f"{counts[verdict]} {_PLURAL[verdict]}" for verdict in _PLURAL if counts[verdict])
     return {

@@ -10,7 +10,7 @@ import traitlets
 from chainkit.chain import Chain
 from chainkit.deployment import load_tests
 from chainkit.deployment.plan import plan
-from chainkit.deployment.predicted import Agreement
+from chainkit.deployment.predicted import SideBySide
 from chainkit.deployment.stack import Stack, deploy, stack
 from chainkit.errors import ConfigError
 from chainkit.operations import is_same
@@ -19,7 +19,7 @@ from chainkit.simulation.loads import Load
 from chainkit.simulation.run import simulate
 from chainkit.widgets import assets, places
 from chainkit.widgets.canvas import Answer, Canvas, refused
-from chainkit.widgets.deploy_words import agreement_words, code_of, measured_words, plan_words, stack_words
+from chainkit.widgets.deploy_words import beside_words, code_of, measured_words, plan_words, stack_words
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
 from chainkit.widgets.story import told as told_story
@@ -69,11 +69,10 @@ class DeployPanel(Panel):
     def __init__(self, of: Any, load: Load | None = None) -> None:
         super().__init__(of, load)
         self.site: Worksite = site_of(self.state)
-        self.place = places.places()[0].word
-        self.agreement: Agreement | None = None
-        self._opened_with: tuple[Any, ...] = ()
+        self.place = places.HERE
+        self._places = places.places(self.state.chain.region)
+        self.beside: SideBySide | None = None
         self._event = sample(self.state.chain)
-        self._has_shown_work = True
         self.board = DeployBoard({}, self.carry_out, twin=self.picture)
         self.fill(self.board)
         self._show()
@@ -107,7 +106,7 @@ class DeployPanel(Panel):
         """
         match gesture:
             case {"kind": "look"}:
-                self._show()
+                self.look()
             case {"kind": "choose", "place": str(place)}:
                 self.choose(place)
             case {"kind": "plan", "told": dict(told)}:
@@ -130,6 +129,11 @@ class DeployPanel(Panel):
                 )
         return {}
 
+    def look(self) -> None:
+        """Look anew which places there are."""
+        self._places = places.places(self.state.chain.region)
+        self._show()
+
     def choose(self, place: str) -> None:
         """Plan for another place from now on.
 
@@ -138,7 +142,7 @@ class DeployPanel(Panel):
         ConfigError
             If there is no such place.
         """
-        self.place = places.place(place).word
+        self.place = places.chosen(place, self._places).word
         self._show()
 
     def make_plan(self, place: str | None = None, **told: Any) -> None:
@@ -146,7 +150,7 @@ class DeployPanel(Panel):
 
         Parameters
         ----------
-        place : word of a target, as on the command line; None: the one that is chosen
+        place : "here", or word of a target as on the command line; None: the one that is chosen
         told : what the place asks for, such as account=
 
         Raises
@@ -154,20 +158,18 @@ class DeployPanel(Panel):
         ConfigError
             If there is no such place, or work is under way.
         """
-        chosen, site, chain = places.place(place or self.place), self.site, self.state.chain.copy()
+        chosen, site, chain = places.chosen(place or self.place, self._places), self.site, self.state.chain.copy()
         self.place = chosen.word
         with_ = (chosen.word, chain.region, tuple(sorted(told.items())))
-        if site.is_standing and with_ != self._opened_with and places.place(site.place).is_own:
+        if site.is_standing and with_ != site.opened_with and site.is_own:
             raise ConfigError(
                 f"plan: {chain.name!r} still stands on {site.target}, which would end", fix="destroy it there first"
             )
 
         def act(_: Work) -> None:
-            target = site.target if with_ == self._opened_with else None
+            target = site.target if with_ == site.opened_with else None
             if target is None:
-                self._opened_with = ()
-                target = site.enter(chosen.word, places.opened(chosen.word, region=chain.region, told=told))
-                self._opened_with = with_
+                target = site.enter(chosen, places.opened(chosen, region=chain.region, told=told), with_)
             site.plan = made = plan(chain, target)
             site.is_standing = bool(made.basis)
             if made.is_empty and made.basis:
@@ -197,7 +199,7 @@ class DeployPanel(Panel):
             )
 
         def act(_: Work) -> None:
-            site.plan, site.stack, self.agreement = None, None, None
+            site.plan, site.stack, self.beside = None, None, None
             site.is_standing = True  # also if it is refused half-way
             site.stack = deploy(made, tell=site.told)
 
@@ -247,7 +249,7 @@ class DeployPanel(Panel):
             sending = _Sending(deployed, at, site, work)
             measured = load_tests.measure(sending, deployed, traffic, requests, seed, given)
             deployed.measured = site.measured = measured
-            site.trace, self.agreement = measured.trace(measured.slowest()), None
+            site.trace, self.beside = measured.trace(measured.slowest()), None
 
         site.start("load test", act, total=requests)
 
@@ -266,7 +268,7 @@ class DeployPanel(Panel):
 
         def act(_: Work) -> None:
             run = simulate(deployed.chain, measured.load, requests=requests, seed=seed, at=at)
-            self.agreement = deployed.compare(run)
+            self.beside = deployed.compare(run)
 
         site.start("compare", act)
 
@@ -281,7 +283,7 @@ class DeployPanel(Panel):
         site, target, name = self.site, self.site.target, self.state.chain.name
         if target is None:
             raise ConfigError("destroy: there is no target", fix="plan first")
-        standing, is_own = site.stack or stack(name, target), places.place(site.place).is_own
+        standing, is_own = site.stack or stack(name, target), site.is_own
 
         def act(_: Work) -> None:
             site.break_(None)
@@ -289,11 +291,10 @@ class DeployPanel(Panel):
                 if site.is_standing:
                     standing.destroy(tell=site.told)
                 site.told("nothing is left" + (", and the target has stopped" if is_own else f" of it on {target}"))
-                site.plan = site.stack = site.measured = site.trace = self.agreement = None
+                site.plan = site.stack = site.measured = site.trace = self.beside = None
                 site.is_standing = False
             finally:  # whatever a refusal leaves goes with a target of our own
                 if is_own:
-                    self._opened_with = ()
                     site.leave()
 
         site.start("destroy", act)
@@ -325,13 +326,13 @@ class DeployPanel(Panel):
             self.board.scene = {
                 "what": self.state.chain.name, "is_busy": site.is_busy, "place": self.place,
                 "places": [
-                    {"word": e.word, "label": e.label, "help": e.help, "is_there": e.is_there, "asks": dict(e.asks or {})}
-                    for e in places.places()
+                    {"word": e.word, "label": e.label, "help": e.help, "is_there": e.is_there, "asks": dict(e.asks)}
+                    for e in self._places
                 ],
                 "plan": plan_words(site.plan), "stack": self._stack(), "event": self._event,
                 "load": {"rate": _rate(self.state.load), "requests": REQUESTS},
                 "measured": measured_words(site.measured), "story": self._story(site.trace),
-                "agreement": agreement_words(self.agreement), "broken": repr(site.faults) if site.faults else "",
+                "beside": beside_words(self.beside), "broken": repr(site.faults) if site.faults else "",
                 "can": self._can(),
             }  # fmt: skip
 
@@ -364,7 +365,7 @@ class DeployPanel(Panel):
     def twin(self) -> str:
         """Return plan, stack, requests and the comparison as text."""
         site = self.site
-        told = [site.plan, site.stack, site.measured, site.trace, self.agreement]
+        told = [site.plan, site.stack, site.measured, site.trace, self.beside]
         return "\n".join([*(str(each) for each in told if each is not None)] or [f"{self.state.chain.name}: not planned yet"])
 
 

@@ -1,13 +1,18 @@
 """Where a chain can be deployed from here: what is there, what is missing, and what each place asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from chainkit.deployment import opening
 from chainkit.deployment.emulated import local
 from chainkit.deployment.targets import Target
+from chainkit.emulation import background, ministack
 from chainkit.errors import ConfigError, nearest
+
+HERE = "here"
+"""The place that is always there: an emulator that is started for the panel."""
 
 
 @dataclass(frozen=True)
@@ -15,38 +20,55 @@ class Place:
     """A place for chains, as a panel offers it."""
 
     word: str
-    """As on the command line: "local"."""
+    """As on the command line: "local:workshop"; or "here"."""
     label: str
     help: str
     """A sentence; of a place that is not there, what to do."""
     is_there: bool = True
     is_own: bool = False
     """Whether it is started for the panel, and ends with it."""
-    asks: Mapping[str, str] | None = None
+    asks: Mapping[str, str] = field(default_factory=dict)
     """Name of what it must be told -> its words."""
 
 
-def places() -> list[Place]:
-    """Return the places there are, the nearest first."""
-    return [
-        Place("local", "this computer", "An AWS stand-in with real Python handlers; it ends with this panel.", is_own=True)
-    ]
+def places(region: str) -> list[Place]:
+    """Return the places there are for chains of a region: one of its own, those that are up, those that can be had.
+
+    >>> places("us-east-1")[0].label
+    'this computer, for this panel'
+    """
+    own = "An AWS stand-in with real Python handlers. It is started now, and ends with this panel."
+    return [Place(HERE, "this computer, for this panel", own, is_own=True), *_standing(region), _ministack()]
 
 
-def place(word: str) -> Place:
-    """Return a place.
+def _standing(region: str) -> list[Place]:
+    """Return the emulators that are up by themselves."""
+    found = []
+    for each in background.standbys():
+        fits = each.region == region
+        what = f"The emulator {each.name!r} at {each.endpoint_url}, which stays when this panel goes."
+        why = f"{each.name!r} stands for {each.region}, and the chain is of {region}."
+        found.append(Place(f"local:{each.name}", f"local: {each.name}", what if fits else why, fits))
+    return found
+
+
+def _ministack() -> Place:
+    """Return the other emulator: a second opinion."""
+    if ministack.is_installed():
+        what = "Another stand-in, which shares no code with ours: a second opinion. It ends with this panel."
+        return Place("ministack", "ministack", what, is_own=True)
+    return Place("ministack", "ministack", "chainkit local install ministack, in a terminal, installs it.", is_there=False)
+
+
+def chosen(word: str, among: Sequence[Place]) -> Place:
+    """Return the place of a word.
 
     Raises
     ------
     ConfigError
         If there is no such place, or it is not there now.
-
-    Examples
-    --------
-    >>> place("local").label
-    'this computer'
     """
-    known = {each.word: each for each in places()}
+    known = {each.word: each for each in among}
     if word not in known:
         raise ConfigError(f"place: {word!r} is unknown{nearest(word, known)}", fix=f"places: {', '.join(known)}")
     if not known[word].is_there:
@@ -54,19 +76,18 @@ def place(word: str) -> Place:
     return known[word]
 
 
-def opened(word: str, *, region: str, told: Mapping[str, Any]) -> AbstractContextManager[Target]:
+def opened(place: Place, *, region: str, told: Mapping[str, Any]) -> AbstractContextManager[Target]:
     """Return the target of a place, as a context manager.
 
     Parameters
     ----------
-    word : of the place
+    place : one of `places`
     region : the chain's
     told : what the place asked for
 
     Raises
     ------
     ConfigError, DeployError
-        If it is not there.
+        If it is not there, or what was told is refused.
     """
-    place(word)
-    return local(region=region)
+    return local(region=region) if place.word == HERE else opening.opened(place.word, region=region, **told)

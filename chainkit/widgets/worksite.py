@@ -17,6 +17,7 @@ from chainkit.deployment.stack import Stack
 from chainkit.deployment.targets import Target
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.records import Trace
+from chainkit.widgets.places import Place
 from chainkit.widgets.state import State
 
 MOST_LINES = 300
@@ -67,8 +68,10 @@ class Worksite:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.place = ""
-        """Word of where the target is; "" while there is none."""
+        self.place: Place | None = None
+        """Where the target is."""
+        self.opened_with: tuple[Any, ...] = ()
+        """What the target was opened with: who asks for the same gets the same."""
         self.target: Target | None = None
         self.plan: Plan | None = None
         self.stack: Stack | None = None
@@ -144,18 +147,22 @@ class Worksite:
 
     # --- the target ---
 
-    def enter(self, place: str, opened: AbstractContextManager[Target]) -> Target:
+    @property
+    def is_own(self) -> bool:
+        """Whether there is a target that was started here, and ends with what stands on it when it is left."""
+        return self.place is not None and self.place.is_own
+
+    def enter(self, place: Place, target: AbstractContextManager[Target], opened_with: tuple[Any, ...]) -> Target:
         """Take a target that is being opened; the one before is let go."""
         self.leave()
-        self.target = self._open.enter_context(opened)
-        self.place = place
+        self.target, self.place, self.opened_with = self._open.enter_context(target), place, opened_with
         return self.target
 
     def leave(self) -> None:
         """Let the target go; one that was started here ends, and all that stands on it with it."""
         self.stop()
         self.target = self.plan = self.stack = self.trace = self.measured = self.faults = None
-        self.place, self.is_standing = "", False
+        self.place, self.opened_with, self.is_standing = None, (), False
         _end(self._broken, self._open)
 
     # --- what is broken ---

@@ -79,3 +79,16 @@ def test_a_refusal_ends_the_test():
 
     with pytest.raises(ck.DeployError):
         measure(refused, STACK, ck.Steady(rate_per_s=200), 40, 1, None)
+
+
+def test_nothing_more_is_sent_after_a_refusal():
+    sent = []
+
+    def refuses(event):
+        sent.append(event)
+        raise ck.ConfigError("no")
+
+    with pytest.raises(ck.ConfigError, match="no"):
+        measure(refuses, STACK, ck.Steady(rate_per_s=100), 5_000, 1, None)
+
+    assert len(sent) < 500

@@ -43,7 +43,12 @@ class Board {
 
   #where() {
     const ask = (kind, more) => this.asking.ask({ kind, ...more });
-    this.place = h("select", { class: "ck-select", onchange: () => ask("choose", { place: this.place.value }) });
+    this.place = h("select", {
+      class: "ck-select",
+      onpointerenter: () => ask("look"), // what is up now
+      onfocus: () => ask("look"),
+      onchange: () => ask("choose", { place: this.place.value }),
+    });
     this.help = h("span", { class: "ck-hint" });
     this.fields = h("div", { class: "ck-dp-fields" });
     this.plan = button("Plan", () => ask("plan", { told: this.#told() }), "Show what would change; nothing is sent");
@@ -126,8 +131,8 @@ class Board {
   #results() {
     this.measured = h("section", { class: "ck-dp-step", "aria-label": "Load test" });
     this.story = h("section", { class: "ck-dp-step", "aria-label": "Last request" });
-    this.agreement = h("section", { class: "ck-dp-step", "aria-label": "Predicted and measured" });
-    return h("div", { class: "ck-dp-results" }, this.story, this.measured, this.agreement);
+    this.beside = h("section", { class: "ck-dp-step", "aria-label": "Predicted and measured" });
+    return h("div", { class: "ck-dp-results" }, this.story, this.measured, this.beside);
   }
 
   // --- what changes ---
@@ -156,7 +161,7 @@ class Board {
     this.sending.hidden = !can.send && !stack.title;
     this.#enable();
     this.#showMeasured();
-    this.#showAgreement();
+    this.#showBeside();
     this.#draw();
   }
 
@@ -226,9 +231,9 @@ class Board {
     );
   }
 
-  #showAgreement() {
-    const { said, rows } = this.scene.agreement;
-    this.agreement.hidden = !said;
+  #showBeside() {
+    const { said, rows } = this.scene.beside;
+    this.beside.hidden = !said;
     if (!said) return;
     const heads = ["where", "figure, per request", "predicted", "measured", "verdict", ""];
     const cells = ({ node, figure, predicted, measured, verdict, note }) => [
@@ -239,7 +244,7 @@ class Board {
       h("span", { class: `ck-dp-verdict is-${verdict.replace(" ", "-")}` }, verdict),
       note,
     ];
-    this.agreement.replaceChildren(h("b", {}, said), region("Predicted and measured", listed(heads, rows.map(cells))));
+    this.beside.replaceChildren(h("b", {}, said), region("Figures, predicted and measured", listed(heads, rows.map(cells))));
   }
 
   // In a tab that is not open there is no width to draw for.

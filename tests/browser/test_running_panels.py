@@ -1,0 +1,70 @@
+"""Panels of what is deployed, in JupyterLab in Chromium: by hand, from the plan to what is left."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+CHAIN = """\
+import chainkit as ck
+chain = ck.Chain("one")
+chain.add(ck.LambdaFunction("pay", duration=0.05, init=0))
+"""
+DEPLOY = CHAIN + "panel = ck.DeployPanel(chain)\npanel"
+PATIENCE_MS = 120_000
+
+
+def seen(page: Page, name: str) -> None:
+    """Keep a picture for whoever wants to look, in the folder that $CHAINKIT_SHOTS names."""
+    if folder := os.environ.get("CHAINKIT_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def test_a_chain_is_planned_deployed_tried_compared_and_destroyed(lab):
+    page = lab.open(DEPLOY, "print(panel.site.target)")
+    board = page.locator(".ck-deploy")
+    done = board.locator(".ck-wk-head")
+    deploy = board.get_by_role("button", name="Deploy this plan")
+    expect(board.get_by_role("button", name="Plan", exact=True)).to_be_enabled(timeout=PATIENCE_MS)
+    expect(deploy).to_be_hidden()
+
+    board.get_by_role("button", name="Plan", exact=True).click()
+    expect(board.get_by_role("region", name="What the plan changes")).to_contain_text(
+        "AWS::Lambda::Function", timeout=PATIENCE_MS
+    )
+    seen(page, "deploy-plan")
+    deploy.focus()
+    page.keyboard.press("Enter")
+    expect(done).to_contain_text("deploy: done", timeout=PATIENCE_MS)
+    expect(board.get_by_label("What stands")).to_contain_text("one-pay")
+
+    board.get_by_label("event (JSON)").fill("{no json")
+    board.get_by_role("button", name="Send", exact=True).click()
+    expect(board.locator(".ck-dp-said")).to_contain_text("it is no JSON")
+    board.get_by_label("event (JSON)").fill(json.dumps({"order": 7}))
+    board.get_by_role("button", name="Send", exact=True).click()
+    expect(board.get_by_label("Last request")).to_contain_text("sent: completed", timeout=PATIENCE_MS)
+
+    board.get_by_label("per second").fill("20")
+    board.get_by_label("requests", exact=True).fill("30")
+    board.get_by_role("button", name="Run load test").click()
+    expect(board.get_by_label("Load test", exact=True)).to_contain_text("30 completed", timeout=PATIENCE_MS)
+    board.get_by_role("button", name="Compare with the prediction").click()
+    expect(board.get_by_role("region", name="Figures, predicted and measured")).to_contain_text("agrees", timeout=PATIENCE_MS)
+    seen(page, "deploy-all")
+
+    board.evaluate("(it) => (it.style.width = '320px')")
+    assert board.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    seen(page, "deploy-narrow")
+    board.evaluate("(it) => (it.style.width = '')")
+
+    board.get_by_role("button", name="Destroy", exact=True).click()
+    board.get_by_role("button", name="Yes, destroy").click()
+    expect(done).to_contain_text("destroy: done", timeout=PATIENCE_MS)
+    expect(board.locator(".ck-wk-lines")).to_contain_text("the target has stopped")
+    assert lab.run(1) == "None"
+    assert (lab.abroad, lab.failures) == ([], [])
