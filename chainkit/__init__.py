@@ -65,6 +65,7 @@ Measured               deployment/measured.py
 SideBySide             deployment/predicted.py
 agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
+Fault, Faults          faults/description.py
 check                  checks/check.py
 Finding, Findings      checks/findings.py
 compare, Comparison,   comparison.py
@@ -164,6 +165,7 @@ _HOMES = {
     "deployment.predicted": ("SideBySide",),
     "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
+    "faults.description": ("Fault", "Faults"),
     "checks.check": ("check",),
     "checks.findings": ("Finding", "Findings"),
     "comparison": ("compare", "Comparison", "beside"),

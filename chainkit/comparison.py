@@ -13,7 +13,8 @@ from chainkit.billing.bill import Bill, bill
 from chainkit.billing.prices import Prices
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ChainkitError, ConfigError, nearest
-from chainkit.faults import Fault, as_faults, changed
+from chainkit.faults.changing import as_faults, changed
+from chainkit.faults.description import Faults
 from chainkit.measures import (
     ALL,
     COLD,
@@ -50,12 +51,22 @@ UNDER = ("lost", "failed", "completion_p99_s", "usd_per_million")
 
 
 @dataclass(frozen=True)
+class Broken:
+    """Every chain under one fault."""
+
+    runs: Mapping[str, Run]
+    bills: Mapping[str, Bill] = field(repr=False)
+    notes: Mapping[str, str]
+    """Chain -> what of the fault it does not have."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What `compare` gives back: one run and one bill per chain, and the same under each fault."""
 
     runs: Mapping[str, Run]
     bills: Mapping[str, Bill] = field(repr=False)
-    faults: Mapping[str, Fault] = field(default_factory=dict, repr=False)
+    faults: Mapping[str, Broken] = field(default_factory=dict, repr=False)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per chain: times in seconds, dollars, what happened to the requests, and what there is to run.
@@ -362,7 +373,7 @@ def compare(
     free_tier: FreeTier = False,
     hours_per_month: float = HOURS_PER_MONTH,
     price_book: Prices | None = None,
-    faults: Mapping[str, Mapping[str, Any]] | None = None,
+    faults: Mapping[str, Faults | Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> Comparison:
     """Return several chains under the same arrivals and draws.
@@ -372,7 +383,7 @@ def compare(
     chains : by name; what `variants` gives, or your own
     load, requests, seed, **options : as for `simulate`, the same for all; the times of every request are kept
     requests_per_month, free_tier, hours_per_month, price_book : as for `bill`
-    faults : by name, settings that change while it lasts: {"provider down": {"payment.error_rate": 1.0}}
+    faults : by name, `Faults`, or settings that change while it lasts: {"provider down": {"payment.error_rate": 1.0}}
         Each chain runs once more under each of them, on the same requests: `Comparison.under`.
 
     Raises
@@ -404,7 +415,7 @@ def compare(
     runs, bills = _run(known, load, given, month, "compare")
     found = {}
     for name, (designs, notes) in broken.items():
-        found[name] = Fault(*_run(designs, load, given, month, f"compare: fault {name!r}"), notes)
+        found[name] = Broken(*_run(designs, load, given, month, f"compare: fault {name!r}"), notes)
     return Comparison(runs, bills, found)
 
 

@@ -6,12 +6,17 @@ of their steps. A call has `variable` (environment variable that holds the targe
 `probability` 1, `case` none, `count` 1, `bytes` 0 (the message is padded to that), `on_error` "fail",
 `client_timeout_s` none, `retry` {max_attempts 1, interval_s, backoff_rate, max_delay_s, jitter}. `parts` are done after
 the own work if their `draw` lies within `probability` from `from`, and their `caller` was done; of a filter only plain
-values are looked at.
+values are looked at; `draw` of a call names the draw of its chance.
 
 The unit that came in (a request's body, a message, an event's detail) goes on to whatever is called, and back.
+
+Where faults are injected, the trace header says how this unit goes, so that a simulation and this agree: ``Fail``, the
+error that it ends with, none for none; ``Draw``, seed, replication, request and salt of its draws: a chance is then a
+hash of these and of its `draw`, as in chainkit/simulation/draws.py. Else chances and failures are random.
 """
 
 import contextvars
+import hashlib
 import json
 import os
 import random
@@ -89,7 +94,7 @@ def _work(unit: Any, header: str) -> Any:
     _runs += 1
     plan, is_first, done, is_over = design(), _runs == 1, 0.0, False
     work_s = _own_s(plan, is_first=is_first)
-    steps = [list(calls) for _, calls in groupby(_chosen(plan["calls"]), key=lambda call: call["step"])]
+    steps = [list(calls) for _, calls in groupby(_chosen(plan["calls"], header), key=lambda call: call["step"])]
     for calls in [*steps, []]:
         share = max(done, calls[0]["after"] if calls else 1.0)
         time.sleep((share - done) * work_s)
@@ -109,7 +114,11 @@ def _own_s(plan: dict[str, Any], *, is_first: bool) -> float:
 
 
 def _fail_or_not(plan: dict[str, Any], who: str, header: str) -> None:
-    """Fail at the designed rate, and always for poison."""
+    """Fail at the designed rate, and always for poison; or as the header says."""
+    if "Draw=" in header and "caller" not in plan:
+        if told := re.search(r"Fail=([^;]+)", header):
+            raise type(told[1], (Exception,), {})("injected: failed as designed, or by a fault")
+        return
     if _is_poison(plan, who, header) or random.random() < plan["error_rate"]:
         raise type(plan["error_name"], (Exception,), {})("failed as designed")
 
@@ -173,18 +182,40 @@ def _is_poison(plan: dict[str, Any], name: str, header: str) -> bool:
     return zlib.crc32(who.encode()) / 2**32 < float(plan["poison_fraction"])
 
 
-def _chosen(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _chosen(calls: list[dict[str, Any]], header: str = "") -> list[dict[str, Any]]:
     """Return the calls that this unit makes; of those that share a case, at most one."""
     left: dict[str, float] = {}
     kept = []
     for call in calls:
         case = call.get("case") or f"own {call['variable']} {call['do']} {len(left)}"
         chance = call.get("probability", 1.0)
-        u = left.setdefault(case, random.random())
+        u = left.setdefault(case, _uniform(call.get("draw", ""), header))
         if 0 <= u < chance:
             kept.append(call)
         left[case] = u - chance
     return kept
+
+
+_MASK = (1 << 64) - 1
+
+
+def _uniform(site: str, header: str) -> float:
+    """Return the draw of a site for the unit that a header tells of; a random one where it does not."""
+    told = re.search(r"Draw=(-?\d+):(\d+):(\d+):([0-9a-f]+)", header)
+    if not told or not site:
+        return random.random()
+    seed, replication, request, salt = int(told[1]), int(told[2]), int(told[3]), int(told[4], 16)
+    digest = hashlib.blake2b(f"{seed}/{site}".encode(), digest_size=8).digest()
+    key = _mix(int.from_bytes(digest, "little") + replication * 0x9E3779B97F4A7C15)
+    return _mix(key + request * 0x9E3779B97F4A7C15 + salt * 0xD1B54A32D192ED03) / 2.0**64
+
+
+def _mix(x: int) -> int:
+    """Return splitmix64's finaliser of a 64-bit word."""
+    x &= _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
 
 
 # --- the designed calls ---

@@ -223,10 +223,19 @@ def _calls(chain: Chain, links: Iterable[Caller]) -> list[dict[str, Any]]:
             "bytes": link.message_bytes,
         }
         plain = link.to_plain()
+        if "probability" in plain or "case" in plain:
+            call["draw"] = _draw(chain, link)
         calls.append(call | {key: plain[key] for key in _CALL_SETTINGS if key in plain})
         if (retry := getattr(link, "retry", None)) is not None:
             calls[-1]["retry"] = {name: getattr(retry, name) for name in _RETRY_SETTINGS}
     return calls
+
+
+def _draw(chain: Chain, link: Caller) -> str:
+    """Return the name of the draw that decides whether a link is travelled: the simulator's."""
+    if link.case is not None:
+        return f"{link.source}.{link.case}.case"
+    return f"{link.chance or next(key for key, each in chain.links.items() if each is link)}.chance"
 
 
 _CALL_SETTINGS = ("probability", "case", "count", "on_error", "client_timeout_s")

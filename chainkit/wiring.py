@@ -178,6 +178,8 @@ class EventSourceMapping(Link):
     """Provisioned mode: most pollers."""
     report_batch_item_failures: bool = False
     """Whether the function reports which messages failed; else one failure fails its batch."""
+    enabled: bool = True
+    """Whether Lambda polls; False: messages wait in the queue."""
 
     emits: ClassVar[tuple[str, ...]] = ("batch",)
     accepts: ClassVar[tuple[str, ...]] = ("batch",)
@@ -248,6 +250,8 @@ class EventSourceMapping(Link):
             "BatchSize": self.batch_size,
             "MaximumBatchingWindowInSeconds": self.maximum_batching_window_s,
         }
+        if not self.enabled:
+            properties["Enabled"] = False
         if self.report_batch_item_failures:
             properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
         if self.maximum_concurrency is not None:

@@ -4,6 +4,7 @@ from chainkit.records import Api, Call, Properties
 from chainkit.service import as_text, given, tag_list, tag_map
 
 _MAPPING = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig")
+_GIVEN = ("FunctionName", "Enabled", *_MAPPING)
 
 MAPPING = Api(
     type="AWS::Lambda::EventSourceMapping",
@@ -11,7 +12,7 @@ MAPPING = Api(
     create=(
         Call(
             "create_event_source_mapping",
-            lambda p: {**given(p, "EventSourceArn", "FunctionName", *_MAPPING), "Tags": tag_map(p)},
+            lambda p: {**given(p, "EventSourceArn", *_GIVEN), "Tags": tag_map(p)},
         ),
     ),
     read=(
@@ -20,17 +21,18 @@ MAPPING = Api(
     ),
     find=(Call("list_event_source_mappings", lambda p: given(p, "EventSourceArn", "FunctionName")),),
     found="EventSourceMappings[0].UUID",
-    update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, "FunctionName", *_MAPPING)}),),
+    update=(Call("update_event_source_mapping", lambda p: {"UUID": p["Ref"], **given(p, *_GIVEN)}),),
     delete=(Call("delete_event_source_mapping", lambda p: {"UUID": p["Ref"]}),),
     ref="UUID",
     settings={
         "EventSourceArn": "EventSourceArn",
         "FunctionName": lambda answer, _: answer["FunctionArn"].rpartition(":")[2],
+        "Enabled": lambda answer, _: answer["State"] in ("Enabled", "Enabling", "Creating"),
         **{name: name for name in _MAPPING},
         "Tags": lambda answer, _: tag_list(answer["Tags"]),
     },
     fixed=("EventSourceArn",),
-    unset={"FunctionResponseTypes": [], "ScalingConfig": {}},
+    unset={"FunctionResponseTypes": [], "ScalingConfig": {}, "Enabled": True},
     missing=("ResourceNotFoundException",),
     tags="list",
 )

@@ -130,7 +130,7 @@ def test_an_unknown_option_is_refused_with_the_nearest():
     assert refusal(ConfigError, JOBS, PAY, None, {"batchsize": 5}) == (
         "EventSourceMapping 'jobs' to 'pay': unknown setting 'batchsize' (did you mean 'batch_size'?)",
         "known settings: batch_size, maximum_batching_window_s, maximum_concurrency, minimum_pollers, maximum_pollers, "
-        "report_batch_item_failures",
+        "report_batch_item_failures, enabled",
     )
 
 

@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
 from chainkit.errors import ConfigError, DeployError
+from chainkit.faults.description import Faults
+from chainkit.faults.local import described
 from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.simulation.loads import Load
@@ -235,6 +238,58 @@ class Stack:
                 fix="stack.load(ck.Poisson(rate_per_s=4), requests=200) first",
             )
         return self.measured
+
+    @contextmanager
+    def faults(self, faults: Faults | None, *, like: "Run | None" = None, at: str | None = None) -> Iterator[None]:
+        """Let things break inside a `with`, on the target itself: handlers stay as they are.
+
+        What breaks says so in traces ("injected: ..."). Requests are numbered as they are sent, from 0: number 7 draws
+        what request 7 of a simulation with that seed draws, so the same attempts fail here and there. Stand-ins draw
+        all their failures and chances so; code of one's own runs to its end, and then fails as the design says.
+
+        Parameters
+        ----------
+        faults : what breaks; None: nothing beyond what the design says
+        like : a run with the draws that are wanted: `ck.simulate(chain, ..., faults=faults)`; None: seed 1
+        at : the service where requests enter, as for `send`
+
+        Raises
+        ------
+        ConfigError
+            If the chain does not have what breaks, or it cannot happen there.
+        DeployError
+            If the target cannot inject faults.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("one")
+        >>> _ = chain.add(ck.LambdaFunction("pay", duration=0.01))
+        >>> with ck.local() as target:
+        ...     stack = ck.deploy(ck.plan(chain, target))
+        ...     with stack.faults(ck.Faults({"pay": ck.Fault(error_rate=1.0, error_name="Down")})):
+        ...         broken = stack.send({"order": 1})
+        ...     stack.send({"order": 2}).outcome, broken.outcome, broken.spans[0].reason
+        ('completed', 'failed', 'injected: Down')
+        """
+        set_faults = getattr(self.target.witness, "set_faults", None)
+        if set_faults is None:
+            raise DeployError(
+                f"faults: {self.target} cannot break anything by itself",
+                fix="use ck.local(), or take faults.to_fis(chain, ...) to AWS FIS",
+            )
+        stands, told = self._stands(), (like.seed, like.requests, like.replications) if like is not None else (1, 1, 1)
+        found = {name: stands[service.id] for name, service in self.chain.services.items()}
+        arns = {name: str(each.attributes.get("Arn") or each.ref) for name, each in found.items()}
+        seed, requests, replications = told
+        entry, _ = self._entry(at)
+        set_faults(
+            described(faults, self.chain, arns, seed=seed, requests=requests, replications=replications, entry=entry)
+        )
+        try:
+            yield
+        finally:
+            set_faults({})
 
     def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.

@@ -69,7 +69,7 @@ def _outcome(events: list[dict[str, Any]], status: str, *, is_settled: bool) -> 
         "dead-lettered": bool(kept),
         "throttled": status == "throttled",
         "failed": status != "ok" or any(e["what"] == "execution" and e["status"] != "ok" for e in events),
-        "completed": is_settled,
+        "completed": is_settled and not any(event["what"] == "stuck" for event in events),
     }
     return next((outcome for outcome, does in applies.items() if does), "unfinished")
 

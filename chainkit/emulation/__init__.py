@@ -11,6 +11,7 @@ serving.py            how the child reads and writes HTTP, and from whom
 application.py        the child's web application: control, HTTP APIs, moto
 host.py               what all routes share
 clock.py              virtual time: runs with the wall while something runs, jumps when everybody waits
+faulting.py           injected faults, and where in the chain each request stands
 story.py              what happened to each request; whether anything of it is in flight
 environments.py       execution environments: one subprocess each, pooled
 bootstrap.py          runs in that subprocess, standard library only

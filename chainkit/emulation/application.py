@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -50,6 +51,7 @@ from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from chainkit.emulation.standing import Standing
@@ -84,12 +86,18 @@ class Application:
             return []
         if path.startswith(CONTROL) and not function_urls.id_in_host(environ.get("HTTP_HOST", "")):
             return self._control(path[len(CONTROL) :], environ, start_response)
-        roots = self._host.story.roots_of(environ.get("HTTP_X_AMZN_TRACE_ID"))
+        header, faults = environ.get("HTTP_X_AMZN_TRACE_ID"), self._host.invoker.faults
         answer = self._answer_of(path, environ)
-        if answer is not None:
-            with self._host.clock.running(), self._host.story.works_for(roots or (new_root(),)):
-                return self._serve(answer, environ, start_response)
-        with self._host.clock.running(), self._host.story.works_for(roots):
+        roots = self._host.story.roots_of(header) or ((new_root(),) if answer is not None else ())
+        faults.see(roots)
+        with (
+            self._host.clock.running(),
+            self._host.story.works_for(roots),
+            faults.visiting(self._host.story.visit_of(header)),
+        ):
+            if answer is not None:
+                with self._at_api(path):
+                    return self._serve(answer, environ, start_response)
             answered = functions.direct_invoke(self._host, environ)
             if answered is None:
                 return list(self._moto(environ, start_response))
@@ -97,6 +105,13 @@ class Application:
             body = text.encode()
             start_response(f"{status} -", [*named.items(), ("content-length", str(len(body)))])
             return [body]
+
+    def _at_api(self, path: str) -> AbstractContextManager[None]:
+        """Stand at the HTTP API that a path names, if it names one."""
+        if not path.startswith(http_api.PREFIX):
+            return nullcontext()
+        faults = self._host.invoker.faults
+        return faults.visiting(faults.arrivals(path[len(http_api.PREFIX) :].partition("/")[0], ())[0])
 
     def warm(self) -> None:
         """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
@@ -150,6 +165,10 @@ class Application:
             result = self._host.pool.pids()
         elif name == "resources":
             result = resources(self._host.region)
+        elif name == "faults" and self._standing.is_asked_by_owner(environ):
+            size = int(environ.get("CONTENT_LENGTH") or 0)
+            self._host.invoker.faults.put(json.loads(environ["wsgi.input"].read(size) or "{}"))
+            result = self._host.pollers.wake_all()
         elif name == "about":
             result = self._standing.about(self._host)
         elif name == "lines":
@@ -172,7 +191,7 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
     pool = Pool(worker_variables(region, endpoint_url), root, clock)
     invoker = Invoker(clock, story, pool, metrics)
     asynchronous = AsyncQueue(clock, story, invoker, metrics)
-    messages, consumers = queues.Queues(clock, story), Consumers()
+    messages, consumers = queues.Queues(clock, story, invoker.faults), Consumers()
     host = Host(
         region=region,
         endpoint_url=endpoint_url,

@@ -11,7 +11,7 @@ import json
 import threading
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from moto.awslambda.utils import get_backend
 
 from chainkit.emulation.delivery import Delivery, TargetGoneError
 from chainkit.emulation.event_invoke_configs import config_of
+from chainkit.emulation.faulting import Visit
 from chainkit.emulation.functions import dead_letter_config
-from chainkit.emulation.invoke import reserved_concurrency
+from chainkit.emulation.invoke import reserved_concurrency, unqualified
 from chainkit.emulation.story import ROOTS
 from chainkit.emulation.versions import resolve
 
@@ -61,6 +62,7 @@ class Event:
     entered_s: float
     attempts: int = 0
     throttles: int = 0
+    visit: Visit | None = None
 
 
 class AsyncQueue:
@@ -87,9 +89,10 @@ class AsyncQueue:
             str(uuid.uuid4()),
             self._clock.now_s(),
         )
-        self._story.open(event.roots)
         self._metrics.event(function.function_name, "AsyncEventsReceived")
-        self._enqueue(event)
+        for visit in self._invoker.faults.arrivals(unqualified(function), event.roots):
+            self._story.open(event.roots)
+            self._enqueue(replace(event, visit=visit))
         return event.request_id
 
     def _enqueue(self, event: Event) -> None:
@@ -109,7 +112,9 @@ class AsyncQueue:
                 event = self._waiting.popleft()
             wait_s = None
             try:
-                with self._story.works_for(event.roots):
+                faults = self._invoker.faults
+                visit = faults.further(event.visit, event.attempts + event.throttles)
+                with self._story.works_for(event.roots), faults.visiting(visit, is_there=True):
                     wait_s = self._attempt(event)
             except BaseException:
                 with self._lock:

@@ -22,7 +22,7 @@ from urllib.error import HTTPError
 from chainkit.emulation.control import Control
 from chainkit.emulation.environments import remove_files
 from chainkit.emulation.folders import emulators_folder
-from chainkit.emulation.process import end_child, greeting_of, spawn, start_error
+from chainkit.emulation.process import end_child, greeting_of, spawn, start_error, tell_token
 from chainkit.errors import ConfigError, DeployError, nearest
 
 NAME = r"[a-z0-9][a-z0-9-]{0,31}"
@@ -53,7 +53,7 @@ class Standby:
     @property
     def control(self) -> Control:
         """Its control."""
-        return Control(self.endpoint_url)
+        return Control(self.endpoint_url, self.token)
 
     def is_up(self) -> bool:
         """Tell whether it answers, itself and not another that has its address now, or is too busy to."""
@@ -127,9 +127,7 @@ def up(
     settings |= {"name": name, "id": secrets.token_hex(8), "record": str(record), "port": port}
     with (root / "emulator.log").open("w+b") as errors:
         process = spawn(settings, errors, stays=stays)
-        assert process.stdin is not None
-        process.stdin.write(secrets.token_urlsafe(32) + "\n")  # not on the command line: all users can read that
-        process.stdin.flush()
+        tell_token(process)
         greeting = greeting_of(process)
         if "endpoint_url" not in greeting:
             error = start_error(greeting, errors)
@@ -154,7 +152,7 @@ def down(each: Standby) -> list[int]:
         If it does not end within ten seconds.
     """
     workers = each.control.workers()
-    each.control.end(each.token)
+    each.control.end()
     record, deadline_s = emulators_folder() / f"{each.name}.json", time.monotonic() + 10.0
     while (_is_alive(each.pid) or _is_recorded(record, each)) and time.monotonic() < deadline_s:
         time.sleep(0.02)

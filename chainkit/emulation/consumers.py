@@ -45,6 +45,10 @@ class Consumer:
     window_s: float = 0.0
     patterns: tuple[str, ...] = ()
     is_pipe: bool = False
+    function_arn: str = ""
+    """Of the function that gets the batches, without a version; "": no function does."""
+    reports: bool = False
+    """Whether the function says which records failed."""
     # of queues
     concurrency: int = 5
     visibility_s: Callable[[int], int] = int

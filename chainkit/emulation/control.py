@@ -6,11 +6,14 @@ import json
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from chainkit.emulation import story
 from chainkit.errors import DeployError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TOKEN_HEADER = "X-Chainkit-Token"
 """Carries the secret of one emulator. A web page cannot send such a header to another origin without asking first."""
@@ -22,13 +25,15 @@ class Control:
     Parameters
     ----------
     endpoint_url : where it answers: "http://127.0.0.1:41234"
+    token : its secret, without which it can be asked, but neither ended nor broken
     """
 
     account_id = "123456789012"
     """The account that it answers for."""
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, token: str = "") -> None:
         self.endpoint_url = endpoint_url
+        self.token = token
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands between us
 
     def api_url(self, api_id: str) -> str:
@@ -99,16 +104,35 @@ class Control:
         """
         return list(self._ask("lines", after=str(after), function=function, correlation=correlation))
 
-    def end(self, token: str) -> None:
-        """Tell an emulator that stands by itself to end; it does if the token is its own.
+    def end(self) -> None:
+        """Tell it to end; it does if the token is its own.
 
         Raises
         ------
         DeployError
             If it does not answer, or the token is another's.
         """
-        url = f"{self.endpoint_url}/_chainkit/stop"
-        self._open(urllib.request.Request(url, b"", {TOKEN_HEADER: token}, method="POST"), 10.0)
+        self._tell("stop", b"", 10.0)
+
+    def set_faults(self, description: Mapping[str, Any]) -> None:
+        """Inject faults from now on, as `chainkit.faults.local.described` says them; {} ends them.
+
+        Raises
+        ------
+        DeployError
+            If it does not answer, or the token is not its own: code in a function may not break others.
+        """
+        if not self.token:
+            raise DeployError(
+                f"faults: who gives only the address {self.endpoint_url} may break nothing there",
+                fix="name the emulator: ck.local(NAME)",
+            )
+        self._tell("faults", json.dumps(description).encode())
+
+    def _tell(self, name: str, body: bytes, patience_s: float = 30.0) -> None:
+        headers = {TOKEN_HEADER: self.token}
+        url = f"{self.endpoint_url}/_chainkit/{name}"
+        self._open(urllib.request.Request(url, body, headers, method="POST"), patience_s)
 
     def _ask(self, name: str, patience_s: float = 30.0, **query: str) -> Any:
         return self._open(f"{self.endpoint_url}/_chainkit/{name}?{urlencode(query)}", patience_s)

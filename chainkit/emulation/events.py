@@ -18,8 +18,10 @@ from moto.events.models import EventsBackend, Rule
 
 from chainkit.emulation import archives
 from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.faulting import VISIT
 from chainkit.emulation.notifications import send_dead_letter
 from chainkit.emulation.patching import patch
+from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from chainkit.emulation.host import Host
@@ -28,9 +30,18 @@ if TYPE_CHECKING:
 def install(host: Host) -> None:
     """Replace how a rule sends to its targets."""
 
+    def put_one(backend: EventsBackend, event: dict[str, Any]) -> list[dict[str, Any]]:
+        arn = _bus_arn(backend, event.get("EventBusName") or "default")
+        for visit in host.invoker.faults.arrivals(arn, ROOTS.get()):
+            with host.invoker.faults.visiting(visit):
+                answer: list[dict[str, Any]] = original_put(backend, [event])
+        return answer
+
     def put(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         began = host.clock.moment()
-        entries: list[dict[str, Any]] = original_put(backend, events)
+        if len(events) > 10:
+            original_put(backend, events)  # which refuses so many
+        entries = [entry for event in events for entry in put_one(backend, event)]
         for event, entry in zip(events, entries, strict=True):
             host.story.tell(
                 "put events",
@@ -61,7 +72,10 @@ def _bus_arn(backend: EventsBackend, name: str) -> str:
 def send_all(host: Host, rule: Rule, raw: dict[str, Any]) -> None:
     """Hand an event, as moto keeps it, to all targets of a rule; none of them makes this fail."""
     for target in list(rule.targets):
-        if target["Arn"].endswith(":::"):
+        visit = VISIT.get()
+        if visit is not None and host.invoker.faults.is_dead(visit.at, target["Arn"]):
+            host.story.tell("filtered", rule.arn, reason="injected: dead consumer", ids=[raw["id"]])
+        elif target["Arn"].endswith(":::"):
             archives.keep(host, rule, raw)
         else:
             _deliver(host, rule, target, event_of(raw))

@@ -25,6 +25,7 @@ from chainkit.emulation.environments import (
     WorkerGoneError,
     refused_variables,
 )
+from chainkit.emulation.faulting import LIMITS, Faulting, Injected
 from chainkit.emulation.story import ROOTS, Story
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Invoker:
         self._pool = pool
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
+        self.faults = Faulting()
         self._logs_lock = threading.RLock()  # a log group's subscription may invoke from inside
 
     def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1, arn: str = "") -> Outcome:
@@ -65,16 +67,20 @@ class Invoker:
         """
         request_id, began = str(uuid.uuid4()), self._clock.moment()
         own_arn = unqualified(function)
-        at_once = self._take(function, own_arn)
-        if at_once:
-            try:
-                with self._clock.running():
-                    outcome = self._run(function, payload, request_id, attempt, arn or function.function_arn)
-            finally:
-                with self._lock:
-                    self._busy[own_arn] -= 1
-        else:
-            outcome = Outcome("throttled", "", "TooManyRequestsException", "Rate Exceeded.", request_id)
+        with self.faults.injected(own_arn, ROOTS.get()) as injected:
+            at_once = 0 if injected.is_throttled else self._take(function, own_arn)
+            if at_once:
+                try:
+                    with self._clock.running():
+                        outcome = self._run(
+                            function, payload, request_id, attempt, arn or function.function_arn, injected
+                        )
+                finally:
+                    with self._lock:
+                        self._busy[own_arn] -= 1
+            else:
+                reason = "injected: throttle" if injected.is_throttled or own_arn in LIMITS else "Rate Exceeded."
+                outcome = Outcome("throttled", "", "TooManyRequestsException", reason, request_id)
         self._metrics.invocation(function.function_name, outcome, at_once)
         self._story.tell(
             "invocation",
@@ -98,7 +104,9 @@ class Invoker:
             self._busy[arn] += 1
             return self._busy[arn]
 
-    def _run(self, function: LambdaFunction, payload: str, request_id: str, attempt: int, arn: str) -> Outcome:
+    def _run(
+        self, function: LambdaFunction, payload: str, request_id: str, attempt: int, arn: str, injected: Injected
+    ) -> Outcome:
         began = self._clock.moment()
         if not (function.run_time or "python").startswith("python"):
             text = f"chainkit runs Python on this machine, and {function.function_name} asks for {function.run_time}"
@@ -128,8 +136,8 @@ class Invoker:
         if broken:
             outcome = Outcome.of_error(broken, request_id)
         else:
-            trace = self._story.header_for(ROOTS.get())
-            outcome = self._call(environment, payload, request_id, trace, arn)
+            trace = self._story.header_for(ROOTS.get()) + injected.orders
+            outcome = self._call(environment, payload, request_id, trace, arn, injected)
         outcome.init_s = init_s
         is_ended = not broken and outcome.status != "timeout"
         outcome.logs = notes + environment.take_logs(request_id, is_ended=is_ended) + outcome.logs
@@ -138,10 +146,13 @@ class Invoker:
         (self._pool.release if is_usable else self._pool.discard)(environment)
         return outcome
 
-    def _call(self, environment: Environment, payload: str, request_id: str, trace: str, arn: str) -> Outcome:
+    def _call(
+        self, environment: Environment, payload: str, request_id: str, trace: str, arn: str, injected: Injected
+    ) -> Outcome:
         began_s = self._clock.now_s()
         try:
-            reply = environment.call(request_id, payload, trace, arn)
+            with injected.late(self._clock, environment.spec.timeout_s):
+                reply = environment.call(request_id, payload, trace, arn)
         except TimeoutError:
             text = f"Task timed out after {environment.spec.timeout_s:.2f} seconds"
             outcome = Outcome.of_error(
@@ -158,7 +169,7 @@ class Invoker:
                 outcome.reason += f"; {error}"
                 outcome.memory_mb = environment.spec.memory_mb
         else:
-            outcome = _outcome_of(reply, request_id)
+            outcome = injected.after(_outcome_of(reply, request_id))
         outcome.duration_s = self._clock.now_s() - began_s
         return outcome
 
@@ -228,7 +239,8 @@ def unqualified(function: LambdaFunction) -> str:
 def reserved_concurrency(function: LambdaFunction) -> int | None:
     """Return the reserved concurrency of the function, whichever version is invoked."""
     latest = get_backend(function.account_id, function.region).get_function(function.function_name)
-    return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
+    limits = (latest.reserved_concurrency, LIMITS.get(unqualified(function)))
+    return min((int(limit) for limit in limits if limit is not None), default=None)
 
 
 def runtime_notes(function: LambdaFunction) -> list[str]:

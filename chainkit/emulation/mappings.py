@@ -62,6 +62,8 @@ def consumer_of(host: Host, mapping: EventSourceMapping) -> Consumer:
         batch_size=mapping.batch_size,
         window_s=mapping.max_batch_window or 0,
         patterns=tuple(each["Pattern"] for each in (mapping.filter_criteria or {}).get("Filters", [])),
+        function_arn=":".join(mapping.function_arn.split(":")[:7]),
+        reports=_reports(mapping),
         concurrency=limit,
         visibility_s=partial(_visibility_s, mapping),
         starts_at=_starts_at(mapping),
@@ -101,7 +103,7 @@ def invoke(host: Host, mapping: EventSourceMapping, batch: Batch) -> Handled:
         response["requestId"] = outcome.request_id
         return Handled(outcome.status, outcome.reason, frozenset(batch.ids), response)
     failed: set[str] = set()
-    if "ReportBatchItemFailures" in (mapping.function_response_types or []):
+    if _reports(mapping):
         failed = failed_items(outcome.payload, batch.ids)
     response = {"statusCode": 200, "executedVersion": str(function.version), "requestId": outcome.request_id}
     return Handled(reason="reported as failed" if failed else "", failed=frozenset(failed), response=response)
@@ -127,6 +129,10 @@ def failed_items(payload: str, ids: list[str]) -> set[str]:
     except (AttributeError, KeyError, TypeError):
         return set(ids)
     return set(named) if all(each in ids for each in named) else set(ids)
+
+
+def _reports(mapping: EventSourceMapping) -> bool:
+    return "ReportBatchItemFailures" in (mapping.function_response_types or [])
 
 
 def _visibility_s(mapping: EventSourceMapping, given_s: int) -> int:

@@ -17,6 +17,7 @@ from moto.sns.models import Subscription, Topic
 
 from chainkit.emulation.delivery import TargetGoneError
 from chainkit.emulation.patching import patch
+from chainkit.emulation.story import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +52,10 @@ def _install_topic(host: Host) -> None:
                 message_id = str(uuid.uuid4())
                 host.story.tell("duplicate", topic.arn, reason=f"deduplication id {deduplication_id}", ids=[message_id])
                 return message_id
-        message_id = str(
-            original_topic(topic, message, subject, message_attributes, group_id, deduplication_id, message_structure)
-        )
+        given = (topic, message, subject, message_attributes, group_id, deduplication_id, message_structure)
+        for visit in host.invoker.faults.arrivals(topic.arn, ROOTS.get()):
+            with host.invoker.faults.visiting(visit):
+                message_id = str(original_topic(*given))
         span_s = host.clock.now_s() - began.at_s
         host.story.tell("publish", topic.arn, began=began, span_s=span_s, ids=[message_id])
         return message_id
@@ -75,6 +77,9 @@ def _install_subscription(host: Host) -> None:
         matcher = subscription._filter_policy_matcher
         if matcher is not None and not matcher.matches(message_attributes, message):
             host.story.tell("filtered", subscription.arn, ids=[message_id])
+            return
+        if host.invoker.faults.is_dead(subscription.topic.arn, subscription.endpoint):
+            host.story.tell("filtered", subscription.arn, reason="injected: dead consumer", ids=[message_id])
             return
         if message_structure == "json":
             message = subscription._parse_message_structure(message, subscription.protocol)

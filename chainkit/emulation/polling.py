@@ -8,6 +8,7 @@ that AWS starts with; a batch is received when its window ends, not when it begi
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from moto.sqs.models import Message, Queue, sqs_backends
@@ -17,8 +18,11 @@ from chainkit.emulation.filters import lets_through
 from chainkit.emulation.queues import LOCK, delete, roots_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from chainkit.emulation.clock import Clock, Timer
     from chainkit.emulation.consumers import Consumer, Consumers, Handled
+    from chainkit.emulation.faulting import Visit
     from chainkit.emulation.queues import Queues
     from chainkit.emulation.story import Story
 
@@ -37,6 +41,7 @@ class Pollers:
         self._at_work: Counter[str] = Counter()
         self._timers: dict[str, Timer] = {}
         self._window_ends_s: dict[str, float] = {}
+        self._stuck: set[tuple[str, str]] = set()
         consumers.on_change.append(self.wake)
         queues.wake = self.wake
 
@@ -48,7 +53,7 @@ class Pollers:
             return any(
                 root in roots_of(message)
                 for consumer in self._consumers.all()
-                if consumer.is_on() and (queue := _queue(consumer.source_arn))
+                if self._takes(consumer) and (queue := _queue(consumer.source_arn))
                 for message in queue._messages
             )
 
@@ -58,16 +63,44 @@ class Pollers:
             for consumer in self._consumers.of(arn):
                 self._look(consumer)
 
+    def wake_all(self) -> int:
+        """Look at all queues again, and return how many consumers there are."""
+        consumers = self._consumers.all()
+        for consumer in consumers:
+            self._look(consumer)
+        return len(consumers)
+
     def _look_again(self, key: str, arn: str) -> None:
         for consumer in self._consumers.of(arn):
             if consumer.key == key:
                 self._look(consumer)
 
+    def _is_dead(self, consumer: Consumer) -> bool:
+        return self._queues.faults.is_dead(consumer.source_arn, consumer.function_arn)
+
+    def _takes(self, consumer: Consumer) -> bool:
+        return consumer.is_on() and not self._is_dead(consumer)
+
+    def _tell_stuck(self, consumer: Consumer, queue: Queue) -> None:
+        """Tell once of each message that waits for consumers of which none takes it."""
+        if any(self._takes(other) for other in self._consumers.of(consumer.source_arn)):
+            return
+        reason = "the pipe is off" if consumer.is_pipe else "the mapping is off, or its function is gone"
+        if self._is_dead(consumer):
+            reason = "injected: dead consumer"
+        for message in queue.messages:
+            if (message.id, reason) not in self._stuck:
+                self._stuck.add((message.id, reason))
+                self._story.tell("stuck", queue.queue_arn, reason=reason, ids=[message.id], roots=roots_of(message))
+
     def _look(self, consumer: Consumer) -> None:
         """Take the batches that are due, and set a timer for what comes next."""
         with LOCK:
             queue = _queue(consumer.source_arn)
-            if queue is None or not consumer.is_on():
+            if queue is None:
+                return
+            if not self._takes(consumer):
+                self._tell_stuck(consumer, queue)
                 return
             while self._at_work[consumer.key] < consumer.concurrency and (size := self._size_due(consumer, queue)):
                 given_s = int(queue.visibility_timeout)  # type: ignore[attr-defined]
@@ -128,19 +161,46 @@ class Pollers:
         if not wanted:
             return
         attempt = max(message.approximate_receive_count for message in wanted)
-        batch = Batch([record_of(each, queue) for each in wanted], [each.id for each in wanted], attempt)
-        gives_up_s = min(message.visible_at for message in wanted) / 1000
-        wait_s = 1.0
-        while (handled := consumer.handle(batch)).status == "throttled":
-            if self._clock.now_s() + wait_s >= gives_up_s:
-                return
-            self._clock.sleep(wait_s)
-            wait_s *= 2
+        with self._standing(consumer, wanted):
+            records = [self._told(consumer, record_of(each, queue)) for each in wanted]
+            handled = self._handled(consumer, Batch(records, [each.id for each in wanted], attempt), wanted)
+        if handled is None:
+            return
         for message in wanted:
             if message.id in handled.failed:
                 self._tell_failed(queue, message, handled)
             else:
                 delete(queue, message)
+
+    def _handled(self, consumer: Consumer, batch: Batch, messages: list[Message]) -> Handled | None:
+        """Hand over a batch until it is taken; None if it is not while the messages are hidden."""
+        gives_up_s = min(message.visible_at for message in messages) / 1000
+        wait_s = 1.0
+        while (handled := consumer.handle(batch)).status == "throttled":
+            if self._clock.now_s() + wait_s >= gives_up_s:
+                return None
+            self._clock.sleep(wait_s)
+            wait_s *= 2
+        return handled
+
+    def _standing(self, consumer: Consumer, messages: list[Message]) -> AbstractContextManager[None]:
+        """Stand at the function with each message, so that what it sends goes on from there."""
+        if not consumer.function_arn:
+            return nullcontext()
+        visits: dict[str, tuple[str, Visit | None]] = {}
+        for message in messages:
+            visit = self._queues.visit_of(message, consumer.function_arn)
+            self._story.stand_at(message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"), visit)
+            for root in roots_of(message)[:1]:
+                visits[message.id] = root, visit
+        return self._queues.faults.batch(consumer.function_arn, visits, reports=consumer.reports)
+
+    def _told(self, consumer: Consumer, record: dict[str, Any]) -> dict[str, Any]:
+        """Write into a record's trace header what a stand-in is told of it."""
+        if header := record["attributes"].get("AWSTraceHeader"):
+            told = self._queues.faults.record_header(consumer.function_arn, record["messageId"], header)
+            record["attributes"]["AWSTraceHeader"] = told
+        return record
 
     def _tell_failed(self, queue: Queue, message: Message, handled: Handled) -> None:
         wait_s = message.visible_at / 1000 - self._clock.now_s()

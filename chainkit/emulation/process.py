@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -66,6 +68,7 @@ class Emulator(Control):
         with tempfile.TemporaryFile() as errors:
             root = tempfile.mkdtemp(prefix="chainkit-")
             self._process = spawn({"region": self.region, "clock": self.clock, "root": root}, errors)
+            self.token = tell_token(self._process)
             self._end = weakref.finalize(self, end_child, self._process, Path(root))  # also if nobody calls stop
             greeting = greeting_of(self._process)
             if "endpoint_url" not in greeting:
@@ -129,6 +132,16 @@ def spawn(settings: Mapping[str, Any], errors: IO[bytes], *, stays: bool = False
         start_new_session=True,  # on Windows it does nothing, and the flags do
         creationflags=_DETACHED if stays and os.name == "nt" else 0,
     )
+
+
+def tell_token(process: subprocess.Popen[str]) -> str:
+    """Give a child its secret and return it; not on the command line, which all users can read."""
+    assert process.stdin is not None
+    token = secrets.token_urlsafe(32)
+    with contextlib.suppress(OSError):  # a child that has ended already says why in its greeting
+        process.stdin.write(token + "\n")
+        process.stdin.flush()
+    return token
 
 
 def greeting_of(process: subprocess.Popen[str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chainkit.emulation.clock import Clock
+    from chainkit.emulation.faulting import Faulting, Visit
     from chainkit.emulation.host import Host
     from chainkit.emulation.story import Story
 
@@ -33,6 +34,9 @@ LOCK = threading.RLock()
 _ROOTS, _IS_OUTSIDE, CAME_FROM = "_chainkit_roots", "_chainkit_is_outside", "_chainkit_came_from"
 """What we write on moto's messages: the requests of a message, whether an outside client holds it, and the queue that
 it was dead-lettered from."""
+
+_VISIT = "_chainkit_visit"
+"""And where it stands, with how often it had been received when it came there."""
 
 _SENT = "_chainkit_sent_s"
 """What we write on moto's FIFO queues: when each deduplication id was sent."""
@@ -47,7 +51,8 @@ _POLL_S = 0.02
 class Queues:
     """What is done with messages, by moto's API and by our pollers."""
 
-    def __init__(self, clock: Clock, story: Story) -> None:
+    def __init__(self, clock: Clock, story: Story, faults: Faulting) -> None:
+        self.faults = faults
         self._clock = clock
         self._story = story
         self._moto_receive = SQSBackend.receive_message  # before it is replaced
@@ -84,8 +89,9 @@ class Queues:
                 time.sleep(_POLL_S)
         return messages
 
-    def take_in(self, message: Message) -> None:
+    def take_in(self, message: Message, arn: str) -> None:
         """Write on a new message which requests it belongs to: those of its own header, or those of the sender."""
+        setattr(message, _VISIT, (self.faults.here(arn), message.approximate_receive_count))
         if hasattr(message, _ROOTS):
             return  # it was in another queue before
         given = message.system_attributes.get("AWSTraceHeader", {}).get("StringValue")
@@ -97,7 +103,7 @@ class Queues:
 
     def enter(self, queue: Queue, message: Message) -> None:
         """Append a message to its queue, unless a FIFO queue has had the same within five minutes."""
-        self.take_in(message)
+        self.take_in(message, queue.queue_arn)
         with LOCK:
             if not queue.fifo_queue:
                 queue._messages.append(message)
@@ -136,7 +142,10 @@ class Queues:
             if message.approximate_receive_count >= limit:
                 remove(queue, message)
                 setattr(message, CAME_FROM, queue.queue_arn)
-                target.add_message(message)
+                visit = self.visit_of(message, queue.queue_arn)
+                for arrival in self.faults.leaving(visit, target.queue_arn):
+                    with self.faults.visiting(arrival, is_there=True):
+                        target.add_message(message)
                 reason = f"received {message.approximate_receive_count} times from {queue.name}"
                 self._tell("dead letter", target, message, reason=reason)
 
@@ -151,6 +160,11 @@ class Queues:
             ids=[message.id],
             roots=roots_of(message),
         )
+
+    def visit_of(self, message: Message, arn: str) -> Visit | None:
+        """Return the visit that this receive of a message is to `arn`: its function, or its queue."""
+        visit, before = getattr(message, _VISIT, (None, 0))
+        return self.faults.received(visit, arn, message.approximate_receive_count - before)
 
     def _keep_outside_visibility(self, span_s: float) -> None:
         """Keep what an outside client holds hidden for as long by the wall as it was promised."""
@@ -212,9 +226,11 @@ def install(host: Host) -> None:
 def _install_send(host: Host) -> None:
     def send(backend: SQSBackend, queue_name: str, *args: Any, **kwargs: Any) -> Message:
         began = host.clock.moment()
-        message: Message = original_send(backend, queue_name, *args, **kwargs)
-        span_s = host.clock.now_s() - began.at_s
         arn = backend.get_queue(queue_name).queue_arn
+        for visit in host.queues.faults.arrivals(arn, ROOTS.get()):
+            with host.queues.faults.visiting(visit, is_there=True):
+                message: Message = original_send(backend, queue_name, *args, **kwargs)
+        span_s = host.clock.now_s() - began.at_s
         host.story.tell("send", arn, began=began, span_s=span_s, ids=[message.id])
         return message
 

@@ -2,8 +2,8 @@
 
 Started by process.py as ``python -m chainkit.emulation.server '<settings as JSON>'``. It says on stdout, in one line of
 JSON, where it listens or why it cannot. Because it ends with its stdin, it never outlives its parent, on any system.
-One that has a name gets a secret as the first line of stdin, and keeps a record of itself in a file (background.py):
-whoever can read that may end it.
+It gets a secret as the first line of stdin: whoever knows it may end the emulator or let things break in it. One that
+has a name keeps a record of itself in a file, the secret too (background.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     out, sys.stdout = sys.stdout, sys.stderr  # the parent reads one line only
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt of the notebook's kernel is not meant for us
-    settings["token"] = _first_line() if settings.get("name") else ""
+    settings["token"] = _first_line()
     over = threading.Event()
     try:
         server, host = _start(settings, over)

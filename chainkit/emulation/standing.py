@@ -24,7 +24,7 @@ class Standing:
     ----------
     id : of this one emulator, so that nobody takes another at the same address for it
     clock : "virtual" or "wall"
-    token : who knows it may end this emulator; "": nobody may by a request
+    token : who knows it may end this emulator, and break what runs in it; "": nobody may by a request
     over : set when it is to end
     """
 
@@ -41,9 +41,13 @@ class Standing:
 
     def is_ended_by(self, environ: dict[str, Any]) -> bool:
         """Tell whether a request may end this emulator, and if it may, do so soon."""
-        given = environ.get("HTTP_" + TOKEN_HEADER.upper().replace("-", "_"), "")
-        may = environ["REQUEST_METHOD"] == "POST" and bool(self._token)
-        if not (may and secrets.compare_digest(given.encode(), self._token.encode())):
+        if not self.is_asked_by_owner(environ):
             return False
         threading.Timer(_ANSWERED_S, self._over.set).start()
         return True
+
+    def is_asked_by_owner(self, environ: dict[str, Any]) -> bool:
+        """Tell whether a request comes from who started this emulator: no handler and no web page has the token."""
+        given = environ.get("HTTP_" + TOKEN_HEADER.upper().replace("-", "_"), "")
+        may = environ["REQUEST_METHOD"] == "POST" and bool(self._token)
+        return may and secrets.compare_digest(given.encode(), self._token.encode())

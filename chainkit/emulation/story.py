@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chainkit.emulation.faulting import VISIT, Visit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 ROOTS: ContextVar[tuple[str, ...]] = ContextVar("roots", default=())
 """The requests that this thread works for."""
 
-_ROOT = re.compile(r"Root=([^;\s]+)")
+_ROOT, _PARENT = re.compile(r"Root=([^;\s]+)"), re.compile(r"Parent=([^;\s]+)")
 
 
 def new_root() -> str:
@@ -59,6 +61,7 @@ class Story:
         self._clock = clock
         self._requests: dict[str, Request] = {}
         self._aliases: dict[str, tuple[str, ...]] = {}
+        self._visits: dict[str, Visit] = {}
         self._changed = threading.Condition()
         self.is_queued: Callable[[str], bool] = lambda _root: False
 
@@ -76,7 +79,20 @@ class Story:
         root = roots[0] if len(roots) == 1 else new_root()
         if len(roots) != 1:
             self._aliases[root] = roots
-        return f"Root={root};Parent={secrets.token_hex(8)};Sampled=1"
+        header = f"Root={root};Parent={secrets.token_hex(8)};Sampled=1"
+        self.stand_at(header, VISIT.get())
+        return header
+
+    def visit_of(self, header: str | None) -> Visit | None:
+        """Return where the work stands that sends a trace header; None: outside, or nobody asked."""
+        match = _PARENT.search(header or "")
+        return self._visits.get(match[1]) if match else None
+
+    def stand_at(self, header: str | None, visit: Visit | None) -> None:
+        """Let what sends a trace header stand there."""
+        match = _PARENT.search(header or "")
+        if match and visit is not None:
+            self._visits[match[1]] = visit
 
     # --- in flight ---
 

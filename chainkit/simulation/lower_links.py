@@ -144,6 +144,8 @@ class Links:
         if link.minimum_pollers is not None and link.maximum_pollers is not None:
             each, ramp = int(rules["poller_concurrency"]["value"]), "poller_concurrency_per_minute"
             start, most = each * link.minimum_pollers, each * link.maximum_pollers
+        if not link.enabled:
+            start = most = 0
         row[m.MOST] = row[m.START_MOST] = start
         row[m.CAP] = most
         floats = row.view(np.float64)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import ConfigError, SimulationError
+from chainkit.faults.description import Faults, broken
 from chainkit.law import Law
 from chainkit.loading import undisturbed
 from chainkit.records import Pool, Trace, Usage
@@ -86,8 +87,7 @@ class Run:
     @property
     def ledger(self) -> "pd.Series[int]":
         """Requests by outcome; adds up to `requests`."""
-        counts = [tally.ledger for tally in self.tallies]
-        return tables.outcomes(counts, "requests", unfinished=None, total=self.requests)
+        return tables.outcomes([t.ledger for t in self.tallies], "requests", unfinished=None, total=self.requests)
 
     @property
     def branches(self) -> "pd.Series[int]":
@@ -366,6 +366,7 @@ def simulate(
     *,
     requests: int,
     seed: int,
+    faults: Faults | None = None,
     replications: int = 10,
     warmup_fraction: float = 0.1,
     at: str | None = None,
@@ -383,6 +384,7 @@ def simulate(
     load : when requests arrive, and the attributes they carry
     requests : 1 or more, in all
     seed : any integer; equal seeds give equal runs, whatever the number of threads
+    faults : what breaks all the while, as for `stack.faults`; None: nothing. The run's chain is the broken one
     replications : 1 or more independent runs that share the requests; intervals come from their differences
     warmup_fraction : share of each replication, 0 to below 1, that is in the ledger but not in the figures
     at : name of the service where requests enter; None: the one to which nothing leads
@@ -415,17 +417,16 @@ def simulate(
     _load()
     from chainkit.simulation import lower, machine
 
-    chain = as_chain(chain, "simulate")
+    chain = broken(as_chain(chain, "simulate"), faults, "simulate")
     if not isinstance(load, Load):
         raise ConfigError(f"simulate: load={load!r} is no traffic", fix="give ck.Poisson(rate_per_s=4)")
     _check(requests, replications, warmup_fraction, drain_s, keep, account_concurrency, threads)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ConfigError(f"simulate: seed={seed!r} is no whole number", fix="give any integer: seed=1")
     load.check_requests(-(-requests // replications), replications)
-    think = load.think if isinstance(load, ClosedLoop) else None
     lowering: dict[str, Any] = {
         "at": at, "latency": lower.hop_laws(latency), "attributes": load.attributes,
-        "account_concurrency": account_concurrency, "think": think,
+        "account_concurrency": account_concurrency, "think": load.think if isinstance(load, ClosedLoop) else None,
     }  # fmt: skip
     program = lower.lower(chain, **lowering)
     bounds = _bounds(requests, replications)
@@ -486,8 +487,7 @@ def _check(
 
 def _bounds(requests: int, replications: int) -> list[tuple[int, int]]:
     """Return the request numbers of each replication: from, to."""
-    edges = [r * requests // replications for r in range(replications + 1)]
-    return list(pairwise(edges))
+    return list(pairwise(r * requests // replications for r in range(replications + 1)))
 
 
 def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -8,10 +8,11 @@ import anywidget
 import traitlets
 
 from chainkit.chain import Chain
-from chainkit.comparison import Comparison
+from chainkit.comparison import Broken, Comparison
 from chainkit.deciding import Decision, decision
 from chainkit.errors import ChainkitError, ConfigError, nearest
-from chainkit.faults import Fault, as_faults, changed
+from chainkit.faults.changing import as_faults, changed
+from chainkit.faults.description import Faults
 from chainkit.operations import Operation, script
 from chainkit.rewiring import KINDS, variants
 from chainkit.simulation.loads import Load
@@ -102,7 +103,7 @@ class ComparePanel(Panel):
     """
 
     def __init__(
-        self, of: Any, load: Load | None = None, *, faults: Mapping[str, Mapping[str, Any]] | None = None
+        self, of: Any, load: Load | None = None, *, faults: Mapping[str, Faults | Mapping[str, Any]] | None = None
     ) -> None:
         super().__init__(of, load)
         self.faults = as_faults(faults)
@@ -248,7 +249,7 @@ class ComparePanel(Panel):
                 self._refusals.append(told)
         return known
 
-    def _under(self, runs: Mapping[str, Run]) -> dict[str, Fault]:
+    def _under(self, runs: Mapping[str, Run]) -> dict[str, Broken]:
         """Return what each fault does to the designs that can be run; why one cannot is kept."""
         found = {}
         for name, change in self.faults.items():
@@ -262,7 +263,7 @@ class ComparePanel(Panel):
             again = {each: it.run for each, it in known.items() if it.run is not None}
             bills = {each: it.bill for each, it in known.items() if it.bill is not None}
             if len(again) == len(runs):
-                found[name] = Fault(again, bills, notes)
+                found[name] = Broken(again, bills, notes)
         return found
 
     def decide(self, question: str = "") -> Decision:

@@ -282,7 +282,7 @@ def test_a_mapping_without_its_function_rests(aws, root):
     send(aws, url, root, "a")
 
     assert aws.emulator.settle(root, timeout_s=5)
-    assert aws.whats(root) == ["send"]
+    assert aws.whats(root) == ["send", "stuck"]
 
 
 def test_calls_of_a_batch_outside_the_loop_belong_to_all_its_requests(aws):

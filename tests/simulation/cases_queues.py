@@ -107,6 +107,19 @@ def visible_again_while_the_batch_calls() -> Case:
 
 
 @case
+def a_mapping_that_is_off_beside_one_that_polls() -> Case:
+    """What waits for it waits at the end; the rest goes on."""
+    chain = polled({"batch_size": 2, "enabled": False}, error_rate=0.2)
+    chain.add(function("ask"))
+    chain.add(ck.SqsQueue("others", visibility_timeout_s=30))
+    chain.add(function("ship", error_rate=0.2))
+    chain.connect("ask", "q", probability=0.5)
+    chain.connect("ask", "others")
+    chain.connect("others", "ship", batch_size=2)
+    return Case(chain, Poisson(rate_per_s=2))
+
+
+@case
 def visible_again_at_equal_distances() -> Case:
     """Copies become visible at the instants at which other batches end."""
     pay = {"duration": Constant(1.0), "init": Constant(3.0), "timeout_s": 2, "keep_alive": 0.5, "error_rate": 0.3}

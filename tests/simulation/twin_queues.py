@@ -51,6 +51,8 @@ class Queue:
             self.step_s = 60 / PROVISIONED_PER_MINUTE
         self.is_ramping = mapping.maximum_concurrency is None
         self.most = self.first if mapping.maximum_concurrency is None else mapping.maximum_concurrency
+        if not mapping.enabled:
+            self.is_ramping, self.most = False, 0
         least_s = mapping.maximum_batching_window_s + pool.timeout_s
         if least_s > self.visibility_s:
             self.visibility_s = least_s + MARGIN_S

@@ -3,7 +3,7 @@
 import pytest
 
 import chainkit as ck
-from chainkit.faults import as_faults, changed
+from chainkit.faults.changing import as_faults, changed
 
 
 def chains() -> dict[str, ck.Chain]:

@@ -1,33 +1,21 @@
-"""What breaks while a comparison looks: settings that change in every chain, as far as each has them.
+"""Faults of a comparison: settings that change in every chain, as far as each has them; or `Faults`.
 
 A function that is fused into another breaks there as well: a part goes by the function's name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from chainkit.billing.bill import Bill
 from chainkit.chain import Chain
 from chainkit.errors import ChainkitError, ConfigError, nearest
+from chainkit.faults.description import Faults
 from chainkit.operations import giving, owners, replay, setting_names
-from chainkit.simulation.run import Run
 
 FIX = 'write settings with a value each: faults={"provider down": {"payment.error_rate": 1.0}}'
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Every chain under one fault."""
-
-    runs: Mapping[str, Run]
-    bills: Mapping[str, Bill] = field(repr=False)
-    notes: Mapping[str, str]
-    """Chain -> which settings of the fault it does not have."""
-
-
-def as_faults(faults: Any) -> dict[str, dict[str, Any]]:
-    """Return faults by name, checked for form.
+def as_faults(faults: Any) -> dict[str, Faults | dict[str, Any]]:
+    """Return faults by name, checked for form: each is a `Faults`, or settings with their values.
 
     Raises
     ------
@@ -39,16 +27,16 @@ def as_faults(faults: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(faults, Mapping):
         raise ConfigError(f"compare: faults={faults!r} is no mapping of names to settings", fix=FIX)
     for name, change in faults.items():
-        is_dotted = (
+        is_dotted = isinstance(change, Faults) or (
             isinstance(change, Mapping) and change and all(isinstance(key, str) and "." in key for key in change)
         )
         if not isinstance(name, str) or not is_dotted:
             raise ConfigError(f"compare: faults[{name!r}]={change!r} holds no settings", fix=FIX)
-    return {name: dict(change) for name, change in faults.items()}
+    return {name: change if isinstance(change, Faults) else dict(change) for name, change in faults.items()}
 
 
 def changed(
-    fault: str, change: Mapping[str, Any], chains: Mapping[str, Chain]
+    fault: str, change: Faults | Mapping[str, Any], chains: Mapping[str, Chain]
 ) -> tuple[dict[str, Chain], dict[str, str]]:
     """Return copies of the chains with the settings of a fault, and what each chain does not have.
 
@@ -67,6 +55,8 @@ def changed(
     (1.0, {'one': '', 'other': "has no 'pay'"})
     """
     owned = {name: owners(chain) for name, chain in chains.items()}
+    if isinstance(change, Faults):
+        return _broken(fault, change, chains, owned)
     for key in change:
         _require(fault, key, owned)
     copies = {name: chain.copy() for name, chain in chains.items()}
@@ -82,16 +72,40 @@ def changed(
     return copies, {name: _missing(change, own) for name, own in owned.items()}
 
 
-def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise unless some chain has a setting."""
-    owner, _, setting = key.rpartition(".")
+def _broken(
+    fault: str, faults: Faults, chains: Mapping[str, Chain], owned: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Chain], dict[str, str]]:
+    """Return copies of the chains with what breaks at those services and links that each has."""
+    for name in faults:
+        _having(fault, name, owned, "name a service or link")
+    copies, notes = {}, {}
+    for name, chain in chains.items():
+        missing = faults.missing(chain)
+        here = {each: faults[each] for each in faults if each not in missing}
+        try:
+            copies[name] = Faults(here).apply(chain) if here else chain.copy()
+        except ChainkitError as error:
+            raise type(error)(f"compare: fault {fault!r}: {name!r}: {error.problem}", fix=error.fix) from None
+        notes[name] = f"has no {', '.join(map(repr, missing))}" if missing else ""
+    return copies, notes
+
+
+def _having(fault: str, owner: str, owned: Mapping[str, Mapping[str, Any]], form: str) -> list[Any]:
+    """Return the services, links or parts of a name; there is at least one."""
     having = [own[owner] for own in owned.values() if owner in own]
     if not having:
         names = [*dict.fromkeys(name for own in owned.values() for name in own)]
         raise ConfigError(
             f"compare: fault {fault!r}: no chain has a service or link {owner!r}{nearest(owner, names)}",
-            fix=f'write "name.setting"; names: {", ".join(names)}',
+            fix=f"{form}; names: {', '.join(names)}",
         )
+    return having
+
+
+def _require(fault: str, key: str, owned: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise unless some chain has a setting."""
+    owner, _, setting = key.rpartition(".")
+    having = _having(fault, owner, owned, 'write "name.setting"')
     names = [*dict.fromkeys(name for each in having for name in setting_names(each))]
     if setting not in names:
         raise ConfigError(
