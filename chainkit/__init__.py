@@ -103,6 +103,7 @@ SlidersPanel,          widgets/sliders.py
 SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
+FaultsPanel,           widgets/faulting.py
 HistoryPanel,          widgets/history.py
 OpenPanel              widgets/opening.py
 Span, Trace, Usage     records.py
@@ -195,6 +196,7 @@ _HOMES = {
     "widgets.sizing": ("SizingPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
+    "widgets.faulting": ("FaultsPanel",),
     "widgets.history": ("HistoryPanel",),
     "widgets.opening": ("OpenPanel",),
     "records": ("Span", "Trace", "Usage"),

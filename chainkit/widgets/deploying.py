@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import traitlets
@@ -243,12 +244,12 @@ class DeployPanel(Panel):
                 f"load: requests={requests!r} is outside 1..{MOST_REQUESTS:,}", fix="more are sent from a cell: stack.load"
             )
         traffic, seed, at = self.state.load.with_rate(rate_per_s), self.state.seed, self._entry(deployed)
-        given = None if event is None else [_json(event)]
+        given, broken = None if event is None else [_json(event)], site.faults
 
         def act(work: Work) -> None:
             sending = _Sending(deployed, at, site, work)
             measured = load_tests.measure(sending, deployed, traffic, requests, seed, given)
-            deployed.measured = site.measured = measured
+            deployed.measured = site.measured = replace(measured, faults=broken)
             site.trace, self.beside = measured.trace(measured.slowest()), None
 
         site.start("load test", act, total=requests)
@@ -267,7 +268,7 @@ class DeployPanel(Panel):
         requests, seed, at = self.state.requests, self.state.seed, self._entry(deployed)
 
         def act(_: Work) -> None:
-            run = simulate(deployed.chain, measured.load, requests=requests, seed=seed, at=at)
+            run = simulate(deployed.chain, measured.load, requests=requests, seed=seed, at=at, faults=measured.faults)
             self.beside = deployed.compare(run)
 
         site.start("compare", act)
