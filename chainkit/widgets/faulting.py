@@ -5,9 +5,10 @@ from typing import Any
 
 from chainkit.chain import Chain
 from chainkit.comparison import Comparison, compare
-from chainkit.declared import settings
+from chainkit.declared import Setting, settings
 from chainkit.errors import ChainkitError, ConfigError, nearest
 from chainkit.faults.description import Fault, Faults
+from chainkit.law import is_number
 from chainkit.operations import is_same, owners
 from chainkit.simulation.loads import Load
 from chainkit.units import seconds
@@ -229,7 +230,7 @@ class FaultsPanel(Panel):
                 "name": each.name, "label": each.name.replace("_", " ") + (", seconds" if each.name == "delay" else ""),
                 "kind": "flag" if each.kind is bool else "text" if each.name == "error_name" else "number",
                 "most": 1 if each.high == 1 else None, "is_whole": each.name == "reserved_concurrency",
-                "help": each.text.split("\n")[0], "value": _typed(getattr(own, each.name)) if own else None,
+                "help": each.text.split("\n")[0], "value": _typed(own, each),
             }
             for each in shown
         ]  # fmt: skip
@@ -291,11 +292,12 @@ def _busiest(state: State, possible: Mapping[str, Any]) -> str:
     return next(iter(possible))
 
 
-def _typed(value: Any) -> Any:
-    """Return a setting as it is typed; a law that is no number of seconds as its Python."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return getattr(value, "value_s", repr(value))
+def _typed(fault: Fault | None, setting: Setting) -> Any:
+    """Return what is set, as it is typed; a law that is no number of seconds as its Python; None for nothing."""
+    value = getattr(fault, setting.name, None)
+    if value is None or value == setting.default:
+        return None
+    return value if isinstance(value, bool | int | float | str) else getattr(value, "value_s", repr(value))
 
 
 def _words(fault: Fault) -> str:
@@ -312,7 +314,7 @@ def _words(fault: Fault) -> str:
         if each.name == "delay":
             told.append(f"delay {seconds(value.mean_s)}")
         else:
-            told.append(each.name.replace("_", " ") + ("" if value is True else f" {value}"))
+            told.append(each.name.replace("_", " ") + ("" if value is True else f" {value:g}" if is_number(value) else f" {value}"))
     return ", ".join(told)
 
 

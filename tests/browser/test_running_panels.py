@@ -68,3 +68,48 @@ def test_a_chain_is_planned_deployed_tried_compared_and_destroyed(lab):
     expect(board.locator(".ck-wk-lines")).to_contain_text("the target has stopped")
     assert lab.run(1) == "None"
     assert (lab.abroad, lab.failures) == ([], [])
+
+
+FAULTS = CHAIN + """\
+designer = ck.Designer(chain, requests=2000)
+deployment, faults = designer.panels["Deploy"], ck.FaultsPanel(designer)
+deployment.make_plan(); deployment.site.wait()
+deployment.deploy(deployment.board.scene["plan"]["code"]); deployment.site.wait()
+faults"""
+SEND = 'deployment.send("{}"); deployment.site.wait(); print(designer.state.trace.outcome)'
+
+
+def test_a_fault_is_set_by_keys_seen_in_the_figures_and_broken_where_it_runs(lab):
+    page = lab.open(FAULTS, SEND)
+    board = page.locator(".ck-faults")
+    table = board.get_by_role("region", name="Figures")
+    rate = board.get_by_label("error rate", exact=True)
+    expect(rate).to_be_visible(timeout=PATIENCE_MS)
+    expect(table).to_contain_text("Requests failed", timeout=PATIENCE_MS)
+    assert lab.run(1) == "completed"
+
+    rate.fill("1")
+    page.keyboard.press("Enter")
+    expect(table.get_by_role("columnheader", name="with the faults")).to_be_visible(timeout=PATIENCE_MS)
+    expect(table.get_by_role("row", name="Requests failed")).to_contain_text("100 %")
+    expect(board.get_by_role("list", name="Faults that are set")).to_contain_text("error rate 1")
+    rate.fill("2")
+    page.keyboard.press("Enter")
+    expect(board.locator(".ck-fl-said")).to_contain_text("error_rate=2 is outside 0..1")
+    expect(rate).to_have_value("2")  # what was typed stays
+
+    board.get_by_role("button", name="Break it there").click()
+    expect(board.get_by_text("is broken now: pay: error rate 1")).to_be_visible(timeout=PATIENCE_MS)
+    assert lab.run(1) == "failed"
+    seen(page, "faults")
+    board.evaluate("(it) => (it.style.width = '320px')")
+    assert board.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    seen(page, "faults-narrow")
+    board.evaluate("(it) => (it.style.width = '')")
+
+    board.get_by_role("button", name="Mend it there").click()
+    expect(board.get_by_text("runs as designed")).to_be_visible(timeout=PATIENCE_MS)
+    assert lab.run(1) == "completed"
+    board.get_by_role("button", name="Clear pay").click()
+    expect(table.get_by_role("columnheader")).to_have_count(0, timeout=PATIENCE_MS)
+    assert (lab.abroad, lab.failures) == ([], [])
