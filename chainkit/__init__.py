@@ -63,6 +63,7 @@ plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
 Measured               deployment/measured.py
 SideBySide             deployment/predicted.py
+DeadLetters            deployment/dead_letters.py
 agreement, Agreement   deployment/agreeing.py
 variants               rewiring/offering.py
 Fault, Faults          faults/description.py
@@ -164,6 +165,7 @@ _HOMES = {
     "deployment.stack": ("deploy", "stack", "Stack"),
     "deployment.measured": ("Measured",),
     "deployment.predicted": ("SideBySide",),
+    "deployment.dead_letters": ("DeadLetters",),
     "deployment.agreeing": ("agreement", "Agreement"),
     "rewiring.offering": ("variants",),
     "faults.description": ("Fault", "Faults"),

@@ -140,6 +140,13 @@ class Service(ABC):
     def entry(self) -> tuple[str, Call]:
         """Return the boto3 client and call with which a person sends one event; it gets Ref and Event (JSON text)."""
 
+    def handover(self) -> tuple[str, Call]:
+        """Return the client and call that give an event to this service as AWS does by itself: nobody waits.
+
+        It gets Ref, Event (JSON text) and Attributes (of a message).
+        """
+        return self.entry()
+
     @property
     def id(self) -> str:
         """Logical id of this service's main resource."""

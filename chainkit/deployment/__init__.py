@@ -15,6 +15,10 @@ load_tests.py         requests sent when a load says
 payloads.py           what they say: examples, or made from a JSON Schema
 measured.py           ``Measured``: their traces, in the words of a run; what they say of the design
 predicted.py          ``SideBySide``: a run beside what was measured
+dead_letters.py       ``DeadLetters``: what lies in a chain's dead-letter queues, by error; edited, sent back
+letters.py            one dead letter: what it says of itself, its envelope
+redriving.py          how letters leave their queue: AWS's move, one by one, deleted
+replaying.py          ``Replayed``: archived events once more through the rules of their bus
 watching.py           what happened where no story is told: from logs, queues and executions
 agreeing.py           ``agreement``: the traces of one request on several targets, beside each other
 stories.py            what happened to a request on a target -> ``Trace``

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,11 @@ from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chainkit.deployment.dead_letters import DeadLetters
     from chainkit.deployment.predicted import SideBySide
+    from chainkit.deployment.replaying import Replayed
     from chainkit.simulation.run import Run
 
 
@@ -230,6 +234,57 @@ class Stack:
             If nothing was measured yet, or no function ran often enough.
         """
         return self._last().calibrated()
+
+    def dead_letters(self) -> "DeadLetters":
+        """Return what lies in the chain's dead-letter queues: to show, to edit, to send back.
+
+        Each letter is received and put back at once, which adds one to its receive count.
+
+        Raises
+        ------
+        DeployError
+            If the stack stands no more, or the target refuses.
+        """
+        from chainkit.deployment.dead_letters import DeadLetters
+
+        return DeadLetters(self.chain, self.target, self._stands(), self._names())
+
+    def replay(
+        self,
+        bus: str | None = None,
+        *,
+        begin: "datetime | None" = None,
+        end: "datetime | None" = None,
+        since_s: float | None = None,
+        links: Sequence[str] | None = None,
+        timeout_s: float = 60.0,
+    ) -> "Replayed":
+        """Replay archived events through a bus's rules, and return what came of it.
+
+        AWS replays to the same bus only, ten at a time in an account, in no promised order; an event may take ten
+        minutes to reach its archive. What is replayed arrives again wherever it arrived before: `links` names the
+        rules that are to see it.
+
+        Parameters
+        ----------
+        bus : which; None: the one with an archive
+        begin, end : of the range of event times, with their time zone; end None: now
+        since_s : instead of `begin`: the last so many seconds
+        links : ids of the rules' links ("bus>pay"); None: all rules
+        timeout_s : how long to wait, seconds by the wall
+
+        Raises
+        ------
+        ConfigError
+            If there is no such archive or link, or the range is none.
+        DeployError
+            If the target refuses.
+        """
+        from chainkit.deployment import replaying
+
+        archive = replaying.archive_of(self.chain, self._stands(), bus, links)
+        first, last = replaying.span(begin, end, since_s)
+        return replaying.replayed(self.target, archive, first, last, self._names(), timeout_s)
 
     def _last(self) -> Measured:
         if self.measured is None:

@@ -22,6 +22,7 @@ def trace(
     status: str = "ok",
     is_awaited: bool,
     is_settled: bool,
+    since: int = 0,
 ) -> Trace:
     """Return the trace of a request.
 
@@ -34,13 +35,14 @@ def trace(
     answer, status : what the sender got back; status is one of ok, error, throttled
     is_awaited : whether the sender waited for the work
     is_settled : whether nothing of it is in flight any more
+    since : how many events the outcome leaves out: those before a dead letter was sent back
     """
     told = [dict(event) for event in events]
     spans = tuple(_spans(told, names))
     runs = [event["status"] for event in told if event["what"] == "invocation"]
     if status == "error" and runs[-1:] == ["throttled"]:
         status = "throttled"  # an API answers for its function, and does not say why
-    outcome = _outcome(told, status, is_settled=is_settled)
+    outcome = _outcome(told[since:], status, is_settled=is_settled)
     first = next((s for s in spans if is_awaited and s.node == entry and s.what in _ANSWERED), None)
     ends_s = [span.end_s for span in spans if span.what != "retry wait"]
     completion_s = math.inf if outcome in _LOST else max(ends_s, default=0.0)

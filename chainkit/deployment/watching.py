@@ -124,8 +124,8 @@ class LogWitness:
 
     def story(self, root_id: str) -> list[dict[str, Any]]:
         """Return what could be seen of a request, in the form of `Emulator.story`."""
-        watch = self._watches[root_id]
-        return sorted(watch.events, key=lambda event: event["at_s"])
+        watch = self._watches.get(root_id)  # of a request that somebody else sent nothing can be told
+        return sorted(watch.events, key=lambda event: event["at_s"]) if watch is not None else []
 
     # --- what there is to watch ---
 

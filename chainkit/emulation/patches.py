@@ -292,6 +292,9 @@ sqs.models:Queue.BASE_ATTRIBUTES
     'QueueArn', 'Policy', 'RedrivePolicy', 'ReceiveMessageWaitTimeSeconds', 'VisibilityTimeout',
     'SqsManagedSseEnabled'] | upstream | RedriveAllowPolicy is forgotten |
     test_queues.py::test_a_dead_letter_queue_keeps_who_may_use_it_and_refuses_others
+sqs.responses:SQSResponse.receive_message
+    (self) | upstream | a dead letter does not say which queue gave it up |
+    test_message_moves.py::test_a_dead_letter_says_which_queue_gave_it_up_and_goes_back_without_saying_so
 sqs.responses:SQSResponse.start_message_move_task
 sqs.responses:SQSResponse.cancel_message_move_task
 sqs.responses:SQSResponse.list_message_move_tasks

@@ -23,6 +23,9 @@ from chainkit.emulation.story import ROOTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from moto.core.responses import ActionResult
+    from moto.sqs.responses import SQSResponse
+
     from chainkit.emulation.clock import Clock
     from chainkit.emulation.faulting import Faulting, Visit
     from chainkit.emulation.host import Host
@@ -43,6 +46,8 @@ _SENT = "_chainkit_sent_s"
 
 DEDUPLICATION_S = 300.0
 """[aws-semantics 2, "FIFO 5-min dedup"]"""
+
+_SOURCE, _ATTRIBUTE_NAMES = "DeadLetterQueueSourceArn", ("AttributeNames", "MessageSystemAttributeNames")
 
 _POLL_S = 0.02
 """How often a long poll looks again: a jump of the clock tells nobody that a message has become visible."""
@@ -203,6 +208,7 @@ def install(host: Host) -> None:
     """Let moto's SQS use our queues."""
     _install_send(host)
     _install_redrive_allow_policy()
+    _install_source_of_dead_letters()
 
     def receive(
         backend: SQSBackend,
@@ -256,6 +262,24 @@ def _install_redrive_allow_policy() -> None:
     original = patch("sqs.models:Queue._setup_dlq", set_up)
     patch("sqs.models:Queue.redrive_allow_policy", None)
     patch("sqs.models:Queue.BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"])
+
+
+def _install_source_of_dead_letters() -> None:
+    """Say of a received dead letter which queue gave it up, as AWS does (API_ReceiveMessage, 2026)."""
+
+    def receive(response: SQSResponse) -> ActionResult:
+        answer: ActionResult = original(response)
+        asked = {name for key in _ATTRIBUTE_NAMES for name in response._get_param(key) or []}
+        if asked & {"All", _SOURCE}:
+            queue = response.sqs_backend.get_queue(response._get_queue_name())
+            came_from = {message.id: getattr(message, CAME_FROM, None) for message in [*queue._messages]}
+            result: dict[str, Any] = answer.result  # type: ignore[assignment]  # what moto made of its messages
+            for told in result.get("Messages", []):
+                if arn := came_from.get(told["MessageId"]):
+                    told.setdefault("Attributes", {})[_SOURCE] = arn
+        return answer
+
+    original = patch("sqs.responses:SQSResponse.receive_message", receive)
 
 
 def _allows(dead: Queue, source_arn: str) -> bool:

@@ -398,6 +398,11 @@ class LambdaFunction(Service):
         """Return a synchronous Invoke."""
         return "lambda", Call("invoke", lambda p: {"FunctionName": p["Ref"], "Payload": p["Event"].encode()})
 
+    def handover(self) -> tuple[str, Call]:
+        """Return an asynchronous Invoke."""
+        kind = {"InvocationType": "Event"}
+        return "lambda", Call("invoke", lambda p: {"FunctionName": p["Ref"], "Payload": p["Event"].encode(), **kind})
+
 
 def default_init(runtime: str, architecture: str) -> Law:
     """Return the measured init law of a hello-world function on a runtime; [3]."""

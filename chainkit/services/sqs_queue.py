@@ -113,6 +113,14 @@ class SqsQueue(Service):
         """Return SendMessage."""
         return "sqs", Call("send_message", lambda p: {"QueueUrl": p["Ref"], "MessageBody": p["Event"]})
 
+    def handover(self) -> tuple[str, Call]:
+        """Return SendMessage, attributes included."""
+
+        def parameters(p: Properties) -> dict[str, Any]:
+            return {"QueueUrl": p["Ref"], "MessageBody": p["Event"], "MessageAttributes": dict(p["Attributes"])}
+
+        return "sqs", Call("send_message", parameters)
+
 
 # --- the same resources by direct calls ---
 

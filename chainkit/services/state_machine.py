@@ -421,6 +421,10 @@ class StateMachine(Service):
         operation = "start_sync_execution" if self.answers() else "start_execution"
         return "stepfunctions", Call(operation, lambda p: {"stateMachineArn": p["Ref"], "input": p["Event"]})
 
+    def handover(self) -> tuple[str, Call]:
+        """Return StartExecution."""
+        return "stepfunctions", Call("start_execution", lambda p: {"stateMachineArn": p["Ref"], "input": p["Event"]})
+
 
 # --- the same resource by direct calls ---
 

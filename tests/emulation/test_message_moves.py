@@ -126,3 +126,20 @@ def test_a_message_of_which_nobody_knows_from_where_fails_the_task(aws, root):
 
     assert (task["Status"], task["FailureReason"]) == ("FAILED", "CouldNotDetermineMessageSource")
     assert len(aws.messages(dead_url, wait_s=0)) == 1
+
+
+def test_a_dead_letter_says_which_queue_gave_it_up_and_goes_back_without_saying_so(aws, root):
+    url, queue, dead_url, dead = pair(aws)
+    bury(aws, root, url, "a")
+    client = aws.client("sqs")
+    (letter,) = client.receive_message(QueueUrl=dead_url, VisibilityTimeout=0, MessageSystemAttributeNames=["All"])[
+        "Messages"
+    ]
+    (silent,) = client.receive_message(QueueUrl=dead_url, VisibilityTimeout=0)["Messages"]
+    client.start_message_move_task(SourceArn=dead)
+    assert aws.emulator.settle(root)
+    (back,) = client.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"], WaitTimeSeconds=1)["Messages"]
+
+    assert letter["Attributes"]["DeadLetterQueueSourceArn"] == queue
+    assert "Attributes" not in silent
+    assert "DeadLetterQueueSourceArn" not in back["Attributes"]
