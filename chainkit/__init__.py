@@ -105,6 +105,7 @@ SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
 FaultsPanel,           widgets/faulting.py
+DeadLettersPanel,      widgets/dead_letters.py
 HistoryPanel,          widgets/history.py
 OpenPanel              widgets/opening.py
 Span, Trace, Usage     records.py
@@ -199,6 +200,7 @@ _HOMES = {
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
     "widgets.faulting": ("FaultsPanel",),
+    "widgets.dead_letters": ("DeadLettersPanel",),
     "widgets.history": ("HistoryPanel",),
     "widgets.opening": ("OpenPanel",),
     "records": ("Span", "Trace", "Usage"),

@@ -19,7 +19,7 @@ from chainkit.records import Trace
 from chainkit.simulation.loads import Load
 from chainkit.simulation.run import simulate
 from chainkit.widgets import assets, places
-from chainkit.widgets.canvas import Answer, Canvas, refused
+from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.deploy_words import beside_words, code_of, measured_words, plan_words, stack_words
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
@@ -252,7 +252,7 @@ class DeployPanel(Panel):
             deployed.measured = site.measured = replace(measured, faults=broken)
             site.trace, self.beside = measured.trace(measured.slowest()), None
 
-        site.start("load test", act, total=requests)
+        site.start("load test", act, total=requests, can_stop=True)
 
     def compare(self) -> None:
         """Begin to simulate what was deployed, and to set it beside what was measured.
@@ -308,22 +308,15 @@ class DeployPanel(Panel):
 
     def _follow(self) -> None:
         """Show how far the work is; the rest when it begins and when it is over."""
-        self.board.progress = self._progress()
+        self.board.progress = self.site.work.words()
         if self.site.is_busy != self.board.scene["is_busy"] or not self.site.is_busy:
             self._show()
-
-    def _progress(self) -> dict[str, Any]:
-        work = self.site.work
-        return {
-            "title": work.title, "done": work.done, "total": work.total, "lines": work.lines, "is_over": work.is_over,
-            "can_stop": work.title == "load test" and not work.is_stopped, **refused(work.error if work.is_over else None),
-        }  # fmt: skip
 
     def _show(self) -> None:
         """Show what can be done, and what was."""
         site = self.site
         with self.board.hold_sync():
-            self.board.progress = self._progress()
+            self.board.progress = self.site.work.words()
             self.board.scene = {
                 "what": self.state.chain.name, "is_busy": site.is_busy, "place": self.place,
                 "places": [

@@ -26,6 +26,7 @@ TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
     "Faults": _of("faulting", "FaultsPanel"),
+    "Dead letters": _of("dead_letters", "DeadLettersPanel"),
     "History": _of("history", "HistoryPanel"),
     "Open": _of("opening", "OpenPanel"),
 }

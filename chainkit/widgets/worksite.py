@@ -17,6 +17,7 @@ from chainkit.deployment.stack import Stack
 from chainkit.deployment.targets import Target
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.records import Trace
+from chainkit.widgets.canvas import refused
 from chainkit.widgets.places import Place
 from chainkit.widgets.state import State
 
@@ -39,8 +40,16 @@ class Work:
     lines: list[str] = field(default_factory=list)
     error: ChainkitError | None = None
     is_over: bool = False
+    can_stop: bool = False
+    """Whether it looks, time and again, if it was asked to end."""
     is_stopped: bool = False
     """Whether it was asked to end."""
+
+    def words(self) -> dict[str, Any]:
+        """Return the work as a panel shows it."""
+        refusal = refused(self.error if self.is_over else None)
+        told = {"title": self.title, "done": self.done, "total": self.total, "lines": self.lines, "is_over": self.is_over}
+        return {**told, "can_stop": self.can_stop and not self.is_stopped, **refusal}
 
     def require_going(self) -> None:
         """Raise Stopped if it was asked to end."""
@@ -95,7 +104,7 @@ class Worksite:
         """Whether work is under way."""
         return not self.work.is_over
 
-    def start(self, title: str, act: Callable[[Work], None], *, total: int = 0) -> None:
+    def start(self, title: str, act: Callable[[Work], None], *, total: int = 0, can_stop: bool = False) -> None:
         """Begin a piece of work on a thread of its own.
 
         Raises
@@ -108,7 +117,7 @@ class Worksite:
                 raise ConfigError(
                     f"{title}: there is work under way ({self.work.title})", fix="wait until it is over, or stop it"
                 )
-            self.work = Work(title, total)
+            self.work = Work(title, total, can_stop=can_stop)
         self._thread = threading.Thread(target=self._do, args=(self.work, act), name=f"chainkit {title}", daemon=True)
         self._state.tell_site()
         self._thread.start()
