@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy test check bench fuzz wheelhouse notebooks shots clean
+.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy reap scan package test check bench fuzz wheelhouse notebooks shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +43,9 @@ help:
 	@echo "make plan        show what deploying a design would change: ARGS=\"FILE --target local\""
 	@echo "make deploy      deploy a design: ARGS=\"FILE --target local\""
 	@echo "make destroy     take away what was deployed: ARGS=\"NAME --target local\""
+	@echo "make reap        take away the chains whose time is over: ARGS=\"--target local\""
+	@echo "make scan        look for keys and secrets in files: ARGS=\"FILE or FOLDER\""
+	@echo "make package     gather the libraries that a design's code needs: ARGS=FILE"
 	@echo "make test        run the tests and the notebooks"
 	@echo "make check       lint, formatting, types, import contracts"
 	@echo "make bench       measure the simulator beside its peers"
@@ -52,7 +55,7 @@ help:
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
-demo lab doctor validate prices probe local plan deploy destroy: $(VENV)/installed
+demo lab doctor validate prices probe local plan deploy destroy reap scan package: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
 app: $(VENV)/installed-app

@@ -57,10 +57,14 @@ transitions,           asl_transitions.py
 Transitions
 validate, Accuracy     validation/accuracy.py
 template               templates.py
+local                  deployment/emulated.py
+aws                    deployment/accounts.py
 policies, Policies     permissions/proof.py
 local, emulator        deployment/emulated.py
 plan, Plan             deployment/plan.py
 deploy, stack, Stack   deployment/stack.py
+Logs, LogLine,         deployment/log_lines.py
+LogsQuery
 Measured               deployment/measured.py
 SideBySide             deployment/predicted.py
 DeadLetters            deployment/dead_letters.py
@@ -160,10 +164,12 @@ _HOMES = {
     "asl_transitions": ("transitions", "Transitions"),
     "validation.accuracy": ("validate", "Accuracy"),
     "templates": ("template",),
+    "deployment.accounts": ("aws",),
     "permissions.proof": ("policies", "Policies"),
     "deployment.emulated": ("local", "emulator"),
     "deployment.plan": ("plan", "Plan"),
     "deployment.stack": ("deploy", "stack", "Stack"),
+    "deployment.log_lines": ("Logs", "LogLine", "LogsQuery"),
     "deployment.measured": ("Measured",),
     "deployment.predicted": ("SideBySide",),
     "deployment.dead_letters": ("DeadLetters",),

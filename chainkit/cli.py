@@ -309,6 +309,24 @@ def _destroy(rest: Arguments) -> int:
     return deploying.destroy(rest)
 
 
+def _reap(rest: Arguments) -> int:
+    from chainkit.commands import guards
+
+    return guards.reap(rest)
+
+
+def _scan(rest: Arguments) -> int:
+    from chainkit.commands import guards
+
+    return guards.scan(rest)
+
+
+def _package(rest: Arguments) -> int:
+    from chainkit.commands import guards
+
+    return guards.package(rest)
+
+
 def _own_folder() -> Path:
     """Return the folder of the notebooks to work in: the checkout's, or a copy of the installed ones."""
     folder = _notebooks_folder()
@@ -347,6 +365,7 @@ def _check(rest: Arguments) -> int:
         ["-m", "ruff", "format", "--check"],
         ["-m", "mypy"],
         ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        ["-m", "chainkit", "scan", "notebooks", "data"],
     )
 
 
@@ -440,8 +459,15 @@ _WORDS = {
     "plan": _Word(_plan, "show what deploying a design would change", takes="chainkit plan --help"),
     "deploy": _Word(_deploy, "deploy a design", takes="chainkit deploy --help"),
     "destroy": _Word(_destroy, "take away what was deployed", takes="chainkit destroy --help"),
+    "reap": _Word(_reap, "take away the chains on a target whose time is over", takes="chainkit reap --help"),
+    "scan": _Word(
+        _scan, "look for keys and secrets in notebooks, designs and other files", takes="chainkit scan --help"
+    ),
+    "package": _Word(
+        _package, "gather the libraries that a design's code needs, for AWS", takes="chainkit package --help"
+    ),
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
-    "check": _Word(_check, "check lint, formatting, types and import contracts"),
+    "check": _Word(_check, "check lint, formatting, types, import contracts, and that no key stands in a notebook"),
     "bench": _Word(_bench, "measure the simulator beside its peers", takes="python bench/run.py --help"),
     "fuzz": _Word(_fuzz, "hold ten thousand random chains to the laws of conservation", takes="chainkit fuzz --help"),
     "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),

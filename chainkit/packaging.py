@@ -18,12 +18,17 @@ import numpy as np
 from chainkit.errors import ConfigError
 from chainkit.law import Law
 from chainkit.records import Piece, Pool, within
+from chainkit.vendoring import Platform, gather, libraries
+
+_LARGEST_MB = 250
+"""Unzipped: Lambda quotas, docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, read 2026-11. The 50 MB of
+a zip are for uploads without a bucket."""
 
 _BOTH_TAILS = np.concatenate([np.arange(1, 64) / 64, 2.0 ** -np.arange(7.0, 21.0), 1 - 2.0 ** -np.arange(7.0, 21.0)])
 """Probabilities of a stand-in's table: 64 equal steps, and the tails in octaves to one in a million."""
 
 
-def folder(root: Path | None, name: str, who: str) -> bytes:
+def folder(root: Path | None, name: str, who: str, platform: Platform | None = None) -> bytes:
     """Return the zip of the code folder `name`, without caches and hidden files.
 
     Parameters
@@ -31,11 +36,13 @@ def folder(root: Path | None, name: str, who: str) -> bytes:
     root : folder of the design file; None: the chain has none yet
     name : folder of the code, relative to `root` and inside it
     who : the service, for the text of an error
+    platform : where it will run, if the zip is to hold what requirements.txt names for it
 
     Raises
     ------
     ConfigError
-        If the folder, or a link in it, is missing, leads out of `root`, or holds nothing.
+        If the folder, or a link in it, is missing, leads out of `root`, or holds nothing; if what requirements.txt
+        names was not gathered; if it is larger than Lambda takes.
 
     Examples
     --------
@@ -43,6 +50,40 @@ def folder(root: Path | None, name: str, who: str) -> bytes:
     >>> len(zipfile.ZipFile(io.BytesIO(folder(data.path("chains"), "orders/confirm", "pay"))).namelist())
     2
     """
+    top, home = _home(root, name, who)
+    files = {file.relative_to(home).as_posix(): file for file in sorted(home.rglob("*")) if _is_code(file, home)}
+    for inside, file in files.items():
+        if not file.resolve().is_relative_to(top):
+            raise ConfigError(
+                f"{who}: code={name!r}: {inside} leads out of the design file's folder",
+                fix="copy the file itself there",
+            )
+    if not files:
+        raise ConfigError(f"{who}: code={name!r} holds no files", fix="put the handler there")
+    content = {inside: file.read_bytes() for inside, file in files.items()}
+    if platform is not None:
+        content = {**libraries(home, platform, who), **content}
+    if (size_mb := sum(map(len, content.values())) / 2**20) > _LARGEST_MB:
+        raise ConfigError(
+            f"{who}: code={name!r} is {size_mb:.1f} MB with its libraries; Lambda takes {_LARGEST_MB} MB unzipped",
+            fix="leave files or dependencies out",
+        )
+    return zipped(sorted(content.items()))
+
+
+def gather_libraries(root: Path | None, name: str, who: str, platform: Platform) -> bool | None:
+    """Gather what the requirements.txt of a code folder names; return whether it was not there, None for nothing.
+
+    Raises
+    ------
+    ConfigError, MissingError
+        As `folder` for the folder, and if there is no wheel.
+    """
+    return gather(_home(root, name, who)[1], platform, who)
+
+
+def _home(root: Path | None, name: str, who: str) -> tuple[Path, Path]:
+    """Return the folder of the design file and that of the code, both resolved."""
     if root is None:
         raise ConfigError(
             f"{who}: code={name!r} is relative to the design file, and the chain has none", fix="save the chain first"
@@ -58,16 +99,7 @@ def folder(root: Path | None, name: str, who: str) -> bytes:
         raise ConfigError(
             f"{who}: code={name!r} is not a folder; looked for {home}", fix="create it, or correct the name"
         )
-    files = {file.relative_to(home).as_posix(): file for file in sorted(home.rglob("*")) if _is_code(file, home)}
-    for inside, file in files.items():
-        if not file.resolve().is_relative_to(top):
-            raise ConfigError(
-                f"{who}: code={name!r}: {inside} leads out of the design file's folder",
-                fix="copy the file itself there",
-            )
-    if not files:
-        raise ConfigError(f"{who}: code={name!r} holds no files", fix="put the handler there")
-    return zipped((inside, file.read_bytes()) for inside, file in files.items())
+    return top, home
 
 
 def stand_in(pool: Pool, handler: str, calls: Sequence[Mapping[str, Any]] = (), *, reports: bool = False) -> bytes:

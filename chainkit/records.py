@@ -15,10 +15,13 @@ Behaviour      `Pool`, `Relay`, `Buffer`, `FanOut` or `Flow`: what the virtual m
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainkit.distributions import Constant
 from chainkit.law import Law
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Properties = Mapping[str, Any]
 """Settings of a resource in CloudFormation's own names; values may hold Ref, Fn::GetAtt, Fn::Sub and Fn::Join."""
@@ -431,6 +434,50 @@ class Trace:
     """Until the last effect of the last branch; infinite if a branch was lost."""
     spans: Sequence[Span]
     answer: str = ""
+    links: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+    """(source, target, kind) of the chain's links: who may have led to whom; empty: not known."""
+
+    def to_xray(self, began_at: "datetime | None" = None) -> list[dict[str, Any]]:
+        """Return the request as segment documents of AWS X-Ray, predicted and measured alike.
+
+        `json.dumps` each, and `put_trace_segments` takes them. A callee's segment hangs on the call in its caller's.
+
+        Parameters
+        ----------
+        began_at : when it entered, with a time zone; None: the second in a measured request's id, and for a predicted
+            one 2026-01-01T00:00:00Z, so that the same trace gives the same documents
+
+        Raises
+        ------
+        ConfigError
+            If `began_at` is no instant.
+
+        Examples
+        --------
+        >>> run = Span(node="pay", what="invocation", start_s=0, end_s=0.2)
+        >>> [segment] = Trace(request="1", outcome="completed", response_s=0.2, completion_s=0.2, spans=[run]).to_xray()
+        >>> segment["name"], segment["start_time"], segment["end_time"]
+        ('pay', 1767225600.0, 1767225600.2)
+        """
+        from chainkit.tracing import xray
+
+        return xray.segments(self, began_at)
+
+    def to_otel(self, began_at: "datetime | None" = None) -> dict[str, Any]:
+        """Return the request as OpenTelemetry's OTLP/JSON, which a collector takes at /v1/traces; else as `to_xray`.
+
+        One resource per service; a span's parent is the one that led to it, as far as links and times tell.
+
+        Examples
+        --------
+        >>> run = Span(node="pay", what="invocation", start_s=0, end_s=0.2)
+        >>> told = Trace(request="1", outcome="completed", response_s=0.2, completion_s=0.2, spans=[run]).to_otel()
+        >>> told["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["endTimeUnixNano"]
+        '1767225600200000000'
+        """
+        from chainkit.tracing import otel
+
+        return otel.spans(self, began_at)
 
     def __str__(self) -> str:
         """Return the story as text, one line per span, in order of start."""

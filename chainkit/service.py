@@ -103,9 +103,15 @@ class Service(ABC):
         """Return (state, service, resource, invocation type) for each task that this service's definition names."""
         return []
 
-    def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
+    def package(
+        self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False, is_vendored: bool = False
+    ) -> bytes:
         """Return the zip of what runs here: code below `root`, or a stand-in that makes `calls`; b"" for no code."""
         return b""
+
+    def gather(self, root: Path | None) -> bool | None:
+        """Gather what the code needs where it will run; return whether it was not there, None if it needs nothing."""
+        return None
 
     def answers(self) -> bool:
         """Tell whether a caller can wait for the answer."""

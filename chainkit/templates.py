@@ -44,18 +44,34 @@ def template(chain: Chain) -> dict[str, Any]:
     'AWS::SQS::Queue'
     """
     chain = as_chain(chain, "template")
-    made = resources(chain)
-    document: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{chain.name}, by chainkit"}
-    if any("Zip" in resource.properties for resource in made):
+    return document(chain, resources(chain))
+
+
+CODE_BUCKET = "CodeBucket"
+"""The template's parameter that names the bucket with the functions' code."""
+
+
+def document(chain: Chain, made: Iterable[Resource]) -> dict[str, Any]:
+    """Return the template of a chain's resources."""
+    entries = {resource.id: resource for resource in made}
+    written: dict[str, Any] = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{chain.name}, by chainkit"}
+    if any("Zip" in resource.properties for resource in entries.values()):
         about = "Bucket with the functions' code, each zip under the hash of its content"
-        document["Parameters"] = {"CodeBucket": {"Type": "String", "Description": about}}
-    document["Resources"] = {resource.id: _entry(resource) for resource in made}
-    document["Outputs"] = {name: {"Value": value} for name, value in outputs(chain).items()}
-    return document
+        written["Parameters"] = {CODE_BUCKET: {"Type": "String", "Description": about}}
+    written["Resources"] = {id_: _entry(resource) for id_, resource in entries.items()}
+    if told := {name: {"Value": value} for name, value in outputs(chain).items()}:
+        written["Outputs"] = told
+    return written
 
 
-def resources(chain: Chain) -> list[Resource]:
+def resources(chain: Chain, *, is_vendored: bool = False) -> list[Resource]:
     """Return the resources of a chain, each after those that it refers to.
+
+    Parameters
+    ----------
+    chain : the design
+    is_vendored : whether the zips of functions hold what their requirements.txt names, as AWS needs it; where they do
+        not, it is taken from the Python that runs them
 
     Raises
     ------
@@ -66,7 +82,7 @@ def resources(chain: Chain) -> list[Resource]:
     needs = _needs(chain)
     made: list[Resource] = []
     for service in chain.services.values():
-        made += service.resources(_surroundings(chain, service, needs))
+        made += service.resources(_surroundings(chain, service, needs, is_vendored=is_vendored))
         if principals := needs.admissions[service.name]:
             made += service.admission(tuple(principals))
     made += needs.links
@@ -189,7 +205,7 @@ def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:
     return [_with_ids(inner, ids) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _surroundings(chain: Chain, service: Service, needs: _Needs) -> Surroundings:
+def _surroundings(chain: Chain, service: Service, needs: _Needs, *, is_vendored: bool) -> Surroundings:
     """Return what a service may know of the chain around it."""
     callers = [link for _, link in chain.outgoing(service.name) if isinstance(link, Caller)]
     reports = any(getattr(link, "report_batch_item_failures", False) for _, link in chain.incoming(service.name))
@@ -199,7 +215,7 @@ def _surroundings(chain: Chain, service: Service, needs: _Needs) -> Surroundings
         role=_role_id(service),
         environment=needs.environment[service.name],
         substitutions={name: other.address() for name, other in chain.services.items()},
-        package=service.package(root, _calls(chain, callers), reports=reports),
+        package=service.package(root, _calls(chain, callers), reports=reports, is_vendored=is_vendored),
         attached=needs.attached[service.name],
     )
 
@@ -310,7 +326,7 @@ def _entry(resource: Resource) -> dict[str, Any]:
     properties = dict(resource.properties)
     if "Zip" in properties:
         digest = hashlib.sha256(properties.pop("Zip")).hexdigest()
-        properties["Code"] = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": f"{digest}.zip"}
+        properties["Code"] = {"S3Bucket": {"Ref": CODE_BUCKET}, "S3Key": f"{digest}.zip"}
     entry: dict[str, Any] = {"Type": resource.type, "Properties": properties}
     implied = set(references(properties))
     if stated := [name for name in resource.depends_on if name not in implied]:

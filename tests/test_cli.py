@@ -56,8 +56,8 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
-        "validate, prices, probe, local, plan, deploy, destroy, test, check, bench, fuzz, notebooks, shots, "
-        "wheelhouse\n"
+        "validate, prices, probe, local, plan, deploy, destroy, reap, scan, package, test, check, bench, fuzz, "
+        "notebooks, shots, wheelhouse\n"
     )
 
 
@@ -95,7 +95,7 @@ def test_check_goes_on_after_a_failure_and_then_fails(
 
     assert cli.main(["check"]) == 1
     assert [command[1] for command in started[:3]] == ["ruff", "ruff", "mypy"]
-    assert len(started) == 4
+    assert len(started) == 5
 
 
 @pytest.mark.usefixtures("installed")

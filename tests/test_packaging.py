@@ -351,3 +351,39 @@ def test_a_part_s_filter_looks_at_plain_values_of_the_unit(stand_in, unit, took_
     module.main(unit, None)
 
     assert sum(module.slept_s) == took_s
+
+
+# --- the same source, the same bytes ---
+
+
+def test_copies_times_rights_and_the_order_of_creation_do_not_change_the_bytes(tmp_path):
+    files = {"handler.py": "def handle(e, c): ...\n", "b/inner.py": "B = 1\n", "a.txt": "a", "b.py": "", "B.md": "x"}
+    zips = []
+    for k, names in enumerate((list(files), sorted(files, reverse=True))):
+        home = tmp_path / f"copy{k}" / "code"
+        mask = os.umask(0o077 if k else 0o022)
+        try:
+            for name in names:
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                (home / name).write_text(files[name])
+                os.utime(home / name, (1e9 + k, 1e9 + k))
+        finally:
+            os.umask(mask)
+        if k:
+            (home / "handler.py").chmod(0o755)
+            (home / "__pycache__").mkdir()
+            (home / "__pycache__" / "handler.pyc").write_bytes(b"x")
+        zips.append(packaging.folder(home.parent, "code", "pay"))
+
+    assert zips[0] == zips[1]
+    (tmp_path / "copy1" / "code" / "a.txt").write_text("A")
+    assert packaging.folder(tmp_path / "copy1", "code", "pay") != zips[0]
+
+
+def test_code_larger_than_lambda_takes_is_refused_with_its_size(tmp_path, monkeypatch):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "a.bin").write_bytes(bytes(3 * 2**20))
+    monkeypatch.setattr(packaging, "_LARGEST_MB", 2)
+
+    with pytest.raises(ConfigError, match=r"is 3\.0 MB with its libraries; Lambda takes 2 MB unzipped"):
+        packaging.folder(tmp_path, "code", "pay")

@@ -3,5 +3,7 @@
 ====================  ==========================================================================
 emulators.py          `local`: emulators that stand by themselves, and others' to be installed
 deploying.py          `plan`, `deploy`, `destroy`
+guards.py             `reap`, `scan`, `package`
+aiming.py             which target a command is for
 ====================  ==========================================================================
 """

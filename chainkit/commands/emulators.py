@@ -67,11 +67,12 @@ def _up(*, name: str, clock: Any, region: str, port: int, foreground: bool) -> i
         raise ConfigError(f"local: port={port} is outside 1..65535", fix="leave --port out: a free one is taken")
     require_region(region)
     made, process = background.up(name, region=region, clock=clock, port=port, stays=not foreground)
-    print(_welcome(made, foreground=foreground), flush=True)
     if not foreground:
+        print(_welcome(made, foreground=False))
         return 0
     with process:
         with contextlib.suppress(KeyboardInterrupt):
+            print(_welcome(made, foreground=True), flush=True)
             process.wait()
         if process.poll() is None:
             process.communicate(timeout=20.0)  # closes its stdin, at which it ends

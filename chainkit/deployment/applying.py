@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from chainkit.deployment import direct, journal
+from chainkit.deployment.differences import designed
+from chainkit.deployment.drifts import Drift
 from chainkit.deployment.intrinsics import Lookup, resolved
-from chainkit.deployment.plan import Change, Plan
+from chainkit.deployment.plan import Change, Plan, require_fit
 from chainkit.deployment.targets import Standing, Target, Tell
 from chainkit.errors import DeployError
 from chainkit.records import Properties, Resource
@@ -56,15 +59,15 @@ class DirectApplier:
         """
         name = plan.chain.name
         stands = self.standing(name)
-        _require_fit(plan, stands)
+        require_fit(plan, stands)
         coming = {
             change.resource.id: _half(change.resource)
             for change in plan.changes
             if change.action in ("create", "replace")
         }
-        if all(change.action == "keep" for change in plan.changes):
+        if plan.is_empty:
             return
-        journal.save(self._target, name, {**coming, **stands} if not stands else {**stands, **coming})
+        journal.save(self._target, name, {**stands, **coming}, plan.expires)
         self._known[name] = stands
         try:
             for change in plan.changes:
@@ -89,6 +92,25 @@ class DirectApplier:
             journal.save(target, chain, stands)
         # What ran while its neighbours went may have written something again: a log group.
         return [text for standing in gone for text in self._left(standing)]
+
+    def drift(self, chain: str) -> list[Drift]:
+        """Return what somebody else has changed since it was deployed, resource by resource, or taken away."""
+        asked, stands = self._recovered(chain, journal.load(self._target, chain)), self.standing(chain)
+        drifts: list[Drift] = []
+        for id_, standing in asked.items():
+            who: dict[str, Any] = {"resource": id_, "type": standing.resource.type}
+            if (now := stands.get(id_)) is None:
+                drifts.append(Drift(**who, status="gone"))
+                continue
+            drifts += [
+                Drift(**who, status="changed", field=found.field, deployed=found.before, found=found.after)
+                for found in designed(standing.properties, now.properties)
+            ]
+        return drifts
+
+    def expiry(self, chain: str) -> datetime | None:
+        """Return until when a chain is to stand, by the journal."""
+        return journal.expiry(self._target, chain)
 
     # --- what stands ---
 
@@ -165,7 +187,7 @@ class DirectApplier:
             stands[resource.id] = half
             found = direct.create(target, resource, properties)
         stands[resource.id] = made = replace(half, ref=found.ref, attributes=found.attributes)
-        dropped = _dropped(target, resource, found, properties)
+        dropped = forgotten(target, resource, found, properties)
         stands[resource.id] = replace(made, dropped=dropped, is_whole=True)
 
 
@@ -192,28 +214,7 @@ def _half(resource: Resource, properties: Properties | None = None) -> Standing:
     return Standing(resource=resource, ref="", properties=properties or {}, is_whole=False)
 
 
-def _require_fit(plan: Plan, stands: Mapping[str, Standing]) -> None:
-    """Refuse a plan that was made on something else than what stands now."""
-    told = []
-    for id_ in dict.fromkeys([*plan.basis, *stands]):
-        before, now = plan.basis.get(id_), stands.get(id_)
-        if now is None:
-            told.append(f"{id_} is there no more")
-        elif before is None:
-            told.append(f"{id_} is there now")
-        elif before.ref != now.ref or dict(before.properties) != dict(now.properties):
-            fields = [
-                n for n in {**before.properties, **now.properties} if before.properties.get(n) != now.properties.get(n)
-            ]
-            told.append(f"{id_} was changed{': ' + ', '.join(fields) if fields else ''}")
-    if told:
-        raise DeployError(
-            f"plan for {plan.chain.name!r}: {plan.target} has been changed since it was made: {'; '.join(told)}",
-            fix="make a new plan",
-        )
-
-
-def _dropped(target: Target, resource: Resource, found: direct.Found, asked: Properties) -> tuple[str, ...]:
+def forgotten(target: Target, resource: Resource, found: direct.Found, asked: Properties) -> tuple[str, ...]:
     """Return the settings that the target is known to forget, and did; any other difference is an error."""
     dropped: dict[str, None] = {}
     for difference in found.differences(asked):

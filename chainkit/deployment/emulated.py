@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from chainkit.chain import REGION
 from chainkit.deployment.applying import DirectApplier
+from chainkit.deployment.cloudformation import CloudFormationApplier
 from chainkit.deployment.targets import Applier, Target, keyless_session, prepare
 from chainkit.deployment.watching import LogWitness
 from chainkit.emulation import background, ministack
@@ -24,7 +25,7 @@ MOTO_DROPS = frozenset(
 )
 """(type, property) that moto 5.2 accepts and forgets: found by setting and reading back, 2026-11."""
 
-APPLIERS: dict[str, Callable[[Target], Applier]] = {"direct": DirectApplier}
+APPLIERS: dict[str, Callable[[Target], Applier]] = {"direct": DirectApplier, "cloudformation": CloudFormationApplier}
 """Who can put chains on an emulator."""
 
 _RETRY_WAITS_S = (1.0, 2.0)  # ministack 1.5.33: LAMBDA_ASYNC_RETRY_BASE_SECONDS, doubled each time
@@ -37,6 +38,9 @@ MINISTACK_DROPS = frozenset(
 )
 """(type, property) that ministack 1.5.33 accepts and forgets: found by deploying every example, and by setting what our
 services can set and reading back, 2026-11."""
+
+MINISTACK_ENGINE_DROPS = frozenset({("AWS::Lambda::Function", "ReservedConcurrentExecutions")})
+"""(type, property) that its CloudFormation forgets besides: found by deploying every example, 2026-11."""
 
 
 @contextmanager
@@ -131,6 +135,8 @@ def of_ministack(endpoint_url: str, name: str, region: str, applier: str = "dire
     """Give a ministack that answers at an address as a target, until the block ends."""
     target = watched(endpoint_url, name, region, ministack.Ministack.account_id, MINISTACK_DROPS)
     target.api_url = partial(ministack.api_url, endpoint_url)
+    if applier == "cloudformation":
+        target.drops |= MINISTACK_ENGINE_DROPS
     target.applier = APPLIERS[applier](target)
     try:
         yield target

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -32,21 +33,37 @@ def load(target: Target, chain: str) -> dict[str, Standing]:
     return {entry["id"]: _standing(entry) for entry in json.loads(answer["Body"].read())}
 
 
-def save(target: Target, chain: str, stands: Mapping[str, Standing]) -> None:
-    """Keep what stands; of nothing nothing, and no bucket with nothing in it."""
+def save(target: Target, chain: str, stands: Mapping[str, Standing], expires: datetime | None = None) -> None:
+    """Keep what stands, and until when if that is said anew; of nothing nothing, and no bucket with nothing in it."""
     s3 = target.client("s3")
     try:
         if stands:
             entries = [_entry(id_, standing) for id_, standing in stands.items()]
             if not _is_there(s3):
                 s3.create_bucket(Bucket=BUCKET, **_place(target.region))
-            s3.put_object(Bucket=BUCKET, Key=_key(chain), Body=json.dumps(entries).encode())
+            until = expires or expiry(target, chain)
+            kept = {"Metadata": {"expires": until.isoformat()}} if until is not None else {}
+            s3.put_object(Bucket=BUCKET, Key=_key(chain), Body=json.dumps(entries).encode(), **kept)
         elif _is_there(s3):
             s3.delete_object(Bucket=BUCKET, Key=_key(chain))
             if not s3.list_objects_v2(Bucket=BUCKET).get("KeyCount"):
                 s3.delete_bucket(Bucket=BUCKET)
     except BotoCoreError as error:
         raise gone(target, error) from error
+
+
+def expiry(target: Target, chain: str) -> datetime | None:
+    """Return until when a chain is to stand; None if nobody said, or it does not stand."""
+    try:
+        answer = target.client("s3").head_object(Bucket=BUCKET, Key=_key(chain))
+    except ClientError as error:
+        if error.response["Error"].get("Code") in ("NoSuchKey", "NoSuchBucket", "404"):
+            return None
+        raise
+    except BotoCoreError as error:
+        raise gone(target, error) from error
+    told = answer["Metadata"].get("expires")
+    return datetime.fromisoformat(told) if told else None
 
 
 def names(target: Target) -> list[str]:

@@ -2,12 +2,15 @@
 
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from chainkit.deployment.injecting import Injection
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.payloads import payloads
 from chainkit.errors import ConfigError
@@ -20,12 +23,12 @@ MOST = 100_000
 _Sent = tuple[list[Trace], list[float], list[float]]
 """Traces; when each was sent, and when it was to be: seconds."""
 
-Send = Callable[[Any], Trace]
-"""Sends one event and waits for its story."""
+Send = Callable[[int, Any], Trace]
+"""Sends the event of a request, by its number, and waits for its story."""
 
 
-def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given: Any) -> Measured:
-    """Return what came of requests that were sent as a load says.
+def check(load: Load, requests: int) -> None:
+    """Refuse what is no load test.
 
     Raises
     ------
@@ -37,8 +40,25 @@ def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given:
     if isinstance(requests, bool) or not isinstance(requests, int) or not 1 <= requests <= MOST:
         raise ConfigError(f"load: requests={requests!r} is outside 1..{MOST:,}", fix="give a number of requests")
     load.check_requests(requests)
-    events = payloads(given, stack.chain, requests, seed)
+
+
+def measure(
+    send: Send,
+    stack: Any,
+    load: Load,
+    requests: int,
+    seed: int,
+    given: Any,
+    injection: Injection | None = None,
+    came: Callable[[int], object] | None = None,
+) -> Measured:
+    """Return what came of requests that were sent as a load says; see `Stack.load`."""
+    check(load, requests)
+    firsts = injection.firsts if injection is not None else [0]
+    carried = [load.carried(n, seed=seed, replication=bisect_right(firsts, n) - 1) for n in range(requests)]
+    events = payloads(given, stack.chain, requests, seed, carried)
     sending = _closed if isinstance(load, ClosedLoop) else _open
+    send = send if came is None else _heard(send, came)
     traces, sent_s, asked_s = sending(send, load, events, seed, stack.target.at_once)
     return Measured(
         chain=stack.chain.copy(),
@@ -48,7 +68,21 @@ def measure(send: Send, stack: Any, load: Load, requests: int, seed: int, given:
         traces=tuple(traces),
         sent_s=np.array(sent_s),
         asked_s=np.array(asked_s),
+        injection=injection,
     )
+
+
+def _heard(send: Send, came: Callable[[int], object]) -> Send:
+    """Return what sends and tells how many requests are through, one at a time."""
+    done, lock = count(1), threading.Lock()
+
+    def heard(number: int, event: Any) -> Trace:
+        trace = send(number, event)
+        with lock:
+            came(next(done))
+        return trace
+
+    return heard
 
 
 def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
@@ -62,7 +96,7 @@ def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) ->
     def one(number: int) -> Trace:
         sent_s[number] = time.monotonic() - began_s
         try:
-            return send(events[number])
+            return send(number, events[number])
         except BaseException:
             has_failed.set()
             raise
@@ -93,7 +127,7 @@ def _closed(send: Send, load: Load, events: list[Any], seed: int, at_once: int) 
         for number in range(who, len(events), users):
             time.sleep(float(thinks_s[number]))
             sent_s[number] = time.monotonic() - began_s
-            traces[number] = send(events[number])
+            traces[number] = send(number, events[number])
 
     with ThreadPoolExecutor(min(users, at_once)) as threads:
         for done in [threads.submit(user, who) for who in range(users)]:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainkit.chain import Chain
+from chainkit.deployment.injecting import Injection
 from chainkit.distributions import Empirical
 from chainkit.errors import ConfigError
+from chainkit.faults.description import Faults
 from chainkit.records import Pool, Span, Trace
 from chainkit.simulation.intervals import FRACTIONS
 from chainkit.simulation.loads import Load
@@ -20,6 +22,8 @@ from chainkit.wiring import Invocation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chainkit.simulation.run import Run
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,8 +47,18 @@ class Measured:
     """(n,) when each was sent, seconds by the wall since the first was to be."""
     asked_s: FloatArray = field(repr=False)
     """(n,) when each was to be sent; NaN in a closed loop, where nobody knew before."""
-    faults: Any = None
-    """What was injected, if anything."""
+    injection: Injection | None = None
+    """What was injected, and by whose draws; None: nothing."""
+
+    @property
+    def faults(self) -> Faults | None:
+        """What was made to break, if anything."""
+        return self.injection.faults if self.injection is not None else None
+
+    def is_of(self, run: "Run") -> bool:
+        """Tell whether a run had the same requests with the same faults, so that its counts must be equal."""
+        is_same = self.injection is not None and self.injection.is_of(run, self.requests)
+        return is_same and (self.load, self.seed) == (run.load, run.seed)
 
     @property
     def requests(self) -> int:
@@ -230,6 +244,8 @@ COUNTED = ("invocations", "errors", "timeouts", "throttles", "dead_letters")
 def counted(trace: Trace) -> Counter[tuple[str, str]]:
     """Return how often each thing happened at each service in one request's story, predicted or measured.
 
+    A dead letter counts where it is kept.
+
     >>> run = Span(node="pay", what="invocation", start_s=0, end_s=1, status="error")
     >>> sorted(counted(Trace(request="1", outcome="failed", response_s=1, completion_s=1, spans=[run])).items())
     [(('pay', 'errors'), 1), (('pay', 'invocations'), 1)]
@@ -240,7 +256,9 @@ def counted(trace: Trace) -> Counter[tuple[str, str]]:
             found[span.node, "throttles" if span.status == "throttled" else "invocations"] += 1
             if span.status in ("error", "timeout"):
                 found[span.node, "errors" if span.status == "error" else "timeouts"] += 1
-        elif span.what == "dead letter" or (span.what == "destination" and span.reason != "Success"):
+        elif span.status == "ok" and (
+            span.what == "dead letter" or (span.what == "destination" and span.reason != "Success")
+        ):
             found[span.node, "dead_letters"] += 1
     return found
 

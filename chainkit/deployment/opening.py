@@ -2,11 +2,12 @@
 
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chainkit.deployment.accounts import aws
 from chainkit.deployment.emulated import MOTO_DROPS, emulator, local, of_control, of_ministack, watched
 from chainkit.deployment.targets import Target
 from chainkit.emulation.control import Control
@@ -20,6 +21,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 openers: dict[str, Opener] = {
     "local": lambda name="local", *, region, **_: local(name, region=region),
     "ministack": lambda *, region, **_: emulator("ministack", region=region),
+    "aws": lambda *, region, **options: closing(aws(region=region, **options)),
 }
 """Word before a colon -> what opens it, with what follows the colon and the options of the command line."""
 

@@ -27,7 +27,9 @@ _UNREAD = (
 )
 
 
-def payloads(given: Any, chain: Chain, requests: int, seed: int) -> list[Any]:
+def payloads(
+    given: Any, chain: Chain, requests: int, seed: int, carried: Sequence[Mapping[str, Any]] = ()
+) -> list[Any]:
     """Return one payload for each request.
 
     Parameters
@@ -37,6 +39,7 @@ def payloads(given: Any, chain: Chain, requests: int, seed: int) -> list[Any]:
     chain : whose samples are taken
     requests : how many
     seed : of what is made from a schema
+    carried : attributes of each request, told where nothing else is given
 
     Raises
     ------
@@ -52,7 +55,8 @@ def payloads(given: Any, chain: Chain, requests: int, seed: int) -> list[Any]:
         return list(islice(_made(given, seed), requests))
     examples = _examples(given, chain)
     if examples is None:
-        return [{"request": number} for number in range(requests)]
+        told = carried or [{}] * requests
+        return [{"request": number, **told[number]} for number in range(requests)]
     if not examples:
         raise ConfigError(f"load: payloads={given!r} holds none", fix="give a list of events, or a JSON Schema")
     return list(islice(cycle(examples), requests))

@@ -1,16 +1,24 @@
 """What would change on a target: pure, shown before anything is done, carried out as it was shown."""
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainkit.chain import Chain, as_chain
 from chainkit.deployment.differences import Difference, designed
+from chainkit.deployment.monthly import by_resource, require_affordable
 from chainkit.deployment.targets import Standing, Target
-from chainkit.errors import ConfigError
+from chainkit.errors import ConfigError, DeployError
 from chainkit.records import Resource
 from chainkit.templates import references, resources
+from chainkit.units import usd
+
+if TYPE_CHECKING:
+    from chainkit.billing.bill import Bill
 
 Action = Literal["create", "update", "replace", "delete", "keep"]
 
@@ -41,34 +49,99 @@ class Plan:
     changes: tuple[Change, ...]
     basis: Mapping[str, Standing]
     """What stood there when the plan was made: it is carried out on nothing else."""
+    bill: "Bill | None" = None
+    """What a month costs, if that was said."""
+    expires: datetime | None = None
+    """Until when it is to stand; None: as was said before."""
+    expired: datetime | None = None
+    """Until when it was to stand so far."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would change."""
-        return all(change.action == "keep" for change in self.changes)
+        return all(change.action == "keep" for change in self.changes) and not self._is_prolonged
+
+    @property
+    def code(self) -> str:
+        """The word that approves exactly this: a hash of all that would be done, where, and what it costs.
+
+        Until when it stands is left out: "eight hours from now" is another instant in the next command.
+        """
+        told = [self.target.account_id, *self._head(), *self._month()]
+        told += [f"{change.action} {_fingerprint(change.resource)}" for change in self.changes]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:6]
+
+    def require_approval(self, approve: str | None) -> None:
+        """Refuse to go on without the plan's code, where something would be done to AWS.
+
+        Raises
+        ------
+        ConfigError
+            If it is another code, or none.
+        """
+        if self.target.is_aws and not self.is_empty and approve != self.code:
+            given = "was not approved" if approve is None else f"approve={approve!r} is not the code of this plan"
+            raise ConfigError(
+                f"deploy {self.chain.name!r} on {self.target}: {given}; nothing was sent",
+                fix="read the printed plan; it ends with the code: ck.deploy(plan, approve=...), or --approve CODE",
+            )
+
+    @property
+    def _is_prolonged(self) -> bool:
+        return self.expires is not None and self.expires != self.expired
 
     def __str__(self) -> str:
-        """Return the plan for people: counts, then each change with its differences."""
+        """Return the plan for people: counts, then each change with its differences, and what a month costs."""
+        lines = [*self._head()]
+        if self._is_prolonged:
+            lines.append(f"  ~ expires {self.expired or 'never'} -> {self.expires}")
+        lines += self._month()
+        if self.target.is_aws and not self.is_empty:
+            lines.append(f'approve with ck.deploy(plan, approve="{self.code}")')
+        return self.target.masked("\n".join(lines))
+
+    def _head(self) -> Iterator[str]:
+        """Yield counts, then each change."""
         counts = Counter(change.action for change in self.changes)
         words = [f"{count} to {action}" for action in _SIGNS if (count := counts[action])]
         total = ", ".join([*words, *([f"{counts['keep']} unchanged"] if counts["keep"] else [])])
-        head = f"plan for {self.chain.name!r} on {self.target}: {total if words else 'nothing to change'}"
-        return "\n".join(
-            [head, *(f"  {line}" for c in self.changes if c.action != "keep" for line in str(c).split("\n"))]
-        )
+        head = f"plan for {self.chain.name!r} on {self.target}"
+        yield f"{head}: {total if words or self._is_prolonged else 'nothing to change'}"
+        costs = by_resource(self.chain, self.bill)
+        for change in self.changes:
+            if change.action != "keep":
+                first, *rest = str(change).split("\n")
+                cost = costs.get(change.resource.id, 0.0) if change.action != "delete" else 0.0
+                yield f"  {first}{f'  {usd(cost)} a month' if cost else ''}"
+                yield from (f"  {line}" for line in rest)
+
+    def _month(self) -> Iterator[str]:
+        """Yield what a month costs, if that was said."""
+        if self.bill is not None:
+            ceiling = self.target.ceiling_usd
+            most = f", of at most {usd(ceiling)}" if ceiling is not None else ""
+            yield f"  a month: {usd(self.bill.total_usd)} in all{most}; {self.bill.title}"
 
     def __repr__(self) -> str:
         """Return the plan in a word: stable, so that notebooks can be compared."""
         return f"Plan({self.chain.name!r}, {sum(change.action != 'keep' for change in self.changes)} changes)"
 
 
-def plan(chain: Chain, target: Target) -> Plan:
+def plan(chain: Chain, target: Target, *, bill: "Bill | None" = None) -> Plan:
     """Return the changes that turn what stands on `target` into `chain`. Touches nothing.
+
+    Parameters
+    ----------
+    chain : the design
+    target : where
+    bill : what a month costs, shown beside the changes; a target with a ceiling needs it
 
     Raises
     ------
     ConfigError, WiringError, TemplateError
-        If the chain cannot be built, or is of another region than the target.
+        If the chain cannot be built, is of another region than the target, or costs more than the target allows.
+    DeployError
+        If the target cannot say what stands.
 
     Examples
     --------
@@ -88,8 +161,9 @@ def plan(chain: Chain, target: Target) -> Plan:
             f"chain {chain.name!r}: region={chain.region!r} is not that of the target {target}",
             fix=f"make the target with region={chain.region!r}",
         )
+    require_affordable(chain, target, bill)
+    wanted = resources(chain, is_vendored=target.is_aws)
     stands = target.applier.standing(chain.name)
-    wanted = resources(chain)
     changes: list[Change] = []
     renewed: set[str] = set()
     for resource in wanted:
@@ -99,7 +173,42 @@ def plan(chain: Chain, target: Target) -> Plan:
         changes.append(change)
     kept = {resource.id for resource in wanted}
     changes += [Change(action="delete", resource=s.resource) for id_, s in reversed(stands.items()) if id_ not in kept]
-    return Plan(chain=chain.copy(), target=target, changes=tuple(changes), basis=stands)
+    return Plan(
+        chain=chain.copy(),
+        target=target,
+        changes=tuple(changes),
+        basis=stands,
+        bill=bill,
+        expires=target.expires,
+        expired=target.applier.expiry(chain.name) if target.expires is not None and stands else None,
+    )
+
+
+def require_fit(plan: Plan, stands: Mapping[str, Standing]) -> None:
+    """Refuse a plan that was made on something else than what stands now.
+
+    Raises
+    ------
+    DeployError
+        With what has changed.
+    """
+    told = []
+    for id_ in dict.fromkeys([*plan.basis, *stands]):
+        before, now = plan.basis.get(id_), stands.get(id_)
+        if now is None:
+            told.append(f"{id_} is there no more")
+        elif before is None:
+            told.append(f"{id_} is there now")
+        else:
+            old, new = before.resource.properties, now.resource.properties
+            fields = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+            if fields or before.ref != now.ref or before.is_whole != now.is_whole:
+                told.append(f"{id_} was changed{': ' + ', '.join(fields) if fields else ''}")
+    if told:
+        raise DeployError(
+            f"plan for {plan.chain.name!r}: {plan.target} has been changed since it was made: {'; '.join(told)}",
+            fix="make a new plan",
+        )
 
 
 def _change(wanted: Resource, standing: Standing | None, renewed: set[str]) -> Change:
@@ -120,6 +229,15 @@ def _change(wanted: Resource, standing: Standing | None, renewed: set[str]) -> C
     gone = {name for name in before if name not in after} - wanted.api.unset.keys()
     action: Action = "replace" if is_stuck or gone or wanted.type != standing.resource.type else "update"
     return Change(action=action, resource=wanted, differences=tuple(found))
+
+
+def _fingerprint(resource: Resource) -> str:
+    """Return a resource as text: code as its hash."""
+    shown = {
+        name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value
+        for name, value in resource.properties.items()
+    }
+    return f"{resource.id} {resource.type} {json.dumps(shown, sort_keys=True, default=str)}"
 
 
 def _old(value: Any, standing: Standing, name: str) -> Any:

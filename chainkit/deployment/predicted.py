@@ -1,12 +1,14 @@
 """Predicted beside measured: counts and durations, service by service, with a verdict for each."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainkit.chain import Chain
 from chainkit.deployment.measured import COUNTED, Measured, counted, quantile_of
 from chainkit.errors import ConfigError
 from chainkit.records import Pool, Trace
@@ -21,6 +23,8 @@ SAMPLE = 1_000
 """Predicted requests that are looked at one by one."""
 BUSY_S = 0.01
 """What a local target itself takes for an invocation, at most: a difference below this says nothing about a design."""
+GIVE_UP = ("redrive", "outcome", "dead_letter")
+"""Kinds of links by which something goes that was given up."""
 VERDICTS = ("agrees", "differs", "cannot say")
 
 
@@ -121,17 +125,23 @@ def _predicted(run: "Run", requests: int, *, is_same: bool) -> list[Trace]:
     """Return predicted traces: of the very same requests, or of enough after the warm-up."""
     from chainkit.simulation import stories
 
-    tally = run.tallies[0] if is_same else max(run.tallies, key=lambda each: each.counted)
-    low, high = tally.bounds
-    first = low if is_same else high - tally.counted
-    numbers = [*range(first, min(first + (requests if is_same else SAMPLE), high))]
-    if is_same and len(numbers) < requests:
+    if is_same and run.requests < requests:
         raise ConfigError(
-            f"compare: the run's first replication has {len(numbers)} requests, and {requests} were measured",
-            fix=f"simulate(..., requests={requests}, replications=1)",
+            f"compare: the run has {run.requests} requests, and {requests} were measured",
+            fix=f"simulate(..., requests={requests})",
         )
-    again = run.again(tally, traced=numbers)
-    return stories.traces(run.program, again, numbers)
+    if is_same:
+        wanted = [(tally, [*range(tally.bounds[0], min(tally.bounds[1], requests))]) for tally in run.tallies]
+    else:
+        tally = max(run.tallies, key=lambda each: each.counted)
+        high = tally.bounds[1]
+        wanted = [(tally, [*range(high - tally.counted, min(high - tally.counted + SAMPLE, high))])]
+    return [
+        trace
+        for tally, numbers in wanted
+        if numbers
+        for trace in stories.traces(run.program, run.again(tally, traced=numbers), numbers)
+    ]
 
 
 def _outcomes(predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same: bool) -> list[Line]:
@@ -145,13 +155,31 @@ def _outcomes(predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same:
 
 
 def _counts(run: "Run", predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same: bool) -> list[Line]:
-    ours, theirs = [counted(trace) for trace in predicted], [counted(trace) for trace in measured]
+    lies = _where_it_lies(run.chain)
+    ours, theirs = ([_at(counted(trace), lies) for trace in traces] for traces in (predicted, measured))
     return [
         _count(node, what, [each[node, what] for each in ours], [each[node, what] for each in theirs], is_same)
         for node in run.chain.services
         for what in COUNTED
         if any(each[node, what] for each in (*ours, *theirs))
     ]
+
+
+def _where_it_lies(chain: Chain) -> dict[str, str]:
+    """Return who gives up -> what keeps it, where that is one: a run counts there, a target here."""
+    keeps: dict[str, set[str]] = {}
+    for source, target, edge in chain.graph.edges(data=True):
+        if edge["kind"] in GIVE_UP:
+            keeps.setdefault(source, set()).add(target)
+    return {who: min(where) for who, where in keeps.items() if len(where) == 1}
+
+
+def _at(counts: Counter[tuple[str, str]], lies: Mapping[str, str]) -> Counter[tuple[str, str]]:
+    """Return counts with dead letters where they lie."""
+    found: Counter[tuple[str, str]] = Counter()
+    for (node, what), count in counts.items():
+        found[lies.get(node, node) if what == "dead_letters" else node, what] += count
+    return found
 
 
 def _count(node: str, figure: str, predicted: Sequence[int], measured: Sequence[int], is_same: bool) -> Line:

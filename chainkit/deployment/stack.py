@@ -3,28 +3,31 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chainkit.chain import Chain, as_chain
-from chainkit.deployment import stories
+from chainkit.deployment import log_lines, stories
 from chainkit.deployment.applying import lookup_in
+from chainkit.deployment.drifts import Drifts
+from chainkit.deployment.injecting import Injection
 from chainkit.deployment.intrinsics import resolved
+from chainkit.deployment.kept_traces import KeptTraces
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
 from chainkit.errors import ConfigError, DeployError
 from chainkit.faults.description import Faults
-from chainkit.faults.local import described
 from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.simulation.loads import Load
 from chainkit.templates import outputs, references
+from chainkit.tracing.nesting import edges
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,12 +42,13 @@ def _silent(_: str) -> None:
     """Hear nothing."""
 
 
-def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
+def deploy(plan: Plan, *, approve: str | None = None, tell: Tell = _silent) -> "Stack":
     """Carry out a plan's changes in order and return the stack that stands then.
 
     Parameters
     ----------
     plan : what `ck.plan` returned
+    approve : the code that the printed plan ends with, where it is for AWS; an emulator needs none
     tell : hears of each step while it is taken, as a line of text: `print`
 
     Every setting is read back and compared. What the target is known to forget is listed (`stack.dropped`); any other
@@ -53,7 +57,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     Raises
     ------
     ConfigError
-        If it is no plan.
+        If it is no plan, or one for AWS that was not approved.
     DeployError
         If the target no longer fits the plan, refuses a call, or has something else than was asked for.
 
@@ -69,6 +73,7 @@ def deploy(plan: Plan, *, tell: Tell = _silent) -> "Stack":
     """
     if not isinstance(plan, Plan):
         raise ConfigError(f"deploy: {plan!r} is no plan", fix="deploy the plan of a chain: ck.plan(chain, target)")
+    plan.require_approval(approve)
     target = plan.target
     target.applier.apply(plan, tell)
     return Stack(plan.chain, target)
@@ -115,6 +120,8 @@ class Stack:
         self.target = target
         self.measured: Measured | None = None
         """What the last load test measured."""
+        self._injection: Injection | None = None
+        self._kept = KeptTraces()
 
     @property
     def dropped(self) -> list[Dropped]:
@@ -147,6 +154,10 @@ class Stack:
         DeployError
             If the target refuses the event or does not answer.
         """
+        return self._send(event, timeout_s, at)
+
+    def _send(self, event: Any, timeout_s: float, at: str | None, root: str | None = None) -> Trace:
+        """Send one event, as the request `root` if that is known before."""
         if not is_number(timeout_s) or not 0 <= timeout_s <= threading.TIMEOUT_MAX:
             raise ConfigError(f"send: timeout_s={timeout_s!r} is no time to wait", fix="give seconds, 0 or more")
         name, route = self._entry(at)
@@ -156,11 +167,11 @@ class Stack:
             {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
-        root = witness.root_id(self.chain.name)
+        root = root or witness.root_id(self.chain.name)
         answer, status = self._within(timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
-        return stories.trace(
+        trace = stories.trace(
             root,
             witness.story(root),
             self._names(),
@@ -169,7 +180,9 @@ class Stack:
             status=status,
             is_awaited=isinstance(behaviour, Pool | Relay) or getattr(behaviour, "answers", False),
             is_settled=is_settled,
+            links=edges(self.chain.links),
         )
+        return self._kept.keep(trace)
 
     def send_many(self, events: Iterable[Any], *, timeout_s: float = 60.0, at: str | None = None) -> list[Trace]:
         """Send events together, as many at once as the target can tell apart, and return their stories in order."""
@@ -177,6 +190,21 @@ class Stack:
             raise ConfigError(f"send_many: events={events!r} is one event or none", fix="give a list of events")
         with ThreadPoolExecutor(self.target.at_once) as threads:
             return list(threads.map(lambda event: self.send(event, timeout_s=timeout_s, at=at), events))
+
+    def drift(self) -> Drifts:
+        """Return what somebody else has changed since it was deployed: field, what was deployed, what is there.
+
+        Examples
+        --------
+        >>> import chainkit as ck
+        >>> chain = ck.Chain("orders")
+        >>> jobs = chain.add(ck.SqsQueue("jobs"))
+        >>> with ck.local() as target:
+        ...     stack = ck.deploy(ck.plan(chain, target))
+        ...     print(stack.drift())
+        orders: nothing has been changed since it was deployed
+        """
+        return Drifts(self.chain.name, self.target.applier.drift(self.chain.name))
 
     def load(
         self,
@@ -187,6 +215,7 @@ class Stack:
         payloads: Any = None,
         timeout_s: float = 60.0,
         at: str | None = None,
+        came: Callable[[int], object] | None = None,
     ) -> Measured:
         """Send requests when a load says, by the wall clock, and return what came of them.
 
@@ -195,26 +224,89 @@ class Stack:
         load : the traffic that `simulate` takes; with its seed, the arrivals of the simulation's first replication
         requests : 1 to 100,000
         seed : any integer
-        payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples
+        payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples, or
+            where it has none {"request": number} with the attributes of the load, as the simulation draws them
         timeout_s, at : as in `send`
+        came : hears how many are through, each time that one is; what it raises ends the test
+
+        Within `stack.faults(...)` request k draws what request k of the simulation draws, however they overtake.
 
         Raises
         ------
         ConfigError
-            If an argument is refused.
+            If an argument is refused, or requests are to enter elsewhere than the faults were told.
         DeployError
             If the target refuses a request or does not answer.
         """
         from chainkit.deployment import load_tests
 
-        def send(event: Any) -> Trace:
-            return self.send(event, timeout_s=timeout_s, at=at)
+        load_tests.check(load, requests)
+        injection = self._injection
+        roots = [self.target.witness.root_id(self.chain.name) if injection else None for _ in range(requests)]
+        if injection is not None:
+            if self._entry(at)[0] != injection.entry:
+                raise ConfigError(
+                    f"load: at={at!r}, and faults were told that requests enter at {injection.entry!r}",
+                    fix="give load and faults the same at=",
+                )
+            self._inject(injection, {str(root): number for number, root in enumerate(roots)})
 
-        self.measured = load_tests.measure(send, self, load, requests, seed, payloads)
+        def send(number: int, event: Any) -> Trace:
+            return self._send(event, timeout_s, at, roots[number])
+
+        self.measured = load_tests.measure(send, self, load, requests, seed, payloads, injection, came)
         return self.measured
+
+    def trace(self, request: str) -> Trace:
+        """Return the story of a request that was sent through this stack: one of the last 10,000.
+
+        Parameters
+        ----------
+        request : a trace's own, or what stands in log lines of its functions, as a correlation id: the last such
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        return self._kept.found(request, self.chain.name)
+
+    def logs(
+        self,
+        correlation_id: str | None = None,
+        *,
+        function: str | None = None,
+        since_s: float | None = None,
+        limit: int = log_lines.LIMIT,
+    ) -> log_lines.Logs:
+        """Return what the functions logged, all in the order of their times, from CloudWatch Logs.
+
+        Parameters
+        ----------
+        correlation_id : which lines: those in which it stands; None: all
+        function : of which one; None: of all
+        since_s : nothing older, seconds by the wall; a virtual clock is ahead of it, so more than that can come
+        limit : at most so many, the oldest first: 1 to 1,000,000
+
+        Raises
+        ------
+        ConfigError
+            If an argument is refused, or the function logs nothing.
+        DeployError
+            If the target refuses, or does not answer.
+        """
+        return log_lines.of_stack(self, self._stands(), correlation_id, function, since_s, limit)
+
+    def logs_query(self, correlation_id: str) -> log_lines.LogsQuery:
+        """Return the query of CloudWatch Logs Insights for the lines of one correlation id, and its log groups."""
+        groups = log_lines.groups_of(self.chain, self._stands())
+        return log_lines.insights(log_lines.checked_id("logs_query", correlation_id), groups.values())
 
     def compare(self, run: "Run") -> "SideBySide":
         """Return a run beside what the last load test measured, figure by figure, each with a verdict.
+
+        Where the load ran within `stack.faults(f, like=run)`, and load, seed and faults are those of the run, both had
+        the same requests: then counts must be equal, request by request. Else they may differ by chance.
 
         Raises
         ------
@@ -223,7 +315,8 @@ class Stack:
         """
         from chainkit.deployment.predicted import beside_run
 
-        return beside_run(self._last(), run)
+        measured = self._last()
+        return beside_run(measured, run, is_same=measured.is_of(run))
 
     def calibrate(self) -> Chain:
         """Return the chain with the work of its functions as the last load test measured it.
@@ -327,24 +420,31 @@ class Stack:
         ...     stack.send({"order": 2}).outcome, broken.outcome, broken.spans[0].reason
         ('completed', 'failed', 'injected: Down')
         """
-        set_faults = getattr(self.target.witness, "set_faults", None)
-        if set_faults is None:
+        if not hasattr(self.target.witness, "set_faults"):
             raise DeployError(
                 f"faults: {self.target} cannot break anything by itself",
                 fix="use ck.local(), or take faults.to_fis(chain, ...) to AWS FIS",
             )
-        stands, told = self._stands(), (like.seed, like.requests, like.replications) if like is not None else (1, 1, 1)
-        found = {name: stands[service.id] for name, service in self.chain.services.items()}
-        arns = {name: str(each.attributes.get("Arn") or each.ref) for name, each in found.items()}
-        seed, requests, replications = told
-        entry, _ = self._entry(at)
-        set_faults(
-            described(faults, self.chain, arns, seed=seed, requests=requests, replications=replications, entry=entry)
-        )
+        injection = Injection(chain=self.chain.copy(), faults=faults, entry=self._entry(at)[0])
+        if like is not None:
+            injection = replace(injection, seed=like.seed, asked=like.asked)
+        before = self._injection
+        self._inject(injection)
         try:
             yield
         finally:
-            set_faults({})
+            self._inject(before)
+
+    def _inject(self, injection: Injection | None, numbers: Mapping[str, int] | None = None) -> None:
+        """Tell the target what breaks from now on."""
+        told: dict[str, Any] = {}
+        if injection is not None:
+            stands = self._stands()
+            found = {name: stands[service.id] for name, service in self.chain.services.items()}
+            arns = {name: str(each.attributes.get("Arn") or each.ref) for name, each in found.items()}
+            told = injection.told(arns, numbers)
+        self.target.witness.set_faults(told)  # type: ignore[attr-defined]  # `faults` has looked
+        self._injection = injection
 
     def destroy(self, *, tell: Tell = _silent) -> None:
         """Delete everything in reverse order and make sure that it is gone.
@@ -417,7 +517,8 @@ class Stack:
             code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
             if error.response["ResponseMetadata"].get("HTTPStatusCode") == 429:
                 return said, "throttled"
-            raise DeployError(f"send: {operation} was refused: {code}: {said}", fix="correct the event") from error
+            said = self.target.masked(f"send: {operation} was refused: {code}: {said}")
+            raise DeployError(said, fix="correct the event") from error
         except BotoCoreError as error:
             raise gone(self.target, error) from error
         text = answer["Payload"].read().decode() if "Payload" in answer else answer.get("output", "")

@@ -22,6 +22,7 @@ def trace(
     status: str = "ok",
     is_awaited: bool,
     is_settled: bool,
+    links: tuple[tuple[str, str, str], ...] = (),
     since: int = 0,
 ) -> Trace:
     """Return the trace of a request.
@@ -35,6 +36,7 @@ def trace(
     answer, status : what the sender got back; status is one of ok, error, throttled
     is_awaited : whether the sender waited for the work
     is_settled : whether nothing of it is in flight any more
+    links : (source, target, kind) of the chain's links
     since : how many events the outcome leaves out: those before a dead letter was sent back
     """
     told = [dict(event) for event in events]
@@ -53,6 +55,7 @@ def trace(
         completion_s=math.nan if outcome == "unfinished" else completion_s,
         spans=spans,
         answer=answer,
+        links=links,
     )
 
 

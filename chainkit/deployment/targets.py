@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
@@ -17,10 +18,13 @@ from chainkit.errors import DeployError
 from chainkit.records import Properties, Resource
 
 if TYPE_CHECKING:
+    from chainkit.deployment.drifts import Drift
     from chainkit.deployment.plan import Plan
 
 ROOT: ContextVar[str] = ContextVar("root", default="")
 """The request that this thread's calls belong to."""
+
+_OWN_ENDPOINTS = "ignore_configured_endpoint_urls"
 
 Tell = Callable[[str], object]
 """Hears of each step while it is taken, as one line."""
@@ -60,6 +64,12 @@ class Applier(Protocol):
     def destroy(self, chain: str, tell: Tell) -> list[str]:
         """Take away all that was made for a chain; return what is left, each with the reason."""
 
+    def drift(self, chain: str) -> "list[Drift]":
+        """Return what somebody else has changed of a chain, or taken away."""
+
+    def expiry(self, chain: str) -> datetime | None:
+        """Return until when a chain is to stand; None: nobody said."""
+
 
 class Witness(Protocol):
     """Tells what happened to a request."""
@@ -90,6 +100,10 @@ class Target:
     """(type, property) pairs that it is known not to hold."""
     api_url: Callable[[str], str] | None = field(default=None, repr=False)
     """HTTP API's id -> where it answers; None: where the API itself says."""
+    ceiling_usd: float | None = None
+    """What a chain may cost here a month; None: nobody said."""
+    expires: datetime | None = None
+    """Until when what is deployed is to stand; None: nobody said, and what stands keeps what was said of it."""
     at_once: int = 16
     """Requests that may be under way together: as many as a laptop's emulator works well with, or one where the witness
     can tell no two apart."""
@@ -105,15 +119,15 @@ class Target:
             return self._clients[name]
 
     def _new_client(self, name: str) -> Any:
-        alone = {
+        alone: dict[str, Any] = {
             "inject_host_prefix": False,
             "use_fips_endpoint": False,
             "use_dualstack_endpoint": False,
             "proxies": {},
         }
-        here = (
-            {"retries": {"total_max_attempts": 1}, **alone} if self.endpoint_url else {"retries": {"mode": "standard"}}
-        )
+        # AWS is AWS, also where the shell's settings lead to an emulator.
+        real: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 10}, _OWN_ENDPOINTS: True}
+        here = {"retries": {"total_max_attempts": 1}, **alone} if self.endpoint_url else real
         config = Config(read_timeout=900, max_pool_connections=50, **here)
         client = self.session.client(name, endpoint_url=self.endpoint_url, region_name=self.region, config=config)
         client.meta.events.register("before-call", _stamp)
@@ -144,10 +158,18 @@ class Target:
         while self._clients:
             self._clients.popitem()[1].close()
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether it is AWS itself, where things cost money."""
+        return self.endpoint_url is None
+
+    def masked(self, text: str) -> str:
+        """Return a text with the account's id as it may be shown: of an account of one's own, the last digits."""
+        return text.replace(self.account_id, masked(self.account_id)) if self.is_aws else text
+
     def __str__(self) -> str:
-        """Return the target in a few words; of an account of one's own, the last digits."""
-        shown = self.account_id if self.endpoint_url else masked(self.account_id)
-        return f"{self.name} ({self.region}, account {shown})"
+        """Return the target in a few words."""
+        return self.masked(f"{self.name} ({self.region}, account {self.account_id})")
 
 
 def masked(account_id: str) -> str:

@@ -80,10 +80,15 @@ class LogWitness:
     ----------
     retry_waits_s : how long the target waits before it tries a function again that nobody waits for: seconds before the
         second try, and before the third
+    look_s : how often it is looked at
+    setting_out_s : a message that has left one place has reached the next by then, and a logged line can be read
     """
 
-    def __init__(self, *, retry_waits_s: tuple[float, float]) -> None:
+    def __init__(
+        self, *, retry_waits_s: tuple[float, float], look_s: float = _LOOK_S, setting_out_s: float = _SETTING_OUT_S
+    ) -> None:
         self._retry_waits_s = retry_waits_s
+        self._look_s, self._setting_out_s = look_s, setting_out_s
         self._watches: dict[str, Watch] = {}
         self._marks: dict[str, Mark] = {}
 
@@ -115,12 +120,14 @@ class LogWitness:
             )
             if now != seen or at_work:
                 seen, moved_s = now, time.time()
-            is_quiet = time.time() - moved_s >= _SETTING_OUT_S and time.time() >= self._may_come_until(watch, scene)
+            is_quiet = time.time() - moved_s >= self._setting_out_s and time.time() >= self._may_come_until(
+                watch, scene
+            )
             if is_quiet:
                 return True
             if time.time() >= deadline_s:
                 return False
-            time.sleep(_LOOK_S)
+            time.sleep(self._look_s)
 
     def story(self, root_id: str) -> list[dict[str, Any]]:
         """Return what could be seen of a request, in the form of `Emulator.story`."""
@@ -253,7 +260,7 @@ class LogWitness:
         moves = [event["at_s"] + (event["span_s"] or 0.0) for event in watch.events if event["what"] != "dead letter"]
         last_s = watch.began_s + max(moves, default=0.0)
         for arn, tries in scene.tries.items():
-            timeout_s = float(scene.functions[arn].properties.get("Timeout", 3)) + _SETTING_OUT_S
+            timeout_s = float(scene.functions[arn].properties.get("Timeout", 3)) + self._setting_out_s
             runs = [event for event in watch.events if event["what"] == "invocation" and event["resource"] == arn]
             if not runs:  # whoever moved last may have called it
                 until_s = max(until_s, last_s + timeout_s)

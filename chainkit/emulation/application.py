@@ -47,6 +47,7 @@ from chainkit.emulation.invoke import Invoker
 from chainkit.emulation.log_lines import lines
 from chainkit.emulation.metrics import Metrics
 from chainkit.emulation.patching import patch
+from chainkit.emulation.runs import Ends
 from chainkit.emulation.story import Story, new_root
 
 if TYPE_CHECKING:
@@ -115,10 +116,11 @@ class Application:
 
     def warm(self) -> None:
         """Load the services that nearly every chain has, before somebody waits for them: half of a first deploy."""
+        make: Any = self._moto.create_app  # its type does not have all names that it takes
         for name in _USUAL:
             with self._moto.lock:
                 if name not in self._moto.app_instances:
-                    self._moto.app_instances[name] = self._moto.create_app(name)
+                    self._moto.app_instances[name] = make(name)
 
     def _is_trusted(self, path: str, environ: dict[str, Any]) -> bool:
         """Refuse what a web page may send from a browser: who can create a function can run code here."""
@@ -207,6 +209,7 @@ def build_host(region: str, endpoint_url: str, root: Path, *, jumps: bool) -> Ho
         pollers=polling.Pollers(clock, story, messages, consumers),
         streams=streams.Streams(clock, story, consumers),
         activities=Activities(clock),
+        ends=Ends(),
     )
     story.is_queued = lambda root: host.pollers.is_queued(root) or host.streams.is_queued(root)
     versions.install()

@@ -112,11 +112,20 @@ class OutOfMemoryError(WorkerGoneError):
     """The worker held more memory than its function has, and was killed."""
 
 
+class Line(str):
+    """A line that a worker printed, and when it came, by the emulator's clock."""
+
+    at_s: float
+
+
 class Environment:
     """One worker process and the socket to it."""
 
-    def __init__(self, spec: Spec, variables: dict[str, str], code: Path, layers: list[Path], scratch: Path) -> None:
+    def __init__(
+        self, spec: Spec, variables: dict[str, str], code: Path, layers: list[Path], scratch: Path, clock: Clock
+    ) -> None:
         self.spec = spec
+        self._clock = clock
         self.stream = time.strftime("%Y/%m/%d/", time.gmtime()) + f"[{spec.version}]{secrets.token_hex(16)}"
         self.used_s = 0.0
         self._scratch = scratch
@@ -250,7 +259,8 @@ class Environment:
         with self._process.stdout as output:
             for raw in output:
                 text, _, ended = raw.partition(b"\0")
-                if line := text.decode("utf-8", "replace").rstrip("\r\n"):
+                if line := Line(text.decode("utf-8", "replace").rstrip("\r\n")):
+                    line.at_s = self._clock.now_s()
                     self._lines.append(line)
                 if ended and (event := self._ended.get(ended.decode("ascii", "replace").strip())):
                     event.set()
@@ -362,7 +372,7 @@ class Pool:
             code = self._unpacked(spec.code)
             layers = [self._unpacked(layer) for layer in spec.layers]
         scratch = Path(tempfile.mkdtemp(prefix="tmp-", dir=self._root))
-        environment = Environment(spec, self._variables, code, layers, scratch)
+        environment = Environment(spec, self._variables, code, layers, scratch, self._clock)
         with self._lock:
             self._all.add(environment)
             closed = self._is_closed

@@ -136,6 +136,7 @@ def _repair_run(host: Host) -> None:
             RUN.reset(token)
             _tell_end(host, execution, began)
             now.ended.set()
+            host.ends.tell()
 
     place = "stepfunctions.parser.backend.execution_worker:ExecutionWorker"
     original_start = patch(f"{place}.start", start)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chainkit.emulation.invoke import Invoker
     from chainkit.emulation.polling import Pollers
     from chainkit.emulation.queues import Queues
+    from chainkit.emulation.runs import Ends
     from chainkit.emulation.story import Story
     from chainkit.emulation.streams import Streams
 
@@ -41,3 +42,4 @@ class Host:
     pollers: Pollers
     streams: Streams
     activities: Activities
+    ends: Ends

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from chainkit.emulation.host import Host
 
 _PARSER = "stepfunctions.parser."
+_LOOK_S = 60.0
+"""How long a task that waits for a job leaves it alone, unless an execution ends."""
 _TERMINAL = ("States.DataLimitExceeded", "States.Runtime")
 THREADING = (
     "asl.component.program.program",
@@ -123,8 +125,8 @@ def _repair_waits(host: Host) -> None:
             host.story.tell("retry wait", state.machine, attempt=state.failures, span_s=duration_s, ids=[state.name])
         Event.wait(LimitEvent(clock), duration_s)
 
-    def wait_between_looks(duration_s: float) -> None:
-        LimitEvent(clock).wait(duration_s)
+    def wait_between_looks(_duration_s: float) -> None:
+        host.ends.wait(clock, _LOOK_S)
 
     patch(f"{_PARSER}asl.component.state.wait.wait_function.wait_function:WaitFunction._wait_interval", wait_interval)
     patch(f"{_PARSER}asl.component.common.retry.retrier_decl:time", _overlay(time, sleep=wait_before_retry))
@@ -243,8 +245,7 @@ def _repair_jsonata() -> None:
 
     patch(f"{_PARSER}asl.parse.preprocessor:Preprocessor._inner_string_of", staticmethod(text_of))
     patch(f"{_PARSER}asl.jsonata.jsonata:_eval_jsonata", evaluate)
-    for name in ("asl.eval.states", "asl.eval.variable_store"):
-        patch(f"{_PARSER}{name}:encode_jsonata_variable_declarations", declare)
+    patch(f"{_PARSER}asl.eval.variable_store:encode_jsonata_variable_declarations", declare)
 
 
 def _repair_states(host: Host) -> None:

@@ -184,14 +184,31 @@ class Invoker:
             f"END RequestId: {request_id}",
             report_line(outcome, spec.memory_mb),
         ]
-        timestamp_ms = int(self._clock.now_s() * 1000)
+        times_ms = _times_ms(outcome, self._clock.now_s())
         with self._logs_lock:
             backend, group = function.logs_backend, function.logs_group_name
+            if group not in backend.groups and not _is_there(function):
+                return  # deleted while it ran, and its group after it: nothing is to come back
             backend.ensure_log_group(group)
             if environment.stream not in backend.groups[group].streams:
                 backend.create_log_stream(group, environment.stream)
-            lines = [{"timestamp": timestamp_ms, "message": line} for line in outcome.logs]
+            told = zip(times_ms, outcome.logs, strict=True)
+            lines = [{"timestamp": time_ms, "message": line} for time_ms, line in told]
             backend.put_log_events(group, environment.stream, lines)
+
+
+def _is_there(function: LambdaFunction) -> bool:
+    """Tell whether a function has not been deleted."""
+    names = (each.function_name for each in get_backend(function.account_id, function.region).list_functions())
+    return function.function_name in names
+
+
+def _times_ms(outcome: Outcome, ended_s: float) -> list[int]:
+    """Return when each line of an invocation was written, the last two at its end: milliseconds since 1970."""
+    times_s = [ended_s - outcome.duration_s]
+    for line in outcome.logs[1:-2]:
+        times_s.append(min(max(times_s[-1], getattr(line, "at_s", 0.0)), ended_s))
+    return [int(time_s * 1000) for time_s in (*times_s, ended_s, ended_s)]
 
 
 def report_line(outcome: Outcome, memory_mb: int) -> str:

@@ -3,7 +3,7 @@
 Nothing else of moto may be changed: `patching.patch` looks its place up here and refuses it if moto has something else
 there. tests/emulation/test_patches.py holds that each row is used once, fits moto and has its proof. What is "upstream"
 repairs what every user of moto would want: docs/UPSTREAM.md shows what moto does and what AWS does. What is "ours" ties
-moto to our clock, our stories or our environments.
+moto to our clock, our stories or our environments. What is for "speed" changes nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Patch(NamedTuple):
     expects : what stands there, as `patching.described` says it: the names of a function's parameters, or "absent"
     is_upstream : whether it belongs into moto
     why : what would be wrong without it
-    proof : "file::test" below tests/emulation that fails without it
+    proof : "file::test" below tests/emulation that fails without it, or, for speed, goes through it
     """
 
     place: str
@@ -83,10 +83,10 @@ stepfunctions.parser.asl.component.common.retry.retrier_decl:time
     module time | ours | the wait of a Retry lets the clock jump |
     test_states.py::test_retry_and_catch_go_by_the_name_of_the_exception
 stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback:time
-    module time | ours | looks at a nested execution are on the clock |
+    module time | ours | who waits for a nested execution looks when one ends, not twice a second for an hour |
     test_states.py::test_a_task_starts_another_machine
 stepfunctions.parser.asl.utils.boto_client:boto3
-    module boto3 | ours | tasks call this emulator, for the request they belong to |
+    module boto3 | speed | a new client for each call of a task is slow |
     test_states.py::test_tasks_send_publish_and_put_events
 stepfunctions.parser.asl.parse.asl_parser:AmazonStateLanguageParser.parse
     (definition) | upstream | the grammar lacks ItemBatcher, EXPRESS children and whole percentages |
@@ -98,7 +98,6 @@ stepfunctions.parser.asl.parse.preprocessor:Preprocessor._inner_string_of
     (parser_rule_context) | upstream | escapes in strings are read | test_states.py::test_jsonata_assigns_and_computes
 stepfunctions.parser.asl.jsonata.jsonata:_eval_jsonata
     None | upstream | there is no evaluator of JSONata | test_states.py::test_jsonata_assigns_and_computes
-stepfunctions.parser.asl.eval.states:encode_jsonata_variable_declarations
 stepfunctions.parser.asl.eval.variable_store:encode_jsonata_variable_declarations
     (bindings) | upstream | strings are put into expressions without escapes |
     test_states.py::test_jsonata_assigns_and_computes
@@ -141,7 +140,7 @@ stepfunctions.parser.models:StepFunctionsParserBackend.start_execution
     versions and aliases cannot be started | test_states.py::test_executions_without_names_do_not_collide
 stepfunctions.parser.backend.execution_worker:ExecutionWorker.start
     (self) | ours | an execution is in flight from its start |
-    test_states.py::test_a_wait_takes_no_time_and_stands_in_the_history
+    test_callbacks.py::test_a_heartbeat_can_be_caught_by_its_own_name
 stepfunctions.parser.backend.execution_worker:ExecutionWorker._execution_logic
     (self) | ours | the end of an execution is told | test_states.py::test_an_uncaught_error_fails_the_execution
 stepfunctions.responses:StepFunctionResponse.stop_execution
@@ -206,7 +205,7 @@ stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda:State
     (self env ex) | upstream | a path that leads nowhere fails as Exception |
     test_states.py::test_a_catch_of_all_does_not_catch_a_runtime_error
 backends:list_of_moto_modules
-    () | ours | moto reads its folder at each request, which is slow |
+    () | speed | moto reads its folder at each request, which is slow |
     test_server.py::test_a_request_goes_from_the_api_through_a_queue_and_its_story_says_so
 awslambda.responses:LambdaResponse.invoke
     (self) | ours | real handlers answer, in their environments | test_invoke.py::test_an_environment_is_reused
@@ -309,7 +308,7 @@ sns.models:Subscription.publish
     functions get the real event, asynchronously; targets that are gone are dead letters |
     test_notifications.py::test_a_function_gets_the_real_event
 sns.models:Subscription.get_post_data
-    (self message message_id subject message_attributes) | ours | a key and a certificate for each message are slow |
+    (self message message_id subject message_attributes) | speed | a key and a certificate for each message are slow |
     test_notifications.py::test_a_queue_gets_the_envelope_or_the_raw_message
 events.models:EventsBackend.put_events
     (self events) | ours | an event stands in the story of its request |

@@ -7,6 +7,7 @@ execution that is over raises `Ended`, through all of the interpreter's code.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,17 +62,53 @@ class Run:
         """What the executions of its distributed Maps did, for ResultWriter."""
         self.program: ClockThread | None = None
         self._events: weakref.WeakSet[LimitEvent] = weakref.WeakSet()
+        self._lock = threading.Lock()
 
     def holds(self, event: LimitEvent) -> None:
         """Let `event` end with this run."""
-        self._events.add(event)
+        with self._lock:
+            self._events.add(event)
+        if self.is_over:
+            event.set()
 
     def end(self) -> None:
         """End every wait of the execution."""
-        self.is_over = True
-        for event in list(self._events):
+        with self._lock:
+            self.is_over = True
+            events = list(self._events)
+        for event in events:
             event.set()
 
+
+class Ends:
+    """The ends of all executions: who waits for a nested one looks again at each, not twice a second for an hour."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._waiting: set[LimitEvent] = set()
+        self._lock = threading.Lock()
+
+    def tell(self) -> None:
+        """Say that an execution has ended."""
+        with self._lock:
+            self._number += 1
+            waiting, self._waiting = self._waiting, set()
+        for event in waiting:
+            event.set()
+
+    def wait(self, clock: Clock, timeout_s: float) -> None:
+        """Wait for an end since this thread waited last, at most `timeout_s`; the first time, do not wait."""
+        event = LimitEvent(clock)
+        with self._lock:
+            number, seen = self._number, _SEEN.get()
+            if number == seen:
+                self._waiting.add(event)
+        _SEEN.set(number)
+        if number == seen:
+            event.wait(timeout_s)
+
+
+_SEEN: ContextVar[int] = ContextVar("seen", default=-1)
 
 RUN: ContextVar[Run | None] = ContextVar("run", default=None)
 """The execution that this thread works for."""

@@ -1,4 +1,4 @@
-"""A chain drawn with matplotlib: the frames, cards and wires of its picture."""
+"""A chain drawn with matplotlib: the frames, cards and wires of its picture, as designed and as measured."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -11,6 +11,8 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from chainkit.chain import Chain, as_chain
+from chainkit.deployment.measured import Measured
+from chainkit.deployment.service_map import service_map
 from chainkit.figures.style import say
 from chainkit.layout import CARD_HEIGHT, CARD_WIDTH
 from chainkit.pictures import (
@@ -60,7 +62,23 @@ def chain_png(chain: Chain, notes: Mapping[str, str] | None = None) -> bytes:
 def draw_chain(ax: Axes, thing: Chain | Variant, notes: Mapping[str, str] | None = None) -> None:
     """Draw frames, cards and links, in the pixels of the layout."""
     chain = as_chain(thing, "plot")
-    drawn = picture(chain, notes)
+    draw_picture(ax, picture(chain, notes))
+    if not chain.services:
+        say(ax, f"{chain.name}: no services yet")
+
+
+def map_size(measured: Measured) -> tuple[float, float]:
+    """Return inches, as for its chain."""
+    return chain_size(measured.chain)
+
+
+def draw_map(ax: Axes, measured: Measured) -> None:
+    """Draw a chain with what was measured of it."""
+    draw_picture(ax, service_map(measured))
+
+
+def draw_picture(ax: Axes, drawn: Picture) -> None:
+    """Draw frames, cards and links."""
     left, top, width, height = drawn.box
     ax.set(xlim=(left, left + width), ylim=(top + height, top), aspect="equal")
     ax.set_axis_off()
@@ -71,8 +89,6 @@ def draw_chain(ax: Axes, thing: Chain | Variant, notes: Mapping[str, str] | None
         _draw_wire(ax, wire, scale)
     for card in drawn.cards:
         _draw_card(ax, card, scale)
-    if not drawn.cards:
-        say(ax, f"{chain.name}: no services yet")
 
 
 def _points_per_pixel(ax: Axes, drawn: Picture) -> float:

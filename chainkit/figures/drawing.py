@@ -20,8 +20,9 @@ from chainkit.calibration.drawing import lines
 from chainkit.calibration.tunings import PowerTuning
 from chainkit.chain import Chain
 from chainkit.comparison import Comparison
+from chainkit.deployment.measured import Measured
 from chainkit.errors import ConfigError
-from chainkit.figures.chains import chain_size, draw_chain
+from chainkit.figures.chains import chain_size, draw_chain, draw_map, map_size
 from chainkit.figures.decisions import draw_costs, draw_front, draw_sensitivity, shown_swings
 from chainkit.figures.runs import (
     POINTS,
@@ -81,10 +82,11 @@ def plot(thing: Any, ax: Axes) -> Axes: ...
 
 
 def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
-    """Return a picture of a chain, trace, run, bill, calibration, comparison or load.
+    """Return a picture of a chain, trace, load test, run, bill, calibration, comparison or load.
 
     ===============  ===========================================================================================
     chain            cards and links; thick: the caller waits, dashed vermilion: what was given up
+    measured         the chain with calls, errors, p50 and p95 of each service, and counts on the links
     trace            waterfall: a bar per hop, wait and attempt, in seconds since the request entered
     run              percentiles of response and completion with their 95 % intervals
     bill             dollars of the month, line by line, in the order of the services
@@ -103,7 +105,7 @@ def plot(thing: Any, ax: Axes | None = None) -> Drawing | Axes:
 
     Parameters
     ----------
-    thing : Chain, Variant, Trace, Run, Bill, Calibration, Comparison, CostCurve, Front, Sensitivity, Load,
+    thing : Chain, Variant, Measured, Trace, Run, Bill, Calibration, Comparison, CostCurve, Front, Sensitivity, Load,
         BreakingPoint, FunctionCurve, PowerTuning, Sizing, run.series or run.blame()
     ax : matplotlib axes to draw into; None: a figure of its own
 
@@ -285,6 +287,7 @@ _FIGURES: Mapping[type, _Figure] = {
     Trace: _Figure(draw_trace, _rows(lambda trace: len(rows(trace)), 0.42, 2.1)),
     Run: _Figure(draw_run, _rows(lambda _: len(FRACTIONS), 0.85)),
     Bill: _Figure(_draw_bill, _rows(lambda bill: len(_bill_rows(bill)))),
+    Measured: _Figure(draw_map, map_size),
     Calibration: _Figure(_draw_calibration, lambda _: (WIDTH, 5.0)),
     Comparison: _Figure(
         _draw_comparison, _rows(lambda comparison: len(comparison.runs), 0.62, 2.0), _draw_comparison_bills

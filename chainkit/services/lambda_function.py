@@ -35,6 +35,7 @@ from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
 from chainkit.records import Call, Grant, Meter, Pool, Port, Properties, Provisioned, Resource
 from chainkit.service import Service, Surroundings, logical_id, service
 from chainkit.units import GB_MB
+from chainkit.vendoring import Platform
 
 Runtime = Literal[
     "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x", "nodejs22.x", "nodejs24.x",
@@ -304,11 +305,23 @@ class LambdaFunction(Service):
                     fix="take it out of the copy that is deployed, and set it up in the account by hand",
                 )
 
-    def package(self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False) -> bytes:
+    def package(
+        self, root: Path | None, calls: list[dict[str, Any]], *, reports: bool = False, is_vendored: bool = False
+    ) -> bytes:
         """Return the zip of the code folder below `root`, or of a stand-in that makes `calls`."""
         if self.code is not None:
-            return packaging.folder(root, self.code, who=f"LambdaFunction {self.name!r}")
+            platform = self._platform() if is_vendored else None
+            return packaging.folder(root, self.code, who=f"LambdaFunction {self.name!r}", platform=platform)
         return packaging.stand_in(self.behaviour(), self._runs()[1], calls, reports=reports)
+
+    def gather(self, root: Path | None) -> bool | None:
+        """Gather the wheels that the code's requirements.txt names, for this runtime and architecture."""
+        if self.code is None:
+            return None
+        return packaging.gather_libraries(root, self.code, f"LambdaFunction {self.name!r}", self._platform())
+
+    def _platform(self) -> Platform:
+        return Platform(self.runtime, self.architecture)
 
     def _runs(self) -> tuple[str, str]:
         """Return runtime and handler as deployed: a stand-in is Python, whatever the code is to be written in."""

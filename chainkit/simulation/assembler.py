@@ -41,6 +41,8 @@ class Program:
     """Row -> (node, link id) for traces."""
     account_limit: int
     nobody_waits: bool
+    graves: Mapping[int, str] = field(default_factory=dict)
+    """Row at which something is lost -> node that keeps it, for traces."""
     request_quota: float = math.inf
     """Invocations per second that the account takes."""
     most_in_flight: int = 1 << 40
@@ -64,6 +66,7 @@ class Assembler:
     rows: list[list[Any]] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     marks: dict[int, tuple[str, str]] = field(default_factory=dict)
+    graves: dict[int, str] = field(default_factory=dict)
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     node: str = ""
     _sites: dict[tuple[Any, ...], int] = field(default_factory=dict)
@@ -88,6 +91,10 @@ class Assembler:
     def mark(self, link: str) -> None:
         """Say which link the last row travels."""
         self.marks[len(self.rows) - 1] = (self.node, link)
+
+    def buried(self, node: str) -> None:
+        """Say which node keeps what the last row loses."""
+        self.graves[len(self.rows) - 1] = node
 
     def counter(self, name: str, node: str | None = None) -> int:
         """Return the place of a counter of a node (this one)."""
@@ -166,6 +173,7 @@ class Assembler:
             counters=dict(self.counters),
             labels=dict(self.labels),
             marks=dict(self.marks),
+            graves=dict(self.graves),
             **rest,
         )
 

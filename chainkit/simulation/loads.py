@@ -121,6 +121,22 @@ class Load(ABC):
         at = np.cumsum(gaps)
         return at if clock is None else clock(at)
 
+    def carried(self, request: int, *, seed: int = 1, replication: int = 0) -> dict[str, Any]:
+        """Return the attributes that a request carries: those that filters see in `simulate` with that seed.
+
+        >>> load = Steady(rate_per_s=4, attributes={"status": {"charged": 0.5, "declined": 0.5}})
+        >>> [load.carried(request)["status"] for request in range(4)]
+        ['charged', 'declined', 'charged', 'charged']
+        """
+        found: dict[str, Any] = {}
+        for name, shares in self.attributes.items():
+            values = [value for value, share in shares.items() if share > 0]
+            limits = np.cumsum([share for share in shares.values() if share > 0])
+            word = draws.word(draws.site_key(seed, replication, f"attribute:{name}"), request, 0)
+            below = (i for i, limit in enumerate(limits[:-1]) if word < draws.threshold(float(min(limit, 1.0))))
+            found[name] = values[next(below, len(values) - 1)]
+        return found
+
     @property
     def seen_s(self) -> float:
         """How long a figure of it is, seconds: until it repeats itself, or has shown what it does."""

@@ -285,6 +285,7 @@ class _Lowering(States):
         sinks = self._destinations(name, "OnFailure")
         if sinks:
             a.emit(k.END_FLOW, k.DEAD_LETTERED)
+            a.buried(sinks[0])
             return
         a.emit(k.JUMP, TURNED_AWAY, 0, f"{name}.event.expired")
         a.emit(k.END_FLOW, k.DROPPED)
@@ -310,12 +311,12 @@ class _Lowering(States):
             float(interval_s), float(rate), float(cap_s),
         )  # fmt: skip
 
-    def _destinations(self, name: str, condition: str) -> int:
-        """Write what goes to a function's destinations; return how many there are."""
+    def _destinations(self, name: str, condition: str) -> list[str]:
+        """Write what goes to a function's destinations; return these."""
         links = [(key, v) for key, v in self._out(name, Destination) if v.condition == condition]
         for key, link in links:
             self._spawn(key, link.target, 0)
-        return len(links)
+        return [link.target for _, link in links]
 
     def _buffer(self, name: str, buffer: Buffer) -> None:
         """Write a buffer and the batches that its mapping takes."""
@@ -346,6 +347,7 @@ class _Lowering(States):
             a.emit(k.SPAWN, f"{redrive.target}.message", -1, self._place(redrive_key), OWN, -1)
             a.mark(redrive_key)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)
+        a.buried(redrive.target if redrive is not None else name)
         a.label(f"{name}.recursive")
         a.emit(k.JUMP, ALWAYS, 0, f"{name}.dead") if redrive is not None else a.emit(k.END_FLOW, k.DROPPED)
         a.label(f"{name}.tick")
@@ -466,6 +468,7 @@ class _Lowering(States):
         if self._mapping(queue) is not None:
             a.emit(k.SPAWN, f"{queue}.message", -1, 0, OWN, -1)
         a.emit(k.END_FLOW, k.DEAD_LETTERED)
+        a.buried(queue)
 
 
 def hop_laws(latency: Mapping[str, Any] | None) -> dict[str, Law]:

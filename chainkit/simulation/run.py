@@ -335,7 +335,7 @@ class Run:
             raise ConfigError(
                 f"request={request!r} is outside {numbers}", fix="give the number of a request of this run"
             )
-        return stories.story(self.program, self.again(tally, traced=[request]), request)
+        return stories.story(self.program, self.again(tally, traced=[request]), request, self.chain.links)
 
     def again(
         self,

@@ -1,7 +1,9 @@
 """Turns the lives of one request into a `Trace`."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +13,16 @@ from chainkit.simulation import primitives as m
 from chainkit.simulation.assembler import Program
 from chainkit.simulation.lives import Life, Moment, Paths, Story, stories
 from chainkit.simulation.memory import Tally
+from chainkit.tracing.nesting import edges
 
 OUTCOMES = ("completed", "failed", "throttled", "dead-lettered", "expired", "dropped")
 STATUSES = {m.OK: "ok", m.ERROR: "error", m.THROTTLED: "throttled", m.TIMEOUT: "timeout", m.IMPATIENT: "timeout"}
 _GIVEN_UP = {k.DEAD_LETTERED: "dead letter", k.EXPIRED: "expired", k.DROPPED: "dropped"}
 
 
-def story(program: Program, tally: Tally, request: int) -> Trace:
-    """Return the trace of the request that a replication wrote down."""
-    return traces(program, tally, [request])[0]
+def story(program: Program, tally: Tally, request: int, links: Mapping[str, Any]) -> Trace:
+    """Return the trace of the request that a replication of a chain with these links wrote down."""
+    return replace(traces(program, tally, [request])[0], links=edges(links))
 
 
 def traces(program: Program, tally: Tally, requests: Sequence[int]) -> list[Trace]:
@@ -56,8 +59,6 @@ def _worst(program: Program, told: Story) -> int:
 
 def _numbered(spans: Iterator[Span]) -> tuple[Span, ...]:
     """Return spans in order, the runs of each function numbered as attempts."""
-    from dataclasses import replace
-
     attempts: Counter[str] = Counter()
     numbered = []
     for span in sorted(spans, key=lambda each: each.start_s):
@@ -101,7 +102,7 @@ class _Teller:
         elif moment.op == k.END_FLOW:
             what = _GIVEN_UP.get(int(self.program.code.reshape(-1, 8)[moment.pc, 1]))
             if what is not None:
-                yield self._span(node, what, moment.at_s, moment.at_s)
+                yield self._span(self.program.graves.get(moment.pc, node), what, moment.at_s, moment.at_s)
         elif to_s > moment.at_s and moment.op in (k.DELAY, k.RETRY, k.ENQUEUE):
             what = {k.RETRY: "retry wait", k.ENQUEUE: "queue wait"}.get(moment.op) or self.paths.delay(moment.pc)
             reason = "throttled" if moment.op == k.RETRY and moment.status == m.THROTTLED else ""

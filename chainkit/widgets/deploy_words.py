@@ -1,15 +1,15 @@
 """What the deploy panel shows of plans, stacks, load tests and predictions, as plain values."""
 
-import hashlib
 import math
 from collections import Counter
 from typing import Any
 
 from chainkit.deployment.measured import Measured
+from chainkit.deployment.monthly import by_resource
 from chainkit.deployment.plan import Plan
 from chainkit.deployment.predicted import SideBySide
 from chainkit.deployment.stack import Stack
-from chainkit.units import seconds
+from chainkit.units import seconds, usd
 
 ACTIONS = {"create": ("+", "added"), "update": ("~", "changed"), "replace": ("!", "replaced"), "delete": ("-", "removed")}
 """Action of a plan -> its sign, and what is done with a resource."""
@@ -23,16 +23,20 @@ def plan_words(plan: Plan | None) -> Words:
     if plan is None:
         return {}
     counts = Counter(change.action for change in plan.changes)
+    costs = by_resource(plan.chain, plan.bill)
     told = [f"{counts[action]} {word}" for action, (_, word) in ACTIONS.items() if counts[action]]
     same = [f"{counts['keep']} unchanged"] if counts["keep"] else []
     return {
         "title": f"On {plan.target}: {', '.join([*told, *same]) if told else 'nothing to change'}",
         "is_empty": plan.is_empty,
-        "code": code_of(plan),
+        "code": plan.code,
+        "must_be_read": _must_be_read(plan) if plan.target.is_aws else "",
+        "month": _month(plan),
         "rows": [
             {
                 "sign": ACTIONS[change.action][0], "action": ACTIONS[change.action][1], "id": change.resource.id,
-                "type": change.resource.type, "differences": [*map(str, change.differences)],
+                "type": change.resource.type, "usd": usd(cost) if (cost := costs.get(change.resource.id)) else "",
+                "differences": [*map(str, change.differences)],
             }
             for change in plan.changes
             if change.action != "keep"
@@ -40,9 +44,20 @@ def plan_words(plan: Plan | None) -> Words:
     }  # fmt: skip
 
 
-def code_of(plan: Plan) -> str:
-    """Return the word that approves exactly this plan."""
-    return hashlib.sha256(str(plan).encode()).hexdigest()[:6]
+def _must_be_read(plan: Plan) -> str:
+    """Return what somebody confirms before anything is sent to an account."""
+    changes = sum(change.action != "keep" for change in plan.changes)
+    return f"I have read this plan: {changes} changes on {plan.target}"
+
+
+def _month(plan: Plan) -> str:
+    """Return what a month costs, as the plan says it; "" where nobody knows."""
+    if plan.bill is None:
+        return ""
+    most = f", of at most {usd(plan.target.ceiling_usd)}" if plan.target.ceiling_usd is not None else ""
+    until = f" It stands until {plan.expires:%Y-%m-%d %H:%M} UTC." if plan.expires is not None else ""
+    on = "" if plan.target.is_aws else " on AWS; here it costs nothing"
+    return f"A month costs {usd(plan.bill.total_usd)}{on}{most} ({plan.bill.title}).{until}"
 
 
 def stack_words(stack: Stack | None) -> Words:
@@ -51,7 +66,7 @@ def stack_words(stack: Stack | None) -> Words:
         return {}
     return {
         "title": f"{stack.chain.name} stands on {stack.target}",
-        "outputs": [[name, str(value)] for name, value in stack.outputs.items()],
+        "outputs": [[name, stack.target.masked(str(value))] for name, value in stack.outputs.items()],
         "dropped": [f"{each.resource}.{each.field}" for each in stack.dropped],
     }
 

@@ -1,15 +1,15 @@
 """The deploy panel: where, the plan, its approval, progress; then requests, their waterfall, and the prediction beside."""
 
 import json
-import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import traitlets
 
+from chainkit.billing.bill import Bill
 from chainkit.chain import Chain
-from chainkit.deployment import load_tests
 from chainkit.deployment.plan import plan
 from chainkit.deployment.predicted import SideBySide
 from chainkit.deployment.stack import Stack, deploy, stack
@@ -20,7 +20,7 @@ from chainkit.simulation.loads import Load
 from chainkit.simulation.run import simulate
 from chainkit.widgets import assets, places
 from chainkit.widgets.canvas import Answer, Canvas
-from chainkit.widgets.deploy_words import beside_words, code_of, measured_words, plan_words, stack_words
+from chainkit.widgets.deploy_words import beside_words, measured_words, plan_words, stack_words
 from chainkit.widgets.panel import Panel
 from chainkit.widgets.state import Topic
 from chainkit.widgets.story import told as told_story
@@ -116,8 +116,8 @@ class DeployPanel(Panel):
                 self.deploy(code)
             case {"kind": "send", "event": str(event)}:
                 self.send(event)
-            case {"kind": "load", "rate": rate, "requests": requests, "event": event}:
-                self.load(rate, requests, event=event)
+            case {"kind": "load", "rate": rate, "requests": requests, "event": event, "is_same": bool(is_same)}:
+                self.load(rate, requests, event=event, is_same=is_same)
             case {"kind": "compare"}:
                 self.compare()
             case {"kind": "stop"}:
@@ -160,7 +160,7 @@ class DeployPanel(Panel):
             If there is no such place, or work is under way.
         """
         chosen, site, chain = places.chosen(place or self.place, self._places), self.site, self.state.chain.copy()
-        self.place = chosen.word
+        self.place, bill = chosen.word, self._bill()
         with_ = (chosen.word, chain.region, tuple(sorted(told.items())))
         if site.is_standing and with_ != site.opened_with and site.is_own:
             raise ConfigError(
@@ -171,7 +171,7 @@ class DeployPanel(Panel):
             target = site.target if with_ == site.opened_with else None
             if target is None:
                 target = site.enter(chosen, places.opened(chosen, region=chain.region, told=told), with_)
-            site.plan = made = plan(chain, target)
+            site.plan = made = plan(chain, target, bill=bill)
             site.is_standing = bool(made.basis)
             if made.is_empty and made.basis:
                 site.stack = stack(chain, target)  # somebody has deployed it already
@@ -193,7 +193,7 @@ class DeployPanel(Panel):
         site, made = self.site, self.site.plan
         if made is None:
             raise ConfigError("deploy: there is no plan of the chain as it is", fix="plan first")
-        if code != code_of(made):
+        if code != made.code:
             raise ConfigError(
                 f"deploy: {code!r} is not the code of the plan that is shown; nothing was sent",
                 fix="read the plan, then deploy that one",
@@ -202,7 +202,7 @@ class DeployPanel(Panel):
         def act(_: Work) -> None:
             site.plan, site.stack, self.beside = None, None, None
             site.is_standing = True  # also if it is refused half-way
-            site.stack = deploy(made, tell=site.told)
+            site.stack = deploy(made, approve=code if made.target.is_aws else None, tell=site.told)
 
         site.start("deploy", act, total=sum(change.action != "keep" for change in made.changes))
 
@@ -224,7 +224,7 @@ class DeployPanel(Panel):
 
         site.start("send", act)
 
-    def load(self, rate_per_s: Any, requests: Any, *, event: str | None = None) -> None:
+    def load(self, rate_per_s: Any, requests: Any, *, event: str | None = None, is_same: bool = True) -> None:
         """Begin to send requests when the traffic in hand says, at another rate.
 
         Parameters
@@ -232,6 +232,8 @@ class DeployPanel(Panel):
         rate_per_s : above 0, requests per second, by the wall clock
         requests : 1 to 10,000
         event : JSON text that each says; None: the design's samples in turn
+        is_same : let the same attempts fail as in a simulation of these requests, where the target can: counts must be
+            equal then. Handlers of one's own run to their end, and then fail as the design says
 
         Raises
         ------
@@ -243,19 +245,30 @@ class DeployPanel(Panel):
             raise ConfigError(
                 f"load: requests={requests!r} is outside 1..{MOST_REQUESTS:,}", fix="more are sent from a cell: stack.load"
             )
-        traffic, seed, at = self.state.load.with_rate(rate_per_s), self.state.seed, self._entry(deployed)
-        given, broken = None if event is None else [_json(event)], site.faults
+        traffic, at = self.state.load.with_rate(rate_per_s), self._entry(deployed)
+        sent = {"requests": requests, "seed": self.state.seed, "at": at}
+        given, can_draw = None if event is None else [_json(event)], hasattr(deployed.target.witness, "set_faults")
 
         def act(work: Work) -> None:
-            sending = _Sending(deployed, at, site, work)
-            measured = load_tests.measure(sending, deployed, traffic, requests, seed, given)
-            deployed.measured = site.measured = replace(measured, faults=broken)
+            site.run, run = None, None
+            with ExitStack() as drawing:
+                if is_same and can_draw:
+                    run = simulate(deployed.chain, traffic, faults=site.faults, replications=1, **sent)
+                    drawing.enter_context(deployed.faults(site.faults, like=run, at=at))
+                measured = deployed.load(traffic, payloads=given, came=partial(self._came, work), **sent)
+            site.measured, site.run = measured, run
             site.trace, self.beside = measured.trace(measured.slowest()), None
 
         site.start("load test", act, total=requests, can_stop=True)
 
+    def _came(self, work: Work, done: int) -> None:
+        """Tell how many requests of a load test are through; no more are sent once it is to stop."""
+        work.require_going()
+        if done % max(work.total // 100, 1) == 0:
+            self.site.came(done)
+
     def compare(self) -> None:
-        """Begin to simulate what was deployed, and to set it beside what was measured.
+        """Begin to set what was predicted beside what was measured: the same requests, or a run of as many as usual.
 
         Raises
         ------
@@ -265,11 +278,11 @@ class DeployPanel(Panel):
         site, deployed, measured = self.site, self.site.need_stack("compare"), self.site.measured
         if measured is None:
             raise ConfigError("compare: nothing was measured yet", fix="run a load test first")
-        requests, seed, at = self.state.requests, self.state.seed, self._entry(deployed)
+        run: dict[str, Any] = {"requests": self.state.requests, "seed": self.state.seed, "at": self._entry(deployed)}
 
         def act(_: Work) -> None:
-            run = simulate(deployed.chain, measured.load, requests=requests, seed=seed, at=at, faults=measured.faults)
-            self.beside = deployed.compare(run)
+            predicted = site.run or simulate(deployed.chain, measured.load, faults=measured.faults, **run)
+            self.beside = deployed.compare(predicted)
 
         site.start("compare", act)
 
@@ -299,6 +312,13 @@ class DeployPanel(Panel):
                     site.leave()
 
         site.start("destroy", act)
+
+    def _bill(self) -> Bill | None:
+        """Return what a month of the chain as it is costs, if it can be simulated."""
+        run = self.state.figures.run
+        if run is None or not is_same(run.chain, self.state.chain):
+            self.state.refresh()
+        return self.state.figures.bill
 
     def _entry(self, deployed: Stack) -> str | None:
         """Return where requests enter what is deployed, which may be another chain than that in hand."""
@@ -361,23 +381,6 @@ class DeployPanel(Panel):
         site = self.site
         told = [site.plan, site.stack, site.measured, site.trace, self.beside]
         return "\n".join([*(str(each) for each in told if each is not None)] or [f"{self.state.chain.name}: not planned yet"])
-
-
-class _Sending:
-    """Sends one event after the other for a load test, and tells how many are through; no more once it is to stop."""
-
-    def __init__(self, deployed: Stack, at: str | None, site: Worksite, work: Work) -> None:
-        self._stack, self._at, self._site, self._work = deployed, at, site, work
-        self._done, self._lock = 0, threading.Lock()
-
-    def __call__(self, event: Any) -> Trace:
-        self._work.require_going()
-        trace = self._stack.send(event, at=self._at)
-        with self._lock:
-            self._done += 1
-            if self._done % max(self._work.total // 100, 1) == 0:
-                self._site.came(self._done)
-        return trace
 
 
 def sample(chain: Chain) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from chainkit.deployment import opening
@@ -13,6 +14,14 @@ from chainkit.errors import ConfigError, nearest
 
 HERE = "here"
 """The place that is always there: an emulator that is started for the panel."""
+AWS = "aws"
+OF_AWS: Mapping[str, str] = {
+    "account": "account that you mean, 12 digits",
+    "profile": "profile of your AWS settings, if not the usual",
+    "ceiling_usd": "at most a month, USD, if there is a limit",
+    "expires": "stands until (2026-12-24), if it is to expire",
+}
+"""What an account must be told -> its words."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ def places(region: str) -> list[Place]:
     'this computer, for this panel'
     """
     own = "An AWS stand-in with real Python handlers. It is started now, and ends with this panel."
-    return [Place(HERE, "this computer, for this panel", own, is_own=True), *_standing(region), _ministack()]
+    return [Place(HERE, "this computer, for this panel", own, is_own=True), *_standing(region), _ministack(), _aws(region)]
 
 
 def _standing(region: str) -> list[Place]:
@@ -58,6 +67,12 @@ def _ministack() -> Place:
         what = "Another stand-in, which shares no code with ours: a second opinion. It ends with this panel."
         return Place("ministack", "ministack", what, is_own=True)
     return Place("ministack", "ministack", "chainkit local install ministack, in a terminal, installs it.", is_there=False)
+
+
+def _aws(region: str) -> Place:
+    """Return accounts of the user's own."""
+    what = f"An AWS account of yours, in {region}: it costs money. Nothing is sent before you have read the plan."
+    return Place(AWS, "AWS", what, asks=OF_AWS)
 
 
 def chosen(word: str, among: Sequence[Place]) -> Place:
@@ -90,4 +105,20 @@ def opened(place: Place, *, region: str, told: Mapping[str, Any]) -> AbstractCon
     ConfigError, DeployError
         If it is not there, or what was told is refused.
     """
-    return local(region=region) if place.word == HERE else opening.opened(place.word, region=region, **told)
+    if place.word == HERE:
+        return local(region=region)
+    return opening.opened(place.word, region=region, **(_of_aws(told) if place.word == AWS else told))
+
+
+def _of_aws(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an account was told, as `aws` takes it: numbers and dates from what was typed."""
+    if not told.get("account"):
+        raise ConfigError("aws: no account is named", fix="write the 12 digits of the one you mean")
+    found = dict(told)
+    for name, read, fix in (("ceiling_usd", float, "write dollars, such as 20"), ("expires", date.fromisoformat, "write 2026-12-24")):
+        if isinstance(found.get(name), str):
+            try:
+                found[name] = read(found[name])
+            except ValueError:
+                raise ConfigError(f"aws: {name}={found[name]!r} cannot be read", fix=fix) from None
+    return found

@@ -17,6 +17,7 @@ from chainkit.deployment.stack import Stack
 from chainkit.deployment.targets import Target
 from chainkit.errors import ChainkitError, ConfigError
 from chainkit.records import Trace
+from chainkit.simulation.run import Run
 from chainkit.widgets.canvas import refused
 from chainkit.widgets.places import Place
 from chainkit.widgets.state import State
@@ -91,6 +92,8 @@ class Worksite:
         self.trace: Trace | None = None
         """The request that was sent last."""
         self.measured: Measured | None = None
+        self.run: Run | None = None
+        """The run with the very requests that were measured, if their draws were injected."""
         self.work = Work("", is_over=True)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -136,6 +139,7 @@ class Worksite:
 
     def told(self, line: str) -> None:
         """Hear of a step of the work while it is taken: what `tell=` of a deployment is."""
+        line = line if self.target is None else self.target.masked(line)
         self.work.lines = [*self.work.lines[1 - MOST_LINES :], line]
         self.work.done += 1
         self._state.tell_site()
@@ -170,7 +174,7 @@ class Worksite:
     def leave(self) -> None:
         """Let the target go; one that was started here ends, and all that stands on it with it."""
         self.stop()
-        self.target = self.plan = self.stack = self.trace = self.measured = self.faults = None
+        self.target = self.plan = self.stack = self.trace = self.measured = self.run = self.faults = None
         self.place, self.opened_with, self.is_standing = None, (), False
         _end(self._broken, self._open)
 

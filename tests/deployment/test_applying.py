@@ -73,7 +73,7 @@ EXAMPLES = [orders, calls, events]
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_whatever_call_a_killed_deploy_ends_in_destroy_leaves_nothing(target, dying, monkeypatch, example, is_answered):
     _, most = count_of_writes(target, example())
-    for after in range(is_answered, most, 5):
+    for after in range(is_answered, most, 8):
         dying(after, is_answered=is_answered)
         with contextlib.suppress(Killed):
             deploy(plan(example(), target)).destroy()
@@ -88,7 +88,7 @@ def test_whatever_call_a_killed_deploy_ends_in_destroy_leaves_nothing(target, dy
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_whatever_call_a_killed_deploy_ends_in_the_next_one_repairs_it(target, dying, monkeypatch, example):
     most, _ = count_of_writes(target, example())
-    for after in range(2, most, 7):
+    for after in range(2, most, 11):
         dying(after, is_answered=True)
         with pytest.raises(Killed):
             deploy(plan(example(), target))

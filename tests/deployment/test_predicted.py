@@ -1,5 +1,7 @@
 """Predicted beside measured: another seed agrees, another design differs, the same seed is equal."""
 
+from dataclasses import replace
+
 import pytest
 
 import chainkit as ck
@@ -66,11 +68,11 @@ def test_a_run_of_something_else_or_too_short_is_refused():
     measured, _ = simulated(chain_of(), 50)
     alone = ck.Chain("alone")
     alone.add(ck.LambdaFunction("pay"))
-    short = ck.simulate(chain_of(), ck.Poisson(rate_per_s=2), requests=100, seed=1)
+    short = ck.simulate(chain_of(), ck.Poisson(rate_per_s=2), requests=40, seed=1)
 
     with pytest.raises(ck.ConfigError, match="the run is of 'alone'"):
         beside_run(measured, ck.simulate(alone, ck.Poisson(rate_per_s=2), requests=10, seed=1))
-    with pytest.raises(ck.ConfigError, match="first replication has 10 requests, and 50"):
+    with pytest.raises(ck.ConfigError, match="the run has 40 requests, and 50"):
         beside_run(measured, short, is_same=True)
 
 
@@ -85,3 +87,31 @@ def test_it_reads_well():
         "must be equal)"
     )
     assert [*agreement.to_frame().columns][:4] == ["node", "figure", "predicted", "measured"]
+
+
+def test_dead_letters_are_compared_where_they_lie_whoever_counts_them():
+    chain = ck.Chain("given-up")
+    for service in (
+        ck.SqsQueue("jobs", visibility_timeout_s=30), ck.SqsQueue("dead"), ck.SqsQueue("gone"),
+        ck.LambdaFunction("pay", duration=0.05, poison_fraction=0.2), ck.LambdaFunction("take", duration=0.05),
+        ck.LambdaFunction("tell", duration=0.05, poison_fraction=0.3),
+    ):  # fmt: skip
+        chain.add(service)
+    chain.connect("take", "jobs")
+    chain.connect("jobs", "pay", batch_size=1)
+    chain.connect("jobs", "dead", link="redrive", max_receive_count=2)
+    chain.connect("take", "tell", link="async")
+    chain.connect("tell", "gone", link="on_failure")
+    measured, run = simulated(chain, 100)
+
+    def there(span):  # as a target tells it
+        where = {"jobs": "dead", "tell": "gone"}.get(span.node, span.node)
+        return replace(span, node=where) if span.what == "dead letter" else span
+
+    traces = tuple(replace(trace, spans=[there(span) for span in trace.spans]) for trace in measured.traces)
+    agreement = beside_run(replace(measured, traces=traces), run, is_same=True)
+
+    assert agreement.verdict == "agrees", str(agreement)
+    lost = {line.node: line.measured for line in agreement.lines if line.figure == "dead_letters"}
+    assert lost.keys() == {"dead", "gone"}
+    assert min(lost.values()) > 0.1

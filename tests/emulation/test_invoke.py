@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -152,6 +153,21 @@ def test_a_function_calls_another(aws, root):
 
     assert invoke(aws, outer)[1] == 2
     assert aws.whats(root) == ["invocation", "init", "invocation", "init"]
+
+
+def test_each_line_has_the_time_at_which_it_was_written(aws):
+    name, _ = aws.function(
+        "import time\ndef handler(e, c):\n print('before', flush=True)\n time.sleep(0.3)\n print('after', flush=True)\n"
+        " time.sleep(0.2)"
+    )
+    aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    at_ms = {event["message"].split()[0]: event["timestamp"] for event in events}
+
+    assert at_ms["START"] <= at_ms["before"] < at_ms["after"] < at_ms["END"]
+    assert [event["message"].split()[0] for event in events if "WARNING" not in event["message"]] == [
+        "START", "before", "after", "END", "REPORT",
+    ]  # fmt: skip
 
 
 def test_logs_are_framed_as_lambda_does(aws):
@@ -410,3 +426,16 @@ def test_a_functions_variables_cannot_change_where_its_calls_go(aws):
     assert invoke(aws, name)[1] == [aws.emulator.endpoint_url, None, "kept"]
     (warning,) = [line for line in log_lines(aws, name) if "does not get" in line]
     assert all(variable in warning for variable in STEERED)
+
+
+def test_a_run_that_outlives_its_function_brings_no_log_group_back(aws):
+    name, _ = aws.function("import time\ndef handler(event, context):\n    time.sleep(1.5)")
+    thread = threading.Thread(target=lambda: aws.client("lambda").invoke(FunctionName=name))
+    thread.start()
+    time.sleep(0.7)
+    aws.client("lambda").delete_function(FunctionName=name)
+
+    thread.join()
+
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    assert groups == []

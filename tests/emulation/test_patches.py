@@ -36,7 +36,7 @@ default_user_config["stepfunctions"] = {"execute_state_machine": True}
 from chainkit.emulation import application, patching, states
 with tempfile.TemporaryDirectory() as root:
     host = application.build_host("us-east-1", "http://127.0.0.1:1", pathlib.Path(root), jumps=True)
-    application.Application(host)
+    application.Application(host, None)
     states.repair(host)
     print(json.dumps(patching.applied))
 """

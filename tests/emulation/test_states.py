@@ -235,7 +235,7 @@ def test_a_callback_from_a_handler_ends_the_task(aws, root):
 @pytest.mark.parametrize("condition", ["", ".sync", ".sync:2"])
 def test_a_task_starts_another_machine(aws, root, condition):
     child = aws.machine(
-        {"Wait": {"Type": "Wait", "Seconds": 5, "Next": "Say"}, "Say": {"Type": "Pass", "Result": 1, "End": True}}
+        {"Wait": {"Type": "Wait", "Seconds": 3600, "Next": "Say"}, "Say": {"Type": "Pass", "Result": 1, "End": True}}
     )
     start = {
         "Type": "Task",

@@ -84,7 +84,9 @@ def test_inserts_changes_and_removals_arrive_in_order_with_their_images(aws, roo
     assert records[1]["dynamodb"]["OldImage"]["state"] == {"S": "new"}
     assert "NewImage" not in records[2]["dynamodb"]
     assert (records[0]["eventSource"], records[0]["eventSourceARN"]) == ("aws:dynamodb", stream)
-    assert abs(records[0]["dynamodb"]["ApproximateCreationDateTime"] - time.time()) < 90_000
+    assert (
+        records[0]["dynamodb"]["ApproximateCreationDateTime"] >= time.time() - 60
+    )  # the clock is never behind the wall
     assert "invocation" in aws.whats(root)
 
 

@@ -72,7 +72,7 @@ def test_deploy_send_load_compare_and_destroy_show_what_they_did(panel):
     assert panel.board.scene["story"]["title"].startswith("sent: completed")
     assert panel.state.trace is panel.site.trace
 
-    send(panel, "load", rate=50, requests=12, event=None)
+    send(panel, "load", rate=50, requests=12, event=None, is_same=True)
     assert panel.board.scene["measured"]["said"] == ["12 requests to 'one' on local: 12 completed"]
     assert panel.board.scene["story"]["title"].startswith("slowest of 12")
 

@@ -151,7 +151,7 @@ def test_what_is_deployed_is_broken_and_mended_and_says_so():
         assert deployment.board.scene["broken"] == "Faults({'pay': Fault(error_rate=1.0, error_name='Down')})"
         send(deployment, "send", event="{}")
         assert state.trace.spans[0].reason == "injected: Down"
-        send(deployment, "load", rate=50, requests=10, event=None)
+        send(deployment, "load", rate=50, requests=10, event=None, is_same=True)
         assert deployment.site.measured.faults == faults.faults
         send(deployment, "compare")
         rows = {(row["node"], row["figure"]): row for row in deployment.board.scene["beside"]["rows"]}

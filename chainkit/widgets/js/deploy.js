@@ -105,9 +105,10 @@ class Board {
     this.rate = h("input", { class: "ck-input", type: "number", min: "0", step: "any" });
     this.count = h("input", { class: "ck-input", type: "number", min: "1", step: "1" });
     this.own = h("input", { type: "checkbox" });
+    this.same = h("input", { type: "checkbox", checked: "" });
     this.send = button("Send", () => ask("send", { event: this.event.value }), "Send this event through the chain", "ck-main");
     const numbers = () => ({ rate: Number(this.rate.value), requests: Number(this.count.value) });
-    const payload = () => ({ event: this.own.checked ? this.event.value : null });
+    const payload = () => ({ event: this.own.checked ? this.event.value : null, is_same: this.same.checked });
     this.load = button("Run load test", () => ask("load", { ...numbers(), ...payload() }), "Send requests at this rate");
     this.compare = button("Compare with the prediction", () => ask("compare"), "Simulate what was deployed, beside it");
     this.sending = h(
@@ -121,6 +122,7 @@ class Board {
         h("label", {}, "per second ", this.rate),
         h("label", {}, "requests ", this.count),
         h("label", {}, this.own, " this event each time"),
+        h("label", { title: "The same attempts fail here and in the simulation" }, this.same, " with the simulation's draws"),
         this.load,
         this.compare,
       ),
