@@ -1,15 +1,17 @@
 """The deploy panel: each step in turn, on a target of this machine, and nothing left behind."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 
 import chainkit as ck
 from chainkit.errors import DeployError
-from chainkit.widgets import deploying
+from chainkit.widgets import deploying, places
 from chainkit.widgets.deploying import DeployPanel
 from chainkit.widgets.places import HERE, Place
 from chainkit.widgets.state import State
+from tests.deployment.stubbed_aws import ACCOUNT, Aws
 
 
 def panel_of(chain: ck.Chain) -> DeployPanel:
@@ -123,7 +125,7 @@ def test_a_chain_with_errors_is_refused_in_the_errors_words(panel):
 def test_while_work_is_under_way_the_panel_answers_and_begins_nothing_else(panel, monkeypatch):
     begun, may_end = threading.Event(), threading.Event()
 
-    def slow(chain, target):
+    def slow(*_, **__):
         begun.set()
         assert may_end.wait(30)
         raise DeployError("plan: it does not answer")
@@ -189,3 +191,69 @@ def test_the_twin_tells_what_was_done_and_starts_nothing():
 
     assert panel.twin() == "orders: not planned yet"
     assert panel.site.target is None
+
+
+# --- an account ---
+
+
+@pytest.fixture
+def account(monkeypatch):
+    """Give a panel whose AWS is written down call by call, and that AWS."""
+    aws, chain = Aws(), ck.Chain("shop", region="eu-west-1")
+    chain.add(ck.SqsQueue("jobs"))
+    monkeypatch.setattr(places.opening, "opened", lambda *_, **__: nullcontext(aws.target))
+    aws.stack()
+    made = panel_of(chain)
+    send(made, "choose", place="aws")
+    send(made, "plan", told={"account": ACCOUNT})
+    yield made, aws
+    made.site.wait()
+    made.close()
+
+
+def test_a_plan_for_an_account_is_confirmed_and_says_what_a_month_costs_and_no_account(account):
+    panel, aws = account
+    plan = panel.board.scene["plan"]
+
+    assert plan["must_be_read"] == "I have read this plan: 1 changes on aws (eu-west-1, account ********4321)"
+    assert plan["month"].startswith("A month costs $")
+    assert plan["rows"][0]["usd"].startswith("$")
+    assert ACCOUNT not in str(panel.board.scene)
+    assert ACCOUNT not in panel.twin()
+    aws.is_done()
+
+
+def test_nothing_is_sent_to_an_account_without_the_code_of_the_plan_that_is_shown(account):
+    panel, aws = account
+    for code in ("", "a1b2c3", panel.board.scene["plan"]["code"].upper() + "0"):
+        assert "nothing was sent" in send(panel, "deploy", code=code)["refusal"]["problem"]
+    aws.is_done()  # and a call that was not written down would have failed
+
+    old = panel.board.scene["plan"]["code"]
+    panel.state.set("jobs", visibility_timeout_s=60)
+    assert "there is no plan of the chain as it is" in send(panel, "deploy", code=old)["refusal"]["problem"]
+    aws.stack()
+    send(panel, "plan", told={"account": ACCOUNT})
+    assert "is not the code of the plan" in send(panel, "deploy", code=old)["refusal"]["problem"]
+    aws.is_done()
+
+
+def test_with_the_code_it_is_sent_and_what_aws_refuses_is_said(account):
+    panel, aws = account
+    aws.refuse("describe_stacks", "AccessDenied", "you may not")
+    send(panel, "deploy", code=panel.board.scene["plan"]["code"])
+
+    assert "you may not" in panel.board.progress["refusal"]["problem"]
+    aws.is_done()
+
+
+def test_an_account_without_keys_or_without_a_name_is_said_in_a_sentence(panel):
+    send(panel, "choose", place="aws")
+    send(panel, "plan", told={})
+    assert panel.board.progress["refusal"]["problem"] == "aws: no account is named"
+    send(panel, "plan", told={"account": ACCOUNT, "ceiling_usd": "much"})
+    assert panel.board.progress["refusal"]["problem"] == "aws: ceiling_usd='much' cannot be read"
+    send(panel, "plan", told={"account": ACCOUNT})
+
+    assert panel.board.progress["refusal"]["problem"].startswith("aws: no keys to sign with")
+    assert can(panel) == {"plan"}

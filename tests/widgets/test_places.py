@@ -1,5 +1,6 @@
 """Places to deploy to: the one that is always there, those that are up, and what is missing, in a sentence."""
 
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,17 @@ def test_what_is_not_installed_says_how(found):
 def test_a_word_that_is_unknown_is_refused_with_those_that_are_known(found):
     with pytest.raises(ck.ConfigError, match="'her' is unknown, did you mean 'here'|'her' is unknown"):
         places.chosen("her", [*found.values()])
+
+
+def test_what_an_account_was_told_becomes_numbers_and_dates(monkeypatch):
+    heard = {}
+    monkeypatch.setattr(places.opening, "opened", lambda word, **options: heard.update(options, word=word))
+    (aws,) = [each for each in places.places("eu-west-1") if each.word == places.AWS]
+    places.opened(aws, region="eu-west-1", told={"account": "1" * 12, "ceiling_usd": "20", "expires": "2026-12-24"})
+
+    assert heard == {
+        "word": "aws", "region": "eu-west-1", "account": "1" * 12, "ceiling_usd": 20.0, "expires": date(2026, 12, 24),
+    }  # fmt: skip
 
 
 def test_the_place_of_its_own_is_an_emulator_of_the_region():
