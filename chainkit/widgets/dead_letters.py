@@ -1,4 +1,4 @@
-"""The dead-letters panel: what was given up, by error; one letter looked at and edited; all sent back, a dry run first."""
+"""The dead-letters panel: what was given up, by error; a letter in full, and edited; all sent back, a dry run first."""
 
 import json
 from collections.abc import Mapping
@@ -39,8 +39,8 @@ class DeadLettersBoard(Canvas):
 class DeadLettersPanel(Panel):
     """Dead letters of what is deployed: groups by error, one in full, edits, and the way back with a limit of its rate.
 
-    It works on what a `DeployPanel` of the same state has deployed. Nothing is sent back before a dry run of the same has
-    said what would be done. A look receives each letter and puts it back: its receive count grows by one.
+    It works on what a `DeployPanel` of the same state has deployed. Nothing is sent back before a dry run of the same
+    has said what would be done. A look receives each letter and puts it back: its receive count grows by one.
 
     Parameters
     ----------
@@ -156,7 +156,9 @@ class DeadLettersPanel(Panel):
             raise ConfigError(f"edit: it is no JSON: {error}", fix='write for example {"order": 1}') from None
         is_group = which in [group.name for group in found.groups]
         if is_group and not isinstance(new, dict):
-            raise ConfigError(f"edit: {text} is no object with fields to set", fix='write for example {"currency": "EUR"}')
+            raise ConfigError(
+                f"edit: {text} is no object with fields to set", fix='write for example {"currency": "EUR"}'
+            )
         found.edit(which, new if is_group else lambda _: new)
         self._tried = ()
         self._show()
@@ -180,7 +182,9 @@ class DeadLettersPanel(Panel):
         """
         found, wanted = self._need("redrive"), (which, rate_per_s, resend)
         if not dry_run and wanted != self._tried:
-            raise ConfigError("redrive: nobody has seen yet what would be done", fix="a dry run of the same comes first")
+            raise ConfigError(
+                "redrive: nobody has seen yet what would be done", fix="a dry run of the same comes first"
+            )
         found.show(which)
 
         def act(_: Work) -> None:
@@ -236,7 +240,9 @@ class DeadLettersPanel(Panel):
         if self.site.stack is None:
             return "Nothing is deployed: the Deploy panel does that, and its dead letters are seen here."
         if self.found is None:
-            return "Nobody has looked yet. A look receives each letter and puts it back: its receive count grows by one."
+            return (
+                "Nobody has looked yet. A look receives each letter and puts it back: its receive count grows by one."
+            )
         head, *rest = str(self.found).split("\n")
         return "\n".join([head, *(line.strip() for line in rest if line.startswith("  note: "))])
 
@@ -247,7 +253,12 @@ class DeadLettersPanel(Panel):
 
     def twin(self) -> str:
         """Return the groups, and what was done, as text."""
-        return "\n".join([str(self.found) if self.found is not None else self._text(), *([str(self.redriven)] if self.redriven else [])])
+        return "\n".join(
+            [
+                str(self.found) if self.found is not None else self._text(),
+                *([str(self.redriven)] if self.redriven else []),
+            ]
+        )
 
 
 def _group_words(group: DeadLetterGroup) -> dict[str, Any]:

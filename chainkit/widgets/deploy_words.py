@@ -2,16 +2,22 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.monthly import by_resource
-from chainkit.deployment.plan import Plan
+from chainkit.deployment.plan import Action, Plan
 from chainkit.deployment.predicted import SideBySide
 from chainkit.deployment.stack import Stack
 from chainkit.units import seconds, usd
 
-ACTIONS = {"create": ("+", "added"), "update": ("~", "changed"), "replace": ("!", "replaced"), "delete": ("-", "removed")}
+ACTIONS: Mapping[Action, tuple[str, str]] = {
+    "create": ("+", "added"),
+    "update": ("~", "changed"),
+    "replace": ("!", "replaced"),
+    "delete": ("-", "removed"),
+}
 """Action of a plan -> its sign, and what is done with a resource."""
 SHOWN = ("mean_s", "p50_s", "p95_s", "p99_s")
 """Of a load test's figures."""
@@ -75,10 +81,11 @@ def measured_words(measured: Measured | None) -> Words:
     """Return what came of a load test: sentences, and its figures with their intervals."""
     if measured is None:
         return {}
+    figures: dict[str, dict[str, Any]] = measured.summary().to_dict("index")  # type: ignore[assignment] # by name
     rows = [
-        [str(row.Index).removesuffix("_s").replace("_", " "), seconds(row.value), _range(row.low, row.high, row.note)]
-        for row in measured.summary().itertuples()
-        if str(row.Index).endswith(SHOWN)
+        [name.removesuffix("_s").replace("_", " "), seconds(row["value"]), _range(row["low"], row["high"], row["note"])]
+        for name, row in figures.items()
+        if name.endswith(SHOWN)
     ]
     return {"said": str(measured).split("\n"), "rows": rows}
 

@@ -1,4 +1,4 @@
-"""The deploy panel: where, the plan, its approval, progress; then requests, their waterfall, and the prediction beside."""
+"""The deploy panel: where, the plan, its approval, progress; then requests, their waterfall, the prediction beside."""
 
 import json
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ class DeployBoard(Canvas):
 class DeployPanel(Panel):
     """Runs the chain for real: on this computer, or where else there is a target, after its plan was shown.
 
-    Each step is begun by a button or a method, and goes on on a thread; `panel.site.wait()` waits for it in a cell. A target
-    that was started here ends with the panel (`close`), with `destroy`, and with the kernel.
+    Each step is begun by a button or a method, and goes on on a thread; `panel.site.wait()` waits for it in a cell. A
+    target that was started here ends with the panel (`close`), with `destroy`, and with the kernel.
 
     Parameters
     ----------
@@ -243,10 +243,11 @@ class DeployPanel(Panel):
         site, deployed = self.site, self.site.need_stack("load")
         if isinstance(requests, bool) or not isinstance(requests, int) or not 1 <= requests <= MOST_REQUESTS:
             raise ConfigError(
-                f"load: requests={requests!r} is outside 1..{MOST_REQUESTS:,}", fix="more are sent from a cell: stack.load"
+                f"load: requests={requests!r} is outside 1..{MOST_REQUESTS:,}",
+                fix="more are sent from a cell: stack.load",
             )
         traffic, at = self.state.load.with_rate(rate_per_s), self._entry(deployed)
-        sent = {"requests": requests, "seed": self.state.seed, "at": at}
+        sent: dict[str, Any] = {"requests": requests, "seed": self.state.seed, "at": at}
         given, can_draw = None if event is None else [_json(event)], hasattr(deployed.target.witness, "set_faults")
 
         def act(work: Work) -> None:
@@ -380,7 +381,9 @@ class DeployPanel(Panel):
         """Return plan, stack, requests and the comparison as text."""
         site = self.site
         told = [site.plan, site.stack, site.measured, site.trace, self.beside]
-        return "\n".join([*(str(each) for each in told if each is not None)] or [f"{self.state.chain.name}: not planned yet"])
+        return "\n".join(
+            [*(str(each) for each in told if each is not None)] or [f"{self.state.chain.name}: not planned yet"]
+        )
 
 
 def sample(chain: Chain) -> str:

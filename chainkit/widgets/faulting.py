@@ -1,4 +1,4 @@
-"""The faults panel: what breaks where, what the simulation says with it and without, and the same on what is deployed."""
+"""The faults panel: what breaks where, what the simulation says with it and without, and the same where it runs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,8 +42,8 @@ class FaultsBoard(Canvas):
 class FaultsPanel(Panel):
     """Faults by service and link: set one, see what it does to times, losses and cost, and let it happen where it runs.
 
-    Both columns run the same requests on the same draws. What is deployed by a `DeployPanel` of the same state can be broken
-    by the same faults: its next requests meet them until they are switched off.
+    Both columns run the same requests on the same draws. What is deployed by a `DeployPanel` of the same state can be
+    broken by the same faults: its next requests meet them until they are switched off.
 
     Parameters
     ----------
@@ -143,7 +143,8 @@ class FaultsPanel(Panel):
         known = [*(self.faults or ())]
         if name is not None and name not in known:
             raise ConfigError(
-                f"faults: nothing breaks at {name!r}{nearest(name, known)}", fix=f"faults are set at: {', '.join(known)}"
+                f"faults: nothing breaks at {name!r}{nearest(name, known)}",
+                fix=f"faults are set at: {', '.join(known)}",
             )
         others = self._others(name) if name is not None else {}
         self._take(Faults(others) if others else None)
@@ -165,7 +166,7 @@ class FaultsPanel(Panel):
         site.start("break" if is_on else "mend", lambda _: site.break_(wanted))
 
     def _others(self, name: str) -> dict[str, Fault]:
-        """Return the faults that are set at other places."""
+        """Return the faults that are set at other places than this: all for ""."""
         return {each: self.faults[each] for each in self.faults if each != name} if self.faults else {}
 
     def _take(self, faults: Faults | None) -> None:
@@ -214,7 +215,7 @@ class FaultsPanel(Panel):
         self.board.scene = {
             "what": self.state.chain.name, "is_stale": self.is_stale, "names": [*possible], "chosen": self._chosen,
             "fields": self._fields(possible.get(self._chosen, [])),
-            "set": [{"name": name, "text": _words(self.faults[name])} for name in self.faults or ()] if self.faults else [],
+            "set": [{"name": name, "text": _words(fault)} for name, fault in self._others("").items()],
             "code": f"faults = {_code(self.faults)}" if self.faults else "",
             "rows": [{"key": key, "label": " ".join(ROWS[key])} for key in (known_rows(compared) if compared else ())],
             "columns": [{"title": each, "cells": cells(compared, each, CALM)} for each in names] if compared else [],
@@ -248,12 +249,19 @@ class FaultsPanel(Panel):
         """Return whether the faults can happen, or do, where the chain is deployed."""
         site = self.state.site
         if site is None or site.stack is None:
-            return {"text": "Nothing is deployed: the Deploy panel does that, and then it can be broken here.", "can": []}
+            return {
+                "text": "Nothing is deployed: the Deploy panel does that, and then it can be broken here.",
+                "can": [],
+            }
         where, is_on = f"{site.stack.chain.name} on {site.target}", site.faults is not None
         text = f"{where} runs as designed." if not is_on else f"{where} is broken now: {_broken(site.faults)}."
         if is_on and site.faults != self.faults and self.faults is not None:
             text += " The faults above are others."
-        can = [] if site.is_busy else [*(["on"] if self.faults and site.faults != self.faults else []), *(["off"] if is_on else [])]
+        can = (
+            []
+            if site.is_busy
+            else [*(["on"] if self.faults and site.faults != self.faults else []), *(["off"] if is_on else [])]
+        )
         is_own = site.work.title in ("break", "mend")
         return {"text": text, "can": can, **refused(site.work.error if is_own and site.work.is_over else None)}
 
@@ -266,7 +274,9 @@ class FaultsPanel(Panel):
         lines += [f"{self._error.problem}\n  fix: {self._error.fix}"] if self._error else []
         for row in scene["rows"]:
             figures = [(each["title"], each["cells"][row["key"]]) for each in scene["columns"]]
-            lines.append(f"{row['label']}: " + "; ".join(f"{title} {c['value']} ({c['range']})" for title, c in figures))
+            lines.append(
+                f"{row['label']}: " + "; ".join(f"{title} {c['value']} ({c['range']})" for title, c in figures)
+            )
         return "\n".join([*lines, *filter(None, [scene["note"]])])
 
 
@@ -314,7 +324,10 @@ def _words(fault: Fault) -> str:
         if each.name == "delay":
             told.append(f"delay {seconds(value.mean_s)}")
         else:
-            told.append(each.name.replace("_", " ") + ("" if value is True else f" {value:g}" if is_number(value) else f" {value}"))
+            told.append(
+                each.name.replace("_", " ")
+                + ("" if value is True else f" {value:g}" if is_number(value) else f" {value}")
+            )
     return ", ".join(told)
 
 

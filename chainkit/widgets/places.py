@@ -47,7 +47,12 @@ def places(region: str) -> list[Place]:
     'this computer, for this panel'
     """
     own = "An AWS stand-in with real Python handlers. It is started now, and ends with this panel."
-    return [Place(HERE, "this computer, for this panel", own, is_own=True), *_standing(region), _ministack(), _aws(region)]
+    return [
+        Place(HERE, "this computer, for this panel", own, is_own=True),
+        *_standing(region),
+        _ministack(),
+        _aws(region),
+    ]
 
 
 def _standing(region: str) -> list[Place]:
@@ -66,7 +71,9 @@ def _ministack() -> Place:
     if ministack.is_installed():
         what = "Another stand-in, which shares no code with ours: a second opinion. It ends with this panel."
         return Place("ministack", "ministack", what, is_own=True)
-    return Place("ministack", "ministack", "chainkit local install ministack, in a terminal, installs it.", is_there=False)
+    return Place(
+        "ministack", "ministack", "chainkit local install ministack, in a terminal, installs it.", is_there=False
+    )
 
 
 def _aws(region: str) -> Place:
@@ -115,7 +122,10 @@ def _of_aws(told: Mapping[str, Any]) -> dict[str, Any]:
     if not told.get("account"):
         raise ConfigError("aws: no account is named", fix="write the 12 digits of the one you mean")
     found = dict(told)
-    for name, read, fix in (("ceiling_usd", float, "write dollars, such as 20"), ("expires", date.fromisoformat, "write 2026-12-24")):
+    for name, read, fix in (
+        ("ceiling_usd", float, "write dollars, such as 20"),
+        ("expires", date.fromisoformat, "write 2026-12-24"),
+    ):
         if isinstance(found.get(name), str):
             try:
                 found[name] = read(found[name])

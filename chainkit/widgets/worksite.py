@@ -1,7 +1,7 @@
 """Where a designer's chain is deployed: target, plan, stack, what was measured, and the work that is under way there.
 
-The panels that deploy, break and redrive share it through the state. Work is done on a thread, one at a time, so that the
-page answers meanwhile; what it says and how it ends, they hear as the topic "site".
+The panels that deploy, break and redrive share it through the state. Work is done on a thread, one at a time, so that
+the page answers meanwhile; what it says and how it ends, they hear as the topic "site".
 """
 
 import threading
@@ -26,7 +26,7 @@ MOST_LINES = 300
 """Of what a piece of work has told."""
 
 
-class Stopped(ChainkitError):
+class StoppedError(ChainkitError):
     """Work that a hand has stopped."""
 
 
@@ -49,13 +49,19 @@ class Work:
     def words(self) -> dict[str, Any]:
         """Return the work as a panel shows it."""
         refusal = refused(self.error if self.is_over else None)
-        told = {"title": self.title, "done": self.done, "total": self.total, "lines": self.lines, "is_over": self.is_over}
+        told = {
+            "title": self.title,
+            "done": self.done,
+            "total": self.total,
+            "lines": self.lines,
+            "is_over": self.is_over,
+        }
         return {**told, "can_stop": self.can_stop and not self.is_stopped, **refusal}
 
     def require_going(self) -> None:
-        """Raise Stopped if it was asked to end."""
+        """Raise StoppedError if it was asked to end."""
         if self.is_stopped:
-            raise Stopped(f"{self.title}: stopped after {self.done} of {self.total}" if self.total else self.title)
+            raise StoppedError(f"{self.title}: stopped after {self.done} of {self.total}" if self.total else self.title)
 
 
 class Worksite:

@@ -49,7 +49,10 @@ def test_before_anything_is_deployed_it_says_so_and_refuses_to_look():
     assert panel.twin().startswith("Nothing is deployed")
     assert panel.board.scene["can"] == {"look": False, "redrive": False}
     assert send(panel, "look")["refusal"]["problem"] == "look: nothing is deployed"
-    assert send(panel, "edit", which="x", text="{}")["refusal"]["problem"] == "edit: nobody has looked for dead letters yet"
+    assert (
+        send(panel, "edit", which="x", text="{}")["refusal"]["problem"]
+        == "edit: nobody has looked for dead letters yet"
+    )
 
 
 def test_groups_tell_error_count_and_source(deployed):

@@ -173,7 +173,10 @@ def test_a_stack_on_a_target_of_its_own_is_not_dropped_for_another_place(panel):
 def test_a_place_that_is_not_there_says_what_to_do(panel):
     panel._places = [Place(HERE, "here", ""), Place("x", "the other", "install it", is_there=False)]
 
-    assert send(panel, "choose", place="x")["refusal"] == {"problem": "place: the other is not there", "fix": "install it"}
+    assert send(panel, "choose", place="x")["refusal"] == {
+        "problem": "place: the other is not there",
+        "fix": "install it",
+    }
 
 
 def test_closing_ends_the_target_that_was_started_here(panel):

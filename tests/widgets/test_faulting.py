@@ -74,7 +74,7 @@ def test_the_line_of_python_makes_the_same_faults(panel):
     panel.set("payment", error_rate=0.3)
     panel.set("jobs>payment", dead=True)
     scope = {"ck": ck}
-    exec(panel.board.scene["code"], scope)  # noqa: S102
+    exec(panel.board.scene["code"], scope)
 
     assert scope["faults"] == panel.faults
     assert [*panel.faults] == ["payment", "jobs>payment"]

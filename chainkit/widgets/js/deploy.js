@@ -215,8 +215,9 @@ class Board {
     this.planTitle.textContent = plan.title;
     this.planRows.hidden = !plan.rows.length;
     const hasCost = plan.rows.some(({ usd }) => usd);
-    const heads = ["", "resource", "type", ...(hasCost ? ["a month"] : []), "what differs"];
-    this.planRows.replaceChildren(listed(heads, plan.rows.map((row) => change(row, hasCost))));
+    const hasChange = plan.rows.some(({ differences }) => differences.length);
+    const heads = ["", "resource", "type", ...(hasCost ? ["a month"] : []), ...(hasChange ? ["what differs"] : [])];
+    this.planRows.replaceChildren(listed(heads, plan.rows.map((row) => change(row, hasCost, hasChange))));
     this.month.textContent = plan.month ?? "";
     this.readLabel.hidden = !plan.must_be_read;
     this.readWords.textContent = plan.must_be_read ?? "";
@@ -229,7 +230,7 @@ class Board {
     if (!said) return;
     this.measured.replaceChildren(
       ...said.map((each) => h("div", {}, each)),
-      region("Figures of the load test", listed(["measured", "value", "95 % interval"], rows.map(plain))),
+      region("Figures of the load test", listed(["measured", "value", "95 % interval"], rows)),
     );
   }
 
@@ -265,12 +266,11 @@ class Board {
   }
 }
 
-function change({ sign, action, id, type, differences, usd }, hasCost) {
+function change({ sign, action, id, type, differences, usd }, hasCost, hasChange) {
   const what = h("span", { class: `ck-dp-sign is-${action}` }, `${sign} ${action}`);
-  return [what, id, type, ...(hasCost ? [usd] : []), h("span", {}, ...differences.map((each) => h("div", {}, each)))];
+  const lines = h("span", {}, ...differences.map((each) => h("div", {}, each)));
+  return [what, id, type, ...(hasCost ? [usd] : []), ...(hasChange ? [lines] : [])];
 }
-
-const plain = (row) => row;
 
 const pairs = (rows) =>
   h("dl", { class: "ck-dp-outputs" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
