@@ -20,6 +20,7 @@ direct.py             one resource by its own API calls: create, read back, chan
 intrinsics.py         Ref, Fn::GetAtt, Fn::Sub and Fn::Join without CloudFormation
 differences.py        settings field by field: what was asked, what is there
 injecting.py          ``Injection``: what is made to break meanwhile, and by whose draws
+sending.py            how one request enters a stack
 load_tests.py         requests sent when a load says
 payloads.py           what they say: examples, or made from a JSON Schema
 measured.py           ``Measured``: their traces, in the words of a run; what they say of the design

@@ -157,7 +157,7 @@ class DeadLetters:
     ) -> Redriven:
         """Send dead letters back to where they were to be worked, and return what became of their requests.
 
-        A whole queue of letters that another queue gave up, unedited, goes back by AWS's own StartMessageMoveTask, which
+        A whole queue of letters that another queue gave up, unedited, goes back by AWS's own StartMessageMoveTask; that
         takes along what arrived since the look. Edited ones, and some of a queue, are sent one by one: sent first,
         deleted then, so that a crash between the two leaves a letter twice and never not at all.
 

@@ -1,14 +1,12 @@
 """Predicted beside measured: counts and durations, service by service, with a verdict for each."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainkit.chain import Chain
 from chainkit.deployment.measured import COUNTED, Measured, counted, quantile_of
 from chainkit.errors import ConfigError
 from chainkit.records import Pool, Trace
@@ -23,8 +21,6 @@ SAMPLE = 1_000
 """Predicted requests that are looked at one by one."""
 BUSY_S = 0.01
 """What a local target itself takes for an invocation, at most: a difference below this says nothing about a design."""
-GIVE_UP = ("redrive", "outcome", "dead_letter")
-"""Kinds of links by which something goes that was given up."""
 VERDICTS = ("agrees", "differs", "cannot say")
 
 
@@ -155,31 +151,13 @@ def _outcomes(predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same:
 
 
 def _counts(run: "Run", predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same: bool) -> list[Line]:
-    lies = _where_it_lies(run.chain)
-    ours, theirs = ([_at(counted(trace), lies) for trace in traces] for traces in (predicted, measured))
+    ours, theirs = ([counted(trace) for trace in traces] for traces in (predicted, measured))
     return [
         _count(node, what, [each[node, what] for each in ours], [each[node, what] for each in theirs], is_same)
         for node in run.chain.services
         for what in COUNTED
         if any(each[node, what] for each in (*ours, *theirs))
     ]
-
-
-def _where_it_lies(chain: Chain) -> dict[str, str]:
-    """Return who gives up -> what keeps it, where that is one: a run counts there, a target here."""
-    keeps: dict[str, set[str]] = {}
-    for source, target, edge in chain.graph.edges(data=True):
-        if edge["kind"] in GIVE_UP:
-            keeps.setdefault(source, set()).add(target)
-    return {who: min(where) for who, where in keeps.items() if len(where) == 1}
-
-
-def _at(counts: Counter[tuple[str, str]], lies: Mapping[str, str]) -> Counter[tuple[str, str]]:
-    """Return counts with dead letters where they lie."""
-    found: Counter[tuple[str, str]] = Counter()
-    for (node, what), count in counts.items():
-        found[lies.get(node, node) if what == "dead_letters" else node, what] += count
-    return found
 
 
 def _count(node: str, figure: str, predicted: Sequence[int], measured: Sequence[int], is_same: bool) -> Line:

@@ -1,6 +1,5 @@
 """A plan carried out: the stack that stands then, requests sent through it, and its end."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,10 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chainkit.chain import Chain, as_chain
-from chainkit.deployment import log_lines, stories
+from chainkit.deployment import log_lines, sending, stories
 from chainkit.deployment.applying import lookup_in
 from chainkit.deployment.drifts import Drifts
 from chainkit.deployment.injecting import Injection
@@ -20,13 +17,13 @@ from chainkit.deployment.intrinsics import resolved
 from chainkit.deployment.kept_traces import KeptTraces
 from chainkit.deployment.measured import Measured
 from chainkit.deployment.plan import Plan
-from chainkit.deployment.targets import ROOT, Standing, Target, Tell, gone
+from chainkit.deployment.targets import Standing, Target, Tell
 from chainkit.errors import ConfigError, DeployError
 from chainkit.faults.description import Faults
 from chainkit.law import is_number
 from chainkit.records import Pool, Relay, Trace
 from chainkit.simulation.loads import Load
-from chainkit.templates import outputs, references
+from chainkit.templates import outputs
 from chainkit.tracing.nesting import edges
 
 if TYPE_CHECKING:
@@ -160,21 +157,21 @@ class Stack:
         """Send one event, as the request `root` if that is known before."""
         if not is_number(timeout_s) or not 0 <= timeout_s <= threading.TIMEOUT_MAX:
             raise ConfigError(f"send: timeout_s={timeout_s!r} is no time to wait", fix="give seconds, 0 or more")
-        name, route = self._entry(at)
+        name, route = sending.entry(self.chain, at)
         service, standing = self.chain.service(name), self._stands()[self.chain.service(name).id]
         client, call = service.entry()
         parameters = call.parameters(
-            {**standing.attributes, "Ref": standing.ref, "Event": _json(event), "Route": route}
+            {**standing.attributes, "Ref": standing.ref, "Event": sending.as_json(event), "Route": route}
         )
         witness, deadline_s = self.target.witness, time.monotonic() + timeout_s
         root = root or witness.root_id(self.chain.name)
-        answer, status = self._within(timeout_s, root, client, call.operation, parameters)
+        answer, status = sending.within(self.target, timeout_s, root, client, call.operation, parameters)
         is_settled = witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
         behaviour = service.behaviour()
         trace = stories.trace(
             root,
             witness.story(root),
-            self._names(),
+            sending.names(self.chain, self._stands()),
             entry=name,
             answer=answer,
             status=status,
@@ -244,7 +241,7 @@ class Stack:
         injection = self._injection
         roots = [self.target.witness.root_id(self.chain.name) if injection else None for _ in range(requests)]
         if injection is not None:
-            if self._entry(at)[0] != injection.entry:
+            if sending.entry(self.chain, at)[0] != injection.entry:
                 raise ConfigError(
                     f"load: at={at!r}, and faults were told that requests enter at {injection.entry!r}",
                     fix="give load and faults the same at=",
@@ -340,7 +337,7 @@ class Stack:
         """
         from chainkit.deployment.dead_letters import DeadLetters
 
-        return DeadLetters(self.chain, self.target, self._stands(), self._names())
+        return DeadLetters(self.chain, self.target, self._stands(), sending.names(self.chain, self._stands()))
 
     def replay(
         self,
@@ -377,7 +374,9 @@ class Stack:
 
         archive = replaying.archive_of(self.chain, self._stands(), bus, links)
         first, last = replaying.span(begin, end, since_s)
-        return replaying.replayed(self.target, archive, first, last, self._names(), timeout_s)
+        return replaying.replayed(
+            self.target, archive, first, last, sending.names(self.chain, self._stands()), timeout_s
+        )
 
     def _last(self) -> Measured:
         if self.measured is None:
@@ -425,7 +424,7 @@ class Stack:
                 f"faults: {self.target} cannot break anything by itself",
                 fix="use ck.local(), or take faults.to_fis(chain, ...) to AWS FIS",
             )
-        injection = Injection(chain=self.chain.copy(), faults=faults, entry=self._entry(at)[0])
+        injection = Injection(chain=self.chain.copy(), faults=faults, entry=sending.entry(self.chain, at)[0])
         if like is not None:
             injection = replace(injection, seed=like.seed, asked=like.asked)
         before = self._injection
@@ -466,8 +465,6 @@ class Stack:
         stands = self.target.applier.known(self.chain.name)
         return f"Stack({self.chain.name!r} on {self.target.name}, {len(stands)} resources)"
 
-    # --- how a request enters ---
-
     def _stands(self) -> Mapping[str, Standing]:
         stands = self.target.applier.known(self.chain.name)
         if not stands:
@@ -475,77 +472,3 @@ class Stack:
                 f"stack {self.chain.name!r}: it stands no more on {self.target}", fix="plan and deploy again"
             )
         return stands
-
-    def _entry(self, at: str | None) -> tuple[str, str]:
-        """Return the service to enter by, and the route where that is an API."""
-        if isinstance(at, str) and at in self.chain.links:
-            link = self.chain.link(at)
-            return link.source, getattr(link, "route", "$default")
-        if at is None:
-            entries = self.chain.entries()
-            if len(entries) != 1:
-                raise ConfigError(
-                    f"chain {self.chain.name!r}: nothing leads to {', '.join(entries) or 'none of its services'}; "
-                    "a request enters by one",
-                    fix="name the service with at=",
-                )
-            (at,) = entries
-        name = self.chain.service(at).name
-        routes = [getattr(link, "route", "$default") for _, link in self.chain.outgoing(name)]
-        return name, next(iter(routes), "$default")
-
-    def _within(
-        self, timeout_s: float, root: str, client: str, operation: str, parameters: dict[str, Any]
-    ) -> tuple[str, str]:
-        """Send the event as the request `root`; give up waiting for an answer that takes longer."""
-        thread = ThreadPoolExecutor(1, initializer=ROOT.set, initargs=(root,))
-        try:
-            return thread.submit(self._enter, client, operation, parameters).result(timeout_s)
-        except TimeoutError:
-            return "", "ok"  # it is still in flight: the story says so
-        finally:
-            thread.shutdown(wait=False)
-
-    def _enter(self, client: str, operation: str, parameters: dict[str, Any]) -> tuple[str, str]:
-        """Send the event; return the text that came back, and ok, error or throttled."""
-        if client == "http":
-            status, body = self.target.request(**parameters)
-            return body, "throttled" if status == 429 else "error" if status >= 500 else "ok"
-        try:
-            answer = getattr(self.target.client(client), operation)(**parameters)
-        except ClientError as error:
-            code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
-            if error.response["ResponseMetadata"].get("HTTPStatusCode") == 429:
-                return said, "throttled"
-            said = self.target.masked(f"send: {operation} was refused: {code}: {said}")
-            raise DeployError(said, fix="correct the event") from error
-        except BotoCoreError as error:
-            raise gone(self.target, error) from error
-        text = answer["Payload"].read().decode() if "Payload" in answer else answer.get("output", "")
-        is_failed = (
-            "FunctionError" in answer
-            or answer.get("FailedEntryCount")
-            or answer.get("status", "SUCCEEDED") != "SUCCEEDED"
-        )
-        return text, "error" if is_failed else "ok"
-
-    def _names(self) -> dict[str, str]:
-        """Return ARN and physical id -> service; a link's resource belongs to the first service it refers to."""
-        services = {service.id: name for name, service in self.chain.services.items()}
-        names: dict[str, str] = {}
-        for id_, standing in self._stands().items():
-            owners = [services[name] for name in (id_, *references(standing.resource.properties)) if name in services]
-            if owners:
-                told = [standing.ref, *standing.attributes.values()]
-                names |= {str(each): owners[0] for each in told if str(each) not in names or id_ in services}
-        return names
-
-
-def _json(event: Any) -> str:
-    """Return an event as JSON text."""
-    try:
-        return json.dumps(event, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"send: event={event!r} is not JSON: {error}", fix="give dictionaries, lists, text, numbers"
-        ) from None

@@ -173,7 +173,10 @@ class LogWitness:
 
     def _runs(self, watch: Watch, arn: str) -> Iterator[dict[str, Any]]:
         """Yield the invocations of a function that its log group tells of."""
-        lines = [(each["timestamp"], each["message"].rstrip("\n")) for each in self._logged(arn, watch.marks.get(arn))]
+        lines = [
+            (each["logStreamName"], each["timestamp"], each["message"].rstrip("\n"))
+            for each in self._logged(arn, watch.marks.get(arn))
+        ]
         failures = 0
         for text, report, end_ms in sorted(_framed(lines), key=lambda run: run[2]):
             span_s = float(report[2]) / 1000
@@ -319,14 +322,21 @@ def _since(watch: Watch, moment: Any) -> float:
     return max(float(moment.timestamp()) - watch.began_s, 0.0)
 
 
-def _framed(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[list[str], re.Match[str], int]]:
-    """Yield each run that has ended: its lines, its REPORT, and when that came, in milliseconds since the epoch."""
-    kept: list[str] = []
-    for at_ms, line in lines:
-        kept = [line] if line.startswith("START RequestId") else [*kept, line]
+def _framed(lines: Iterable[tuple[str, int, str]]) -> Iterator[tuple[list[str], re.Match[str], int]]:
+    """Yield each run that has ended: its lines, its REPORT, and when that came, in milliseconds since the epoch.
+
+    Environments log at the same time, each into a stream of its own.
+
+    >>> lines = [("b", 1, "START RequestId: 2"), ("a", 2, "START RequestId: 1"), ("b", 3, "two")]
+    >>> reports = [(name, 4, f"REPORT RequestId: {n} Duration: 5.00 ms") for name, n in (("a", 1), ("b", 2))]
+    >>> [text[:-1] for text, _, _ in _framed(lines + reports)]
+    [['START RequestId: 1'], ['START RequestId: 2', 'two']]
+    """
+    kept: dict[str, list[str]] = {}
+    for stream, at_ms, line in lines:
+        kept[stream] = [line] if line.startswith("START RequestId") else [*kept.get(stream, []), line]
         if report := _REPORT.match(line):
-            yield kept, report, at_ms
-            kept = []
+            yield kept.pop(stream), report, at_ms
 
 
 def _status(lines: list[str]) -> tuple[str, str]:

@@ -1,24 +1,27 @@
 """A load test under faults beside the run of the same requests: what is counted is equal, and only then must it be."""
 
+import itertools
+import threading
 from dataclasses import replace
 
 import pytest
 
 import chainkit as ck
+from chainkit.deployment import sending
 from chainkit.deployment.measured import counted
 
 REQUESTS = 100
 FAULTS = ck.Faults({"pay": ck.Fault(error_rate=0.3, poison_fraction=0.03), "ship": ck.Fault(error_rate=0.3)})
-LOAD = ck.Poisson(rate_per_s=100)
+LOAD = ck.Poisson(rate_per_s=40)
 
 
 def queued(name="shop", **pay):
     """Return take -> jobs (dead letters in `dead`) -> pay -> news -> ship (lost work in `lost`)."""
     chain = ck.Chain(name)
     for service in (
-        ck.LambdaFunction("take", duration=0.001, init=0.1), ck.SqsQueue("jobs", visibility_timeout_s=60),
+        ck.LambdaFunction("take", duration=0.001, init=0.1, timeout_s=60), ck.SqsQueue("jobs", visibility_timeout_s=60),
         ck.SqsQueue("dead"), ck.LambdaFunction("pay", duration=0.001, timeout_s=30, init=0.1, **pay),
-        ck.SnsTopic("news"), ck.LambdaFunction("ship", duration=0.001, init=0.1), ck.SqsQueue("lost"),
+        ck.SnsTopic("news"), ck.LambdaFunction("ship", duration=0.001, init=0.1, timeout_s=60), ck.SqsQueue("lost"),
     ):  # fmt: skip
         chain.add(service)
     chain.connect("take", "jobs")
@@ -57,9 +60,24 @@ def test_all_counts_are_those_of_the_run(loaded, run):
     assert ("jobs", "dead_letters") not in {(line.node, line.figure) for line in counts}
 
 
-def test_each_request_is_that_of_the_run_although_they_overtake(loaded, run):
+def test_each_request_is_that_of_the_run(loaded, run):
     for number, trace in enumerate(loaded.measured.traces):
         assert counted(trace) == counted(run.trace(number)), number
+
+
+def test_requests_that_overtake_each_other_keep_their_numbers(loaded, run, monkeypatch):
+    enter, calls = sending.within, itertools.count()
+
+    def every_third_late(*given):
+        threading.Event().wait(0.3 * (next(calls) % 3 == 0))
+        return enter(*given)
+
+    monkeypatch.setattr(sending, "within", every_third_late)
+    monkeypatch.setattr(loaded, "measured", None)
+    with loaded.faults(FAULTS, like=run):
+        measured = loaded.load(LOAD, requests=40, seed=7)
+
+    assert [counted(trace) for trace in measured.traces] == [counted(run.trace(number)) for number in range(40)]
 
 
 def test_what_was_injected_is_kept(loaded):
@@ -71,7 +89,7 @@ def test_what_was_injected_is_kept(loaded):
     "other",
     [
         {"seed": 8},
-        {"load": ck.Poisson(rate_per_s=99)},
+        {"load": ck.Poisson(rate_per_s=39)},
         {"faults": ck.Faults({"pay": ck.Fault(error_rate=0.3)})},
         {"requests": 60},
         {"replications": 5},
@@ -123,7 +141,7 @@ def test_filters_see_the_attributes_that_the_simulation_draws():
     load = ck.Poisson(rate_per_s=100, attributes={"kind": {"gift": 0.3, "plain": 0.5, "bulk": 0.2}})
     chain = ck.Chain("kinds")
     for name in ("take", "wrap"):
-        chain.add(ck.LambdaFunction(name, duration=0.001, init=0.1))
+        chain.add(ck.LambdaFunction(name, duration=0.001, init=0.1, timeout_s=60))
     chain.add(ck.SnsTopic("news"))
     chain.connect("take", "news")
     chain.connect("news", "wrap", filter_policy={"kind": ["gift", "bulk"]})

@@ -72,6 +72,7 @@ def test_no_more_than_asked_for_are_read_and_that_is_said():
     assert found.is_cut
     assert str(found).endswith("only the first 3 are shown; ask with limit= or since_s=")
     assert not read_all(limit=8)[0].is_cut
+    assert read_all(groups=("/pay",), limit=4)[0].is_cut
     assert sum(asked["logGroupName"] == "/pay" for asked in logs.asked) < 4
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import chainkit as ck
-from chainkit.deployment.measured import Measured, mean_of, quantile_of
+from chainkit.deployment.measured import Measured, counted, mean_of, quantile_of
+from chainkit.records import Span, Trace
 from chainkit.simulation import stories
 
 
@@ -62,6 +63,29 @@ def test_order_statistics_cover_the_quantile():
 
 def test_a_mean_of_what_was_partly_lost_is_infinite():
     assert mean_of(np.array([1.0, math.inf]))[1:] == (math.inf, pytest.approx(math.nan, nan_ok=True), "some were lost")
+
+
+def test_a_dead_letter_counts_where_it_is_kept_and_only_if_it_is():
+    chain = ck.Chain("kept")
+    for service in (ck.SqsQueue("jobs", visibility_timeout_s=60), ck.SqsQueue("dead"), ck.SqsQueue("lost")):
+        chain.add(service)
+    chain.add(ck.LambdaFunction("pay", timeout_s=10))
+    chain.add(ck.LambdaFunction("ship", error_rate=1.0, duration=0.1))
+    chain.connect("jobs", "pay", batch_size=1)
+    chain.connect("jobs", "dead", link="redrive", max_receive_count=2)
+    chain.connect("pay", "ship", link="async")
+    chain.connect("ship", "lost", link="on_failure")
+    chain.set("pay", poison_fraction=0.5)
+    measured, run = simulated(chain, 100)
+
+    kept = measured.nodes["dead_letters"]
+    assert run.ledger["dead-lettered"] == 100
+    assert kept["lost"] == 100 + kept["dead"], "each of the two tries that fail has handed over before"
+    assert 20 < kept["dead"] < 80
+    assert not kept.drop(["dead", "lost"]).any()
+    refused = Span(node="dead", what="dead letter", start_s=0, end_s=0, status="error")
+    trace = Trace(request="1", outcome="dropped", response_s=0, completion_s=math.inf, spans=[refused])
+    assert not counted(trace)
 
 
 def test_calibrated_takes_own_work_without_waits_and_inits():

@@ -10,12 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from chainkit.emulation import Emulator, process
+from chainkit.emulation.control import TOKEN_HEADER, Control
 from chainkit.errors import DeployError, MissingError
 from tests.emulation.conftest import Aws, wait_until_gone
 
@@ -180,6 +182,40 @@ def test_a_web_page_can_neither_call_services_nor_the_control(aws, headers):
         refused.value.close()
 
         assert refused.value.code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("headers", [{}, {TOKEN_HEADER: ""}, {TOKEN_HEADER: "guessed"}])
+def test_nobody_without_the_secret_lets_things_break(aws, method, headers):
+    name, arn = aws.function("def handler(event, context):\n    return 1")
+    fails = {"functions": {arn: {"name": name, "error_rate": 1.0}}}
+    url = f"{aws.emulator.endpoint_url}/_chainkit/faults"
+    request = urllib.request.Request(url, json.dumps(fails).encode(), headers, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    refused.value.close()
+    with pytest.raises(DeployError, match="may break nothing there"):
+        Control(aws.emulator.endpoint_url).set_faults(fails)
+
+    assert refused.value.code == 404
+    assert "FunctionError" not in aws.client("lambda").invoke(FunctionName=name)
+
+
+def test_whoever_started_it_lets_things_break_and_no_handler_sees_the_secret(aws, root):
+    name, arn = aws.function("import os\ndef handler(event, context):\n    return dict(os.environ)")
+    invoke = partial(aws.traced("lambda", root).invoke, FunctionName=name)
+    seen = invoke()["Payload"].read().decode()
+    aws.emulator.set_faults({"functions": {arn: {"name": name, "error_rate": 1.0}}})
+    try:
+        assert invoke()["FunctionError"] == "Unhandled"
+    finally:
+        aws.emulator.set_faults({})
+
+    assert "FunctionError" not in invoke()
+    assert len(aws.emulator.token) > 30
+    assert aws.emulator.token not in seen
+    child = next(each for each in psutil.Process().children() if "chainkit.emulation.server" in each.cmdline())
+    assert not any(aws.emulator.token in word for word in child.cmdline())
 
 
 @pytest.mark.slow

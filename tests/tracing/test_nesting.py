@@ -77,6 +77,14 @@ def test_of_two_runs_of_a_caller_the_one_under_way_called():
     assert led_by(trace)["stock invocation 3"] == "order invocation 0"
 
 
+def test_of_two_runs_under_way_the_later_one_called():
+    trace = story(
+        span("order", "invocation", 0, 5), span("order", "invocation", 1, 4), span("stock", "invocation", 3, 4)
+    )
+
+    assert led_by(trace)["stock invocation 3"] == "order invocation 1"
+
+
 def test_a_service_without_a_span_is_passed_over():
     trace = story(span("pay", "invocation", 0, 1), span("ship", "invocation", 1, 2), span("mail", "invocation", 1.1, 2))
 

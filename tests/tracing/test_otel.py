@@ -39,6 +39,7 @@ def test_the_rules_of_the_encoding_are_kept(stories):
             assert span["kind"] in (1, 2, 4, 5)
             assert span["status"].get("code", 0) in (0, 2)
             assert len({each["key"] for each in span["attributes"]}) == len(span["attributes"])
+            assert all(isinstance(value, str) for each in span["attributes"] for value in each["value"].values())
             assert {link["spanId"] for link in span.get("links", ())} <= {*ids}
 
 
