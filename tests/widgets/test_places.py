@@ -38,7 +38,7 @@ def test_what_is_not_installed_says_how(found):
 
 
 def test_a_word_that_is_unknown_is_refused_with_those_that_are_known(found):
-    with pytest.raises(ck.ConfigError, match="place: 'her' is unknown.*here"):
+    with pytest.raises(ck.ConfigError, match=r"place: 'her' is unknown.*here"):
         places.chosen("her", [*found.values()])
 
 

@@ -1,5 +1,6 @@
 """The site of a designer: one piece of work at a time, and what was begun there ends with it."""
 
+import gc
 import threading
 from contextlib import contextmanager
 
@@ -85,12 +86,12 @@ def test_the_target_before_is_let_go(state):
     assert (site.target, site.is_own) == (None, False)
 
 
-def test_a_site_that_nobody_holds_any_more_lets_its_target_go(state):
-    said = []
+def test_a_site_that_nobody_holds_any_more_lets_its_target_go():
+    said, state = [], State(orders(), ck.Poisson(rate_per_s=4), requests=20, seed=1)
     site_of(state).enter(OWN, target(said), ())
     assert said == ["opened"]
-    finalizer = site_of(state)._ends
-    finalizer()
+    del state
+    gc.collect()
 
     assert said == ["opened", "closed"]
 
@@ -117,9 +118,12 @@ def test_faults_end_before_others_begin_and_when_the_site_is_left(state):
         site.break_("c")
 
 
-def test_work_on_a_thread_does_not_wait_for_a_gesture_that_waits_for_nothing(state):
-    site, seen = site_of(state), threading.Event()
-    site.start("see", lambda _: seen.set())
-
-    assert seen.wait(30)
+def test_a_second_piece_of_work_is_refused_while_one_is_under_way(state):
+    site, may_end = site_of(state), threading.Event()
+    site.start("wait", lambda _: may_end.wait(30))
+    with pytest.raises(ck.ConfigError, match=r"there is work under way \(wait\)"):
+        site.start("again", lambda _: None)
+    may_end.set()
     site.wait()
+
+    assert (site.work.title, site.work.error) == ("wait", None)
