@@ -76,6 +76,9 @@ def main(argv: Arguments | None = None) -> int:
         return word.run(rest)
     except KeyboardInterrupt:
         return 130  # what a shell reports of a program that Ctrl-C ended
+    except BrokenPipeError:  # whoever read this wants no more: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except ChainkitError as error:
         return _refuse(str(error), code=1)
 
@@ -216,8 +219,12 @@ def _probe(rest: Arguments) -> int:
 
     from chainkit.probing import HEADER, probe
 
-    print(HEADER, flush=True)
-    report = probe(patience_s=given.pop("patience"), progress=lambda result: print(result, flush=True), **given)
+    head = iter([HEADER])  # above the first line: what is refused at once has no table
+
+    def show(result: object) -> None:
+        print(*head, result, sep="\n", flush=True)
+
+    report = probe(patience_s=given.pop("patience"), progress=show, **given)
     print(f"{report.url}: {report.counted()}")
     if file is not None:
         file.write_text(report.to_json(), encoding="utf-8")
@@ -307,6 +314,12 @@ def _destroy(rest: Arguments) -> int:
     from chainkit.commands import deploying
 
     return deploying.destroy(rest)
+
+
+def _dead_letters(rest: Arguments) -> int:
+    from chainkit.commands import dead_letters
+
+    return dead_letters.dead_letters(rest)
 
 
 def _reap(rest: Arguments) -> int:
@@ -459,6 +472,9 @@ _WORDS = {
     "plan": _Word(_plan, "show what deploying a design would change", takes="chainkit plan --help"),
     "deploy": _Word(_deploy, "deploy a design", takes="chainkit deploy --help"),
     "destroy": _Word(_destroy, "take away what was deployed", takes="chainkit destroy --help"),
+    "dead-letters": _Word(
+        _dead_letters, "show what was given up, and send it back", takes="chainkit dead-letters --help"
+    ),
     "reap": _Word(_reap, "take away the chains on a target whose time is over", takes="chainkit reap --help"),
     "scan": _Word(
         _scan, "look for keys and secrets in notebooks, designs and other files", takes="chainkit scan --help"

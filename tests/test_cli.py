@@ -56,8 +56,8 @@ def test_an_unknown_word_is_one_line_with_the_nearest_known(capsys: pytest.Captu
     assert cli.main(["dokter"]) == 2
     assert capsys.readouterr().err == (
         "chainkit: 'dokter' is not a command (did you mean 'doctor'?); the commands are demo, lab, app, doctor, "
-        "validate, prices, probe, local, plan, deploy, destroy, reap, scan, package, test, check, bench, fuzz, "
-        "notebooks, shots, wheelhouse\n"
+        "validate, prices, probe, local, plan, deploy, destroy, dead-letters, reap, scan, package, test, check, bench, "
+        "fuzz, notebooks, shots, wheelhouse\n"
     )
 
 
@@ -352,3 +352,14 @@ def test_the_exit_code_of_probe_is_1_if_a_check_fails(capsys: pytest.CaptureFixt
         words = ["probe", emulator.endpoint_url, "--only", "eb_schedule_rule", "--patience", "0.1", "--region", "x y"]
         assert cli.main(words) == 1
     assert ": 0 of 1 checks passed" in capsys.readouterr().out
+
+
+def test_a_reader_who_has_seen_enough_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chainkit", "prices"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+
+    assert process.stderr.read() == ""
+    assert process.wait() in (0, 141)
+    process.stderr.close()

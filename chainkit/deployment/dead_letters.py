@@ -58,7 +58,7 @@ class DeadLetters:
     ...     _ = stack.send({"order": 1})
     ...     found = stack.dead_letters()
     ...     found, [group.name for group in found.groups], found.letters[0].payload
-    (DeadLetters('orders': 1 in 1 group), ['pay: StandInError'], {'order': 1})
+    (DeadLetters('orders': 1 in 1 group), ['pay: Exception'], {'order': 1})
     """
 
     def __init__(self, chain: Chain, target: Target, stands: Mapping[str, Standing], names: Mapping[str, str]) -> None:
@@ -157,7 +157,7 @@ class DeadLetters:
     ) -> Redriven:
         """Send dead letters back to where they were to be worked, and return what became of their requests.
 
-        A whole queue of letters that another queue gave up, unedited, goes back by AWS's own StartMessageMoveTask; that
+        A whole queue of letters that another queue gave up, unedited, goes back by AWS's StartMessageMoveTask, which
         takes along what arrived since the look. Edited ones, and some of a queue, are sent one by one: sent first,
         deleted then, so that a crash between the two leaves a letter twice and never not at all.
 
@@ -271,7 +271,7 @@ class DeadLetters:
             home=_home(link),
             failed=failed,
             error=error,
-            message=text,
+            message=self._target.masked(text),
             sent_s=int(told["SentTimestamp"]) / 1000,
             receives=int(told["ApproximateReceiveCount"]),
             root=root,
@@ -280,6 +280,7 @@ class DeadLetters:
             logs=logs,
             original=original,
             payload=original,
+            masked=self._target.masked,
         )
 
     def _failure(
@@ -378,15 +379,16 @@ def _home(link: Link | None) -> str:
 
 
 def _came_by(chain: Chain, route: Route, stands: Mapping[str, Standing], said: Said) -> tuple[str, Link | None]:
-    """Return the link by which a letter came: the only one of its kind, or the one whose ARN it names."""
+    """Return the link by which a letter came: the one whose ARN it names, or the only one where it names none."""
     of_kind = {key: link for key, link in route.links.items() if _may_be(link, said)}
-    links = of_kind or dict(route.links)
-    if len(links) > 1 and said.marks:
+    if of_kind and said.marks:
         links = {
             key: link
-            for key, link in links.items()
+            for key, link in of_kind.items()
             if any(re.search(rf"{re.escape(arn)}(?![\w-])", said.marks) for arn in _arns(chain, stands, link))
         }
+    else:  # a queue's own word is true; what a body looks like may be what the queue was sent
+        links = of_kind if of_kind or said.kind == "redrive" else dict(route.links)
     return next(iter(links.items())) if len(links) == 1 else ("", None)
 
 

@@ -10,7 +10,7 @@ Checked  2026-11-27
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -59,6 +59,9 @@ class DeadLetter:
     payload: Any = field(default=None, repr=False)
     """The same after edits."""
 
+    masked: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    """Hides an account's id in what is shown; what the letter holds stays as it is."""
+
     @property
     def is_edited(self) -> bool:
         """Whether something else goes back than came."""
@@ -80,7 +83,8 @@ class DeadLetter:
         lines += [f"  {title}\n{_indented(value)}" for title, value in self._contents()]
         if self.attributes:
             lines += ["  attributes", *(f"    {name} = {shown(each)}" for name, each in self.attributes.items())]
-        return "\n".join([*lines, *(["  log", *(f"    {line}" for line in self.logs)] if self.logs else [])])
+        log = ["  log", *(f"    {line}" for line in self.logs)] if self.logs else []
+        return self.masked("\n".join([*lines, *log]))
 
     def _contents(self) -> list[tuple[str, Any]]:
         if not self.is_edited:

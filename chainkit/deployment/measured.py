@@ -294,7 +294,7 @@ def _covered_s(whole: Span, parts: Sequence[Span]) -> float:
 
     >>> bar = lambda start_s, end_s: Span(node="f", what="", start_s=start_s, end_s=end_s)
     >>> _covered_s(bar(0, 10), [bar(1, 3), bar(2, 4), bar(9, 12)])
-    4
+    4.0
     """
     covered_s, until_s = 0.0, whole.start_s
     for part in sorted(parts, key=lambda each: each.start_s):

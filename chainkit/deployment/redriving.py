@@ -9,7 +9,7 @@ Checked  2026-11-27
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -221,10 +221,11 @@ def carry_out(
     letters = [letter for step in todo for letter in step.letters]
     roots = _roots(target, chain.name, letters)
     before = {root: len(target.witness.story(root)) for root in dict.fromkeys(roots.values())}
-    sent = 0
+    sent, did = 0, []
     for step in todo:
         moved = _move(target, step, timeout_s) if step.is_move else None
         sent += _send(target, chain, step, roots) if moved is None else moved
+        did.append(replace(step, is_move=moved is not None))
     traces, deadline_s = [], time.monotonic() + timeout_s
     for root, told in before.items():
         is_settled = target.witness.settle(root, max(deadline_s - time.monotonic(), 0.0))
@@ -236,7 +237,7 @@ def carry_out(
                 )
             )
     done = Redriven(
-        chain=chain.name, steps=tuple(todo), sent=sent, missing=max(len(letters) - sent, 0), traces=tuple(traces)
+        chain=chain.name, steps=tuple(did), sent=sent, missing=max(len(letters) - sent, 0), traces=tuple(traces)
     )
     return done, tuple(letters)
 
@@ -263,9 +264,9 @@ def _move(target: Target, step: Step, timeout_s: float) -> int | None:
             )
         target.client("sqs").start_message_move_task(**asked)
     except ClientError as error:
-        if error.response["Error"].get("Code", "").rpartition(".")[2] in _UNKNOWN_CALL:
+        if _is_unknown_call(target, error):
             return None
-        raise _refused("start_message_move_task", error) from error
+        raise _refused(target, "start_message_move_task", error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
     while (task := _latest(target, arn)).get("Status") == "RUNNING" and time.monotonic() < deadline_s:
@@ -277,6 +278,12 @@ def _move(target: Target, step: Step, timeout_s: float) -> int | None:
             fix="the others are still there: look at them anew, then redrive one group",
         )
     return moved
+
+
+def _is_unknown_call(target: Target, error: ClientError) -> bool:
+    """Tell whether a target does not have a call: moto as it is answers a page of HTML, whose code is its status."""
+    code = str(error.response["Error"].get("Code", ""))
+    return code.rpartition(".")[2] in _UNKNOWN_CALL or (target.endpoint_url is not None and code in ("500", "501"))
 
 
 def _latest(target: Target, arn: str) -> dict[str, Any]:
@@ -315,7 +322,7 @@ def _hand_over(target: Target, chain: Chain, home: Standing, letter: DeadLetter,
     try:
         answer = getattr(target.client(client), call.operation)(**call.parameters(known))
     except ClientError as error:
-        raise _refused(f"{call.operation} of {letter.id} to {letter.home!r}", error) from error
+        raise _refused(target, f"{call.operation} of {letter.id} to {letter.home!r}", error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
     finally:
@@ -354,11 +361,11 @@ def _call(target: Target, operation: str, **parameters: Any) -> dict[str, Any]:
     try:
         return dict(getattr(target.client("sqs"), operation)(**parameters) or {})
     except ClientError as error:
-        raise _refused(operation, error) from error
+        raise _refused(target, operation, error) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
 
 
-def _refused(what: str, error: ClientError) -> DeployError:
+def _refused(target: Target, what: str, error: ClientError) -> DeployError:
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     return DeployError(f"{what} was refused: {code}: {said}", fix="what was not sent is still in its queue: look anew")

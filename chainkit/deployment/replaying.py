@@ -168,7 +168,8 @@ def replayed(
     except ClientError as error:
         code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         fix = "wait until another is done: ten at a time" if "Limit" in code else "correct the range, then try again"
-        raise DeployError(f"replay of {archive.bus!r}: start_replay was refused: {code}: {said}", fix=fix) from error
+        problem = target.masked(f"replay of {archive.bus!r}: start_replay was refused: {code}: {said}")
+        raise DeployError(problem, fix=fix) from error
     except BotoCoreError as error:
         raise gone(target, error) from error
     finally:

@@ -129,6 +129,20 @@ def test_each_letter_of_a_shared_queue_is_told_from_the_others(target, design, s
     assert any("TypeError: not today" in line for line in found["ship>dead"].logs)
 
 
+def test_letters_of_a_queue_that_the_design_has_no_more_are_taken_for_nobody_else_s(design, stand):
+    chain = polled(design, "orphans", queues=("jobs", "more"))
+    stack = stand(chain)
+    for entry in ("jobs", "more"):
+        stack.send({}, at=entry)
+    chain.remove("more")
+    dead = stand(chain).dead_letters()
+
+    assert sorted((letter.link, letter.home) for letter in dead.letters) == [("", ""), ("jobs>dead", "jobs")]
+    with pytest.raises(ck.ConfigError, match=r"nobody knows where .* in 'dead' came from: 1 such letters"):
+        dead.redrive()
+    assert dead.redrive("jobs-worker: ValueError").sent == 1
+
+
 def test_a_chain_without_dead_letters_says_that_failures_are_lost(stand):
     chain = ck.Chain("careless")
     chain.add(ck.SqsQueue("jobs"))

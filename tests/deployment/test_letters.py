@@ -181,3 +181,12 @@ def test_letters_tell_themselves_in_full():
         "    END",
     ]
     assert str(Letters()) == "no dead letters"
+
+
+def test_an_account_is_masked_in_what_is_shown_and_nowhere_else():
+    given = letter(
+        "redrive", {"arn": "a:123456789012"}, logs=("123456789012",), masked=lambda t: t.replace("12345678", "*")
+    )
+
+    assert "12345678" not in str(given)
+    assert sealed(given, takes_events=False) == '{"arn": "a:123456789012"}'

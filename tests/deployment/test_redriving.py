@@ -134,11 +134,13 @@ def test_a_letter_that_somebody_took_meanwhile_is_counted_as_missing(target, ins
 # --- AWS's own way ---
 
 
-def test_a_target_without_the_call_gets_the_letters_one_by_one(target, instead, dead):
-    sqs = instead(list_message_move_tasks=refusal("AWS.SimpleQueueService.NotImplemented"))
+@pytest.mark.parametrize("code", ["AWS.SimpleQueueService.NotImplemented", "InvalidAction", "500"])
+def test_a_target_without_the_call_gets_the_letters_one_by_one(target, instead, dead, code):
+    sqs = instead(list_message_move_tasks=refusal(code))
     done = dead.letters.redrive()
     instead()
 
+    assert "one by one" in str(done)
     assert (done.sent, sqs.called.count("send_message"), sqs.called.count("delete_message")) == (3, 3, 3)
     assert (bodies(target, dead.jobs), bodies(target, dead.url)) == (ALL, [])
 

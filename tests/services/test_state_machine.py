@@ -562,6 +562,7 @@ def test_direct_calls_create_what_is_read_back_then_change_and_delete_it() -> No
         **resource.properties,
         "RoleArn": "arn:aws:iam::123456789012:role/shop-flow",
         "DefinitionSubstitutions": names,
+        "Tags": [{"Key": "chainkit:chain", "Value": "shop"}],
     }
     with mock_aws():
         asked["Ref"] = jmespath.search(resource.api.ref, applied(resource, resource.api.create, asked))
