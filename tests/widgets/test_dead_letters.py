@@ -118,6 +118,9 @@ def test_a_repaired_chain_works_what_was_edited_and_sent_back():
 
         asked = {"which": letter.group, "rate": 10, "resend": False}
         send(panel, "redrive", **asked, is_dry=True)
+        send(panel, "edit", which=letter.group, text='{"checked": true}')
+        assert "nobody has seen yet" in send(panel, "redrive", **asked, is_dry=False)["refusal"]["problem"]
+        send(panel, "redrive", **asked, is_dry=True)
         send(panel, "redrive", **asked, is_dry=False)
         assert "1 dead letters sent back" in panel.board.scene["redriven"]["text"]
         (row,) = panel.board.scene["redriven"]["traces"]
