@@ -1,4 +1,4 @@
-"""Words of the deploy panel: each change of a plan with its sign and dollars, figures with their intervals, verdicts."""
+"""Words of the deploy panel: changes of a plan with their dollars, figures with their intervals, verdicts."""
 
 import math
 from types import SimpleNamespace
