@@ -108,6 +108,8 @@ SlidersPanel,          widgets/sliders.py
 SizingPanel,           widgets/sizing.py
 MachinePanel,          widgets/machine.py
 DeployPanel,           widgets/deploying.py
+FaultsPanel,           widgets/faulting.py
+DeadLettersPanel,      widgets/dead_letters.py
 HistoryPanel,          widgets/history.py
 OpenPanel              widgets/opening.py
 Span, Trace, Usage     records.py
@@ -203,6 +205,8 @@ _HOMES = {
     "widgets.sizing": ("SizingPanel",),
     "widgets.machine": ("MachinePanel",),
     "widgets.deploying": ("DeployPanel",),
+    "widgets.faulting": ("FaultsPanel",),
+    "widgets.dead_letters": ("DeadLettersPanel",),
     "widgets.history": ("HistoryPanel",),
     "widgets.opening": ("OpenPanel",),
     "records": ("Span", "Trace", "Usage"),

@@ -1,9 +1,11 @@
 """Requests sent to a stack when a load says: the arrivals of the simulation, by the wall."""
 
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,7 @@ def measure(
     seed: int,
     given: Any,
     injection: Injection | None = None,
+    came: Callable[[int], object] | None = None,
 ) -> Measured:
     """Return what came of requests that were sent as a load says; see `Stack.load`."""
     check(load, requests)
@@ -55,6 +58,7 @@ def measure(
     carried = [load.carried(n, seed=seed, replication=bisect_right(firsts, n) - 1) for n in range(requests)]
     events = payloads(given, stack.chain, requests, seed, carried)
     sending = _closed if isinstance(load, ClosedLoop) else _open
+    send = send if came is None else _heard(send, came)
     traces, sent_s, asked_s = sending(send, load, events, seed, stack.target.at_once)
     return Measured(
         chain=stack.chain.copy(),
@@ -68,21 +72,40 @@ def measure(
     )
 
 
+def _heard(send: Send, came: Callable[[int], object]) -> Send:
+    """Return what sends and tells how many requests are through, one at a time."""
+    done, lock = count(1), threading.Lock()
+
+    def heard(number: int, event: Any) -> Trace:
+        trace = send(number, event)
+        with lock:
+            came(next(done))
+        return trace
+
+    return heard
+
+
 def _open(send: Send, load: Load, events: list[Any], seed: int, at_once: int) -> _Sent:
     """Send each event at its arrival, whatever has become of those before; what is late is sent at once."""
     asked_s = load.arrivals_s(len(events), seed=seed)
     sent_s = np.zeros(len(events))
     waiting: list[Future[Trace]] = []
+    has_failed = threading.Event()
     began_s = time.monotonic()
 
     def one(number: int) -> Trace:
         sent_s[number] = time.monotonic() - began_s
-        return send(number, events[number])
+        try:
+            return send(number, events[number])
+        except BaseException:
+            has_failed.set()
+            raise
 
     with ThreadPoolExecutor(at_once) as threads:
         try:
             for number, at_s in enumerate(asked_s.tolist()):
-                time.sleep(max(at_s - (time.monotonic() - began_s), 0.0))
+                if has_failed.wait(max(at_s - (time.monotonic() - began_s), 0.0)):
+                    break  # the rest would be refused, too
                 waiting.append(threads.submit(one, number))
             traces = [each.result() for each in waiting]
         except BaseException:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -212,6 +212,7 @@ class Stack:
         payloads: Any = None,
         timeout_s: float = 60.0,
         at: str | None = None,
+        came: Callable[[int], object] | None = None,
     ) -> Measured:
         """Send requests when a load says, by the wall clock, and return what came of them.
 
@@ -223,6 +224,7 @@ class Stack:
         payloads : a list of events, taken in turn; the path of a .jsonl; a JSON Schema; None: the design's samples, or
             where it has none {"request": number} with the attributes of the load, as the simulation draws them
         timeout_s, at : as in `send`
+        came : hears how many are through, each time that one is; what it raises ends the test
 
         Within `stack.faults(...)` request k draws what request k of the simulation draws, however they overtake.
 
@@ -249,7 +251,7 @@ class Stack:
         def send(number: int, event: Any) -> Trace:
             return self._send(event, timeout_s, at, roots[number])
 
-        self.measured = load_tests.measure(send, self, load, requests, seed, payloads, injection)
+        self.measured = load_tests.measure(send, self, load, requests, seed, payloads, injection, came)
         return self.measured
 
     def trace(self, request: str) -> Trace:

@@ -12,6 +12,9 @@ forms                        a form for any service or link, generated from its 
 sliders, knobs               settings to move by hand, and what a slider's value is; figures move with them
 costing, cost_words          cost over volume; what its marker says at every volume, made once
 sizing                       memory of one function, moves of a right-sizing, Power Tuning's results
+deploying, deploy_words      a deployment step by step; what its panel shows, as plain values
+faulting, dead_letters       what breaks, simulated and where it runs; what was given up, edited and sent back
+worksite, places             what those three share: target, stack and the work under way; where targets can be had
 chart                        lines over an axis, laid out in pixels for `js/chart.js` and as SVG
 traffic, figures_panel, ...  a panel each, which also stands alone: `TrafficPanel(chain)` ends a cell
 ===========================  =================================================================================

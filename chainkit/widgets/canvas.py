@@ -26,7 +26,7 @@ class Canvas(anywidget.AnyWidget):
     """
 
     _esm = assets.module("canvas.js")
-    _css = assets.style("canvas.css")
+    _css = assets.style("canvas.css", "waterfall.css")
     scene = traitlets.Dict().tag(sync=True)
     """What is drawn."""
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)

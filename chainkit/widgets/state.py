@@ -22,9 +22,9 @@ from chainkit.widgets.reckoning import Reckoning, entry, reckon
 from chainkit.widgets.turns import in_turn
 from chainkit.wiring import WORDS, Link, fitting
 
-Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace"]
+Topic = Literal["design", "figures", "selection", "layout", "traffic", "trace", "site"]
 """What a listener hears of: the chain changed; its figures are there; something else is selected; cards were moved or
-framed; the traffic changed; a request is to be seen on its way."""
+framed; the traffic changed; a request is to be seen on its way; something happened where the chain is deployed."""
 Point = tuple[float, float]
 MOST_STEPS = 500
 FEWEST_REQUESTS, MOST_REQUESTS = 10, 10_000_000
@@ -73,6 +73,8 @@ class State:
         self.figures = Reckoning()
         self.trace: Trace | None = None
         """The request that is shown on its way."""
+        self.site: Any = None
+        """Where the chain is deployed, for the panels that work there (`worksite.site_of`)."""
         self._listeners: list[Callable[[Topic], None]] = []
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -400,6 +402,11 @@ class State:
         """Let a request be seen on its way, simulated or measured."""
         self.trace = trace
         self._tell("trace")
+
+    @in_turn
+    def tell_site(self) -> None:
+        """Let panels hear that something happened where the chain is deployed."""
+        self._tell("site")
 
     @in_turn
     def set_run(self, *, requests: Any = None, seed: Any = None) -> bool:

@@ -25,6 +25,8 @@ TABS: Mapping[str, Callable[[], type[Panel]]] = {
     "Sizes": _of("sizing", "SizingPanel"),
     "State machine": _of("machine", "MachinePanel"),
     "Deploy": _of("deploying", "DeployPanel"),
+    "Faults": _of("faulting", "FaultsPanel"),
+    "Dead letters": _of("dead_letters", "DeadLettersPanel"),
     "History": _of("history", "HistoryPanel"),
     "Open": _of("opening", "OpenPanel"),
 }

@@ -87,10 +87,22 @@ def cost(page: Page) -> None:
 def deploy(page: Page) -> None:
     """Plan, deploy, and send an order; each when the one before is done."""
     tab("Deploy")(page)
-    page.get_by_label("event (JSON)").fill(path("chains", "orders", "orders.jsonl").read_text("utf-8").splitlines()[0])
-    for button in ("Plan", "Deploy", "Send"):
-        page.locator(f"{TAB} button:enabled").filter(has_text=button).click(timeout=WAIT_MS)
-        page.wait_for_timeout(4000)
+    order = path("chains", "orders", "orders.jsonl").read_text("utf-8").splitlines()[0]
+    for button, work in (("Plan", "plan"), ("Deploy this plan", "deploy"), ("Send", "send")):
+        if button == "Send":
+            page.get_by_label("event (JSON)").fill(order)
+        page.locator(TAB).get_by_role("button", name=button, exact=True).click(timeout=WAIT_MS)
+        page.locator(f"{TAB} .ck-wk-head", has_text=f"{work}: done").wait_for(timeout=WAIT_MS)
+
+
+def faults(page: Page) -> None:
+    """Let the payment fail, and the queue hand out twice."""
+    tab("Faults")(page)
+    for place, field, value in (("payment", "error rate", "0.3"), ("jobs", "duplicate rate", "0.1")):
+        page.get_by_label("Where something breaks").select_option(place, timeout=WAIT_MS)
+        page.get_by_label(field, exact=True).fill(value)
+        page.get_by_role("button", name="Set the fault").click()
+        page.locator(".ck-fl-set li", has_text=place).wait_for(timeout=WAIT_MS)
 
 
 SHOTS: Mapping[str, Shot] = {
@@ -103,6 +115,7 @@ SHOTS: Mapping[str, Shot] = {
     "designer-cost": Shot(cost, TAB),
     "designer-sizes": Shot(tab("Sizes"), TAB),
     "designer-deploy": Shot(deploy, TAB),
+    "designer-faults": Shot(faults, TAB),
 }
 
 

@@ -79,3 +79,30 @@ def test_a_refusal_ends_the_test():
 
     with pytest.raises(ck.DeployError):
         measure(refused, STACK, ck.Steady(rate_per_s=200), 40, 1, None)
+
+
+def test_nothing_more_is_sent_after_a_refusal():
+    sent = []
+
+    def refuses(_number, event):
+        sent.append(event)
+        raise ck.ConfigError("no")
+
+    with pytest.raises(ck.ConfigError, match="no"):
+        measure(refuses, STACK, ck.Steady(rate_per_s=100), 5_000, 1, None)
+
+    assert len(sent) < 500
+
+
+def test_how_many_are_through_is_told_one_after_the_other_and_what_it_raises_ends_the_test():
+    heard = []
+    measure(answered, STACK, ck.Steady(rate_per_s=1_000), 40, 1, None, None, heard.append)
+
+    assert heard == [*range(1, 41)]
+
+    def stops(done):
+        if done == 3:
+            raise ck.ConfigError("enough")
+
+    with pytest.raises(ck.ConfigError, match="enough"):
+        measure(answered, STACK, ck.Steady(rate_per_s=100), 5_000, 1, None, None, stops)

@@ -2,10 +2,10 @@
 
 import { Asking } from "./asking.js";
 import { h, hear, sized } from "./dom.js";
+import { sheet } from "./sheet.js";
 import { speaker } from "./view.js";
 
 const RESTS_MS = 300; // how long keys rest before a drag is over
-const SIGNS = { less: "\u25bc", more: "\u25b2", same: "=", open: "\u2248" };
 
 class Board {
   constructor(model, el, cleanups) {
@@ -134,22 +134,8 @@ class Board {
 
   #showTable() {
     const { rows, columns } = this.scene;
-    const head = columns.length > 1 ? [h("tr", {}, h("td"), ...columns.map(({ title }) => h("th", { scope: "col" }, title)))] : [];
-    const body = rows.map(({ key, label }) =>
-      h("tr", {}, h("th", { scope: "row" }, label), ...columns.map(({ cells }) => cell(cells[key]))),
-    );
-    this.table.replaceChildren(h("table", {}, h("thead", {}, ...head), h("tbody", {}, ...body)));
+    this.table.replaceChildren(sheet(rows, columns));
   }
-}
-
-function cell({ value, range, difference, verdict }) {
-  return h(
-    "td",
-    {},
-    h("div", { class: "ck-sl-value" }, value),
-    h("div", { class: "ck-sl-range" }, range),
-    difference ? h("div", { class: `ck-sl-difference is-${verdict}` }, `${SIGNS[verdict] ?? ""} ${difference}`) : "",
-  );
 }
 
 function render({ model, el }) {

@@ -1,10 +1,9 @@
 // One request on its way: tokens run along the links, and a waterfall below shows what took how long.
 
 import { h, s } from "./dom.js";
+import { waterfall } from "./waterfall.js";
 
 const LASTS_MS = 7000;
-const ROW = 20;
-const NAMES = 190;
 
 export class Story {
   constructor(board) {
@@ -48,47 +47,16 @@ export class Story {
       element.classList.toggle("is-busy", busy.has(id));
       element.classList.toggle("is-failing", failing.has(id));
     }
-    const x = NAMES + (now_s / story.total_s) * this.width;
-    this.hand.setAttribute("x1", x);
-    this.hand.setAttribute("x2", x);
+    this.drawn.point(now_s);
   }
 
   #waterfall(story) {
-    const width = Math.max(420, this.board.root.clientWidth - 24);
-    this.width = width - NAMES - 150;
-    const x = (at_s) => NAMES + (at_s / story.total_s) * this.width;
-    const rows = story.spans.map((span, k) => {
-      const y = 8 + k * ROW;
-      const look = `ck-bar-${span.status === "ok" ? span.look : "failed"}`;
-      return s(
-        "g",
-        {},
-        s("text", { x: NAMES - 8, y: y + 13, class: "ck-bar-name" }, span.name),
-        s("rect", {
-          class: `ck-span ${look}`,
-          x: x(span.start_s),
-          y: y + 2,
-          height: ROW - 5,
-          width: Math.max(1.5, x(span.end_s) - x(span.start_s)),
-        }),
-        s("text", { x: x(span.end_s) + 5, y: y + 13 }, span.text),
-      );
-    });
-    const height = 16 + story.spans.length * ROW;
-    this.hand = s("line", { class: "ck-hand", y1: 0, y2: height });
-    const answer =
-      story.answer_s === null
-        ? ""
-        : s("line", { class: "ck-answer", x1: x(story.answer_s), x2: x(story.answer_s), y1: 0, y2: height });
+    this.drawn = waterfall(story, Math.max(420, this.board.root.clientWidth - 24));
     const close = h("button", { type: "button", class: "ck-button", onclick: () => this.#close() }, "Close");
     const again = h("button", { type: "button", class: "ck-button", onclick: () => this.play(story) }, "\u25b6 Again");
     this.element.replaceChildren(
       h("div", { class: "ck-story-head" }, h("b", {}, story.title), h("span", { class: "ck-space" }), again, close),
-      h(
-        "div",
-        { class: "ck-story-scroll", tabindex: "0", role: "region", "aria-label": "Waterfall of the request" },
-        s("svg", { width, height, role: "img", "aria-label": story.text }, ...rows, answer, this.hand),
-      ),
+      this.drawn.element,
     );
     this.element.hidden = false;
   }
