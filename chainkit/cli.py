@@ -484,7 +484,9 @@ _WORDS = {
     ),
     "test": _Word(_test, "run the tests and the notebooks, or with words for pytest only those tests", "pytest --help"),
     "check": _Word(_check, "check lint, formatting, types, import contracts, and that no key stands in a notebook"),
-    "bench": _Word(_bench, "measure the simulator and the local target beside their peers", takes="python bench/run.py --help"),
+    "bench": _Word(
+        _bench, "measure the simulator and the local target beside their peers", takes="python bench/run.py --help"
+    ),
     "fuzz": _Word(_fuzz, "hold ten thousand random chains to the laws of conservation", takes="chainkit fuzz --help"),
     "notebooks": _Word(_notebooks, "run the notebooks again and store their outputs; write the schema of design files"),
     "shots": _Word(
