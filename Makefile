@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A PYTHONPATH or an active environment must not leak into ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy reap scan package test check bench fuzz wheelhouse notebooks shots clean
+.PHONY: help demo lab app doctor validate prices probe local plan deploy destroy dead-letters reap scan package test check bench fuzz wheelhouse notebooks shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo "make local       start, show and end AWS stand-ins on this machine: ARGS=\"up workshop\""
 	@echo "make plan        show what deploying a design would change: ARGS=\"FILE --target local\""
 	@echo "make deploy      deploy a design: ARGS=\"FILE --target local\""
+	@echo "make dead-letters  show what was given up, and send it back: ARGS=\"FILE --target local:NAME\""
 	@echo "make destroy     take away what was deployed: ARGS=\"NAME --target local\""
 	@echo "make reap        take away the chains whose time is over: ARGS=\"--target local\""
 	@echo "make scan        look for keys and secrets in files: ARGS=\"FILE or FOLDER\""
@@ -55,7 +56,7 @@ help:
 	@echo "make wheelhouse  gather every wheel in wheelhouse/, to install without a network"
 	@echo "make clean       remove the environment and everything built"
 
-demo lab doctor validate prices probe local plan deploy destroy reap scan package: $(VENV)/installed
+demo lab doctor validate prices probe local plan deploy destroy dead-letters reap scan package: $(VENV)/installed
 	$(CHAINKIT) $@ $(ARGS)
 
 app: $(VENV)/installed-app
