@@ -110,9 +110,16 @@ class State(_Part):
         return -(-items // size) if isinstance(size, int) and size > 0 else items
 
     def tolerated(self, runs: int) -> int:
-        """Return how many runs of a Map may fail; only a distributed one tolerates any."""
-        share = math.floor(float(self.ToleratedFailurePercentage or 0) / 100 * runs + 1e-9)
-        return max(int(self.ToleratedFailureCount or 0), share) if self.is_distributed else 0
+        """Return how many runs of a Map may fail; only a distributed one tolerates any.
+
+        Where both thresholds are set, it fails at the first that is exceeded (maprun-fail-threshold.html, 2026).
+        """
+        limits = []
+        if self.ToleratedFailureCount:
+            limits.append(int(self.ToleratedFailureCount))
+        if self.ToleratedFailurePercentage:
+            limits.append(math.floor(float(self.ToleratedFailurePercentage) / 100 * runs + 1e-9))
+        return min(limits, default=0) if self.is_distributed else 0
 
     def present(self, *fields: str) -> list[str]:
         """Return those of the fields that are there."""

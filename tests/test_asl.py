@@ -138,3 +138,22 @@ def test_reading_gives_back_everything_that_chainkit_does_not_look_at() -> None:
     definition = {"Comment": "all of it", "StartAt": "A", "States": {"A": {**DONE, "Output": "{% $x %}"}}}
 
     assert asl.read(definition) == definition
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "tolerated"),
+    [
+        ({}, 0),
+        ({"ToleratedFailureCount": 5}, 5),
+        ({"ToleratedFailurePercentage": 20}, 2),
+        ({"ToleratedFailureCount": 5, "ToleratedFailurePercentage": 20}, 2),
+        ({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 20}, 1),
+    ],
+)
+def test_a_map_with_two_thresholds_fails_at_the_first_that_is_exceeded(
+    thresholds: dict[str, float], tolerated: int
+) -> None:
+    inside = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, **INSIDE}
+    state = asl.State(Type="Map", ItemProcessor=asl.Scope(**inside), **thresholds)
+
+    assert state.tolerated(10) == tolerated

@@ -147,7 +147,9 @@ class AsyncQueue:
     def _run(self, event: Event, function: LambdaFunction, config: dict[str, Any]) -> float | None:
         age_ms = (self._clock.now_s() - event.entered_s) * 1000
         self._metrics.event(function.function_name, "AsyncEventAge", age_ms, "Milliseconds")
-        outcome = self._invoker.invoke(function, event.payload, attempt=event.attempts + 1, arn=event.arn)
+        outcome = self._invoker.invoke(
+            function, event.payload, attempt=event.attempts + 1, arn=event.arn, request_id=event.request_id
+        )
         if outcome.status == "throttled":
             wait_s = min(BACKOFF_LOW_S * 2.0**event.throttles, BACKOFF_HIGH_S)
             event.throttles += 1
@@ -186,7 +188,13 @@ class AsyncQueue:
         record = self._record(event, function, outcome, condition)
         end = "Success" if condition == "Success" else "Failure"
         try:
-            self._delivery.to(target, record, source="lambda", detail_type=f"Lambda Function Invocation Result - {end}")
+            self._delivery.to(
+                target,
+                record,
+                source="lambda",
+                detail_type=f"Lambda Function Invocation Result - {end}",
+                resources=[record["requestContext"]["functionArn"], target],
+            )
         except TargetGoneError as error:
             self._story.tell("destination", target, status="error", reason=str(error))
             return False
@@ -223,15 +231,21 @@ class AsyncQueue:
         if not target:
             return False
         attributes = {
-            "RequestID": event.request_id,
-            "ErrorCode": "200",
-            "ErrorMessage": outcome.reason if outcome else condition,
+            "RequestID": ("String", event.request_id),
+            "ErrorCode": ("Number", "200"),
+            "ErrorMessage": ("String", _message(outcome) if outcome else condition),
         }
         send = self._delivery.to_queue if ":sqs:" in target else self._delivery.to_topic
         try:
-            send(target, event.payload, {name: ("String", value) for name, value in attributes.items()})
+            send(target, event.payload, attributes)
         except TargetGoneError as error:
             self._story.tell("dead letter", target, status="error", reason=str(error))
             return False
         self._story.tell("dead letter", target, attempt=event.attempts, reason=condition)
         return True
+
+
+def _message(outcome: Outcome) -> str:
+    """Return the message of an error without its name, at most 1 KB [invocation-async-retain-records.html, 2026]."""
+    error = json.loads(outcome.payload)
+    return str(error.get("errorMessage", outcome.reason)).encode()[:1024].decode(errors="ignore")

@@ -18,6 +18,7 @@ import time
 from contextvars import ContextVar
 from importlib.machinery import PathFinder
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 TYPE_CHECKING = False  # typing and pathlib would take a third of the start
 if TYPE_CHECKING:
@@ -48,11 +49,19 @@ class Records(list):  # type: ignore[type-arg]  # list[Any] would be evaluated
             RECORD_TRACE.set("")
 
 
+class ClientContext:
+    """What the caller of a synchronous invocation says of itself."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.custom = told.get("custom")
+        self.env = told.get("env")
+        self.client = SimpleNamespace(**told["client"]) if told.get("client") else None
+
+
 class Context:
     """What AWS hands to a handler beside the event."""
 
     identity = None
-    client_context = None
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -62,6 +71,7 @@ class Context:
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.invoked_function_arn = request["arn"]
         self.aws_request_id = request["id"]
+        self.client_context = ClientContext(json.loads(request["client_context"])) if request["client_context"] else None
         self._deadline_s = time.monotonic() + request["timeout_s"]
 
     def get_remaining_time_in_millis(self) -> int:

@@ -49,7 +49,9 @@ class Delivery:
     def __init__(self, asynchronous: AsyncQueue) -> None:
         self._asynchronous = asynchronous
 
-    def to(self, arn: str, content: Any, *, source: str = "", detail_type: str = "") -> None:
+    def to(
+        self, arn: str, content: Any, *, source: str = "", detail_type: str = "", resources: Sequence[str] = ()
+    ) -> None:
         """Hand a JSON value to a queue, topic, function, bus, state machine, stream or log group."""
         service, text = arn.split(":")[2], json.dumps(content)
         if service == "sqs":
@@ -61,7 +63,7 @@ class Delivery:
         elif service == "states":
             self.to_machine(arn, text)
         elif service == "events":
-            self.to_bus(arn, source, detail_type, text)
+            self.to_bus(arn, source, detail_type, text, resources=resources)
         elif service == "kinesis":
             self.to_stream(arn, text, str(uuid.uuid4()))
         elif service == "logs":
@@ -78,16 +80,13 @@ class Delivery:
         group_id: str | None = None,
         deduplication_id: str | None = None,
     ) -> Message:
-        """Send a message."""
+        """Send a message; the value of a binary attribute is base64."""
         _, _, _, region, account_id, name = arn.split(":")
         try:
             return sqs_backends[account_id][region].send_message(
                 name,
                 body,
-                message_attributes={
-                    key: {"DataType": kind, "BinaryValue" if kind.startswith("Binary") else "StringValue": value}
-                    for key, (kind, value) in (attributes or {}).items()
-                },
+                message_attributes={key: _attribute(*told) for key, told in (attributes or {}).items()},
                 group_id=group_id,
                 deduplication_id=deduplication_id,
             )
@@ -157,3 +156,9 @@ class Delivery:
         if stream_name not in backend.groups[name].streams:
             backend.create_log_stream(name, stream_name)
         backend.put_log_events(name, stream_name, [{"timestamp": unix_time_millis(), "message": message}])
+
+
+def _attribute(kind: str, value: str) -> dict[str, Any]:
+    """Return an attribute of a message as moto keeps it."""
+    is_binary = kind.startswith("Binary")
+    return {"DataType": kind, **({"BinaryValue": base64.b64decode(value)} if is_binary else {"StringValue": value})}

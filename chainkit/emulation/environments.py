@@ -197,7 +197,7 @@ class Environment:
         reply = self._watched(_receive(self._socket, self._watch))
         return time.monotonic() - self._began_s, reply["error"]
 
-    def call(self, request_id: str, event: str, trace: str, arn: str) -> dict[str, Any]:
+    def call(self, request_id: str, event: str, trace: str, arn: str, client_context: str = "") -> dict[str, Any]:
         """Run the handler once and return the worker's reply.
 
         Raises TimeoutError after the function's timeout, WorkerGoneError if the process ended, and of these
@@ -206,6 +206,7 @@ class Environment:
         self._ended[request_id] = threading.Event()
         self._socket.settimeout(self.spec.timeout_s)
         message = {"id": request_id, "event": event, "trace": trace, "arn": arn, "timeout_s": self.spec.timeout_s}
+        message["client_context"] = client_context
         _send(self._socket, message)
         return self._watched(_receive(self._socket, self._watch))
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.events.exceptions import ResourceNotFoundException
 from moto.events.models import EventsBackend, Rule
 
 from chainkit.emulation import archives
@@ -62,6 +63,31 @@ def install(host: Host) -> None:
 
     original_put = patch("events.models:EventsBackend.put_events", put)
     patch("events.models:Rule.send_to_targets", send)
+    _install_tags()
+
+
+def _install_tags() -> None:
+    """Let tags belong to an ARN: moto looks a rule up by its name, whichever bus it is on."""
+    place = "events.models:EventsBackend."
+
+    def checked(backend: EventsBackend, arn: str) -> str:
+        buses = backend.event_buses.values()
+        if arn in {bus.arn for bus in buses} | {rule.arn for bus in buses for rule in bus.rules.values()}:
+            return arn
+        raise ResourceNotFoundException(f"{arn} does not exist.")
+
+    def list_tags(backend: EventsBackend, arn: str) -> dict[str, list[dict[str, str]]]:
+        return backend.tagger.list_tags_for_resource(checked(backend, arn))
+
+    def tag(backend: EventsBackend, arn: str, tags: dict[str, str]) -> None:
+        backend.tagger.tag_resource(checked(backend, arn), backend.tagger.convert_dict_to_tags_input(tags))
+
+    def untag(backend: EventsBackend, arn: str, tag_keys: list[str]) -> None:
+        backend.tagger.untag_resource_using_names(checked(backend, arn), tag_keys)
+
+    patch(f"{place}list_tags_for_resource", list_tags)
+    patch(f"{place}tag_resource", tag)
+    patch(f"{place}untag_resource", untag)
 
 
 def _bus_arn(backend: EventsBackend, name: str) -> str:

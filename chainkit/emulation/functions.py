@@ -49,7 +49,8 @@ def install(host: Host) -> None:
         name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
         invoked = resolve(response.backend, name, response.querystring.get("Qualifier", [None])[0])
         kind = response.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        return _respond(host, invoked, _text(response.body), kind, response.headers.get("X-Amz-Log-Type") == "Tail")
+        is_tail, context = response.headers.get("X-Amz-Log-Type") == "Tail", response.headers.get("X-Amz-Client-Context")
+        return _respond(host, invoked, _text(response.body), kind, is_tail, context or "")
 
     def invoke_function(
         function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
@@ -101,7 +102,8 @@ def direct_invoke(host: Host, environ: dict[str, Any]) -> tuple[int, dict[str, s
         return None
     payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode()
     kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-    status, headers, text = _respond(host, invoked, payload, kind, environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail")
+    is_tail, context = environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail", environ.get("HTTP_X_AMZ_CLIENT_CONTEXT", "")
+    status, headers, text = _respond(host, invoked, payload, kind, is_tail, context)
     headers.pop("status", None)  # one of moto's own, for its server
     _keep_request_id(headers)
     return status, headers, text
@@ -111,7 +113,9 @@ def _text(body: str | bytes) -> str:
     return body.decode() if isinstance(body, bytes) else body
 
 
-def _respond(host: Host, invoked: Invoked, payload: str, kind: str, tail: bool) -> tuple[int, dict[str, str], str]:
+def _respond(
+    host: Host, invoked: Invoked, payload: str, kind: str, tail: bool, context: str = ""
+) -> tuple[int, dict[str, str], str]:
     if kind == "DryRun":
         return 204, {"status": "204"}, ""
     limit_bytes = ASYNC_LIMIT_BYTES if kind == "Event" else SYNC_LIMIT_BYTES
@@ -126,9 +130,17 @@ def _respond(host: Host, invoked: Invoked, payload: str, kind: str, tail: bool) 
     if kind == "Event":
         request_id = host.asynchronous.submit(invoked.function, payload or "{}", invoked.arn)
         return 202, {"status": "202", "x-amzn-requestid": request_id}, ""
-    outcome = host.invoker.invoke(invoked.function, payload or "{}", arn=invoked.arn)
+    try:
+        client_context = base64.b64decode(context, validate=True).decode()
+        json.loads(client_context or "{}")
+    except ValueError:
+        return _refuse(400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+    outcome = host.invoker.invoke(
+        invoked.function, payload or "{}", arn=invoked.arn, client_context=client_context
+    )
     if outcome.status == "throttled":
-        return _refuse(429, "TooManyRequestsException", "Rate Exceeded.")
+        reason = "ReservedFunctionConcurrentInvocationLimitExceeded"  # the only limit that is here
+        return _refuse(429, "TooManyRequestsException", "Rate Exceeded.", Reason=reason)
     headers = {
         "content-type": "application/json",
         "x-amzn-requestid": outcome.request_id,
@@ -141,9 +153,9 @@ def _respond(host: Host, invoked: Invoked, payload: str, kind: str, tail: bool) 
     return 200, headers, outcome.payload
 
 
-def _refuse(status: int, error: str, message: str) -> tuple[int, dict[str, str], str]:
+def _refuse(status: int, error: str, message: str, **more: str) -> tuple[int, dict[str, str], str]:
     headers = {"status": str(status), "x-amzn-errortype": error, "content-type": "application/json"}
-    return status, headers, json.dumps({"Type": "User", "message": message})
+    return status, headers, json.dumps({"Type": "User", "message": message, **more})
 
 
 def _install_deletion(host: Host) -> None:

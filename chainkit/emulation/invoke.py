@@ -60,12 +60,22 @@ class Invoker:
         self.faults = Faulting()
         self._logs_lock = threading.RLock()  # a log group's subscription may invoke from inside
 
-    def invoke(self, function: LambdaFunction, payload: str, *, attempt: int = 1, arn: str = "") -> Outcome:
+    def invoke(
+        self,
+        function: LambdaFunction,
+        payload: str,
+        *,
+        attempt: int = 1,
+        arn: str = "",
+        request_id: str = "",
+        client_context: str = "",
+    ) -> Outcome:
         """Run `function` once, for the requests that this thread works for, and return how it went.
 
-        `arn` is what it was invoked as, if that names an alias or a version.
+        `arn` is what it was invoked as, if that names an alias or a version; `request_id` its id, if it has one, as
+        all attempts at an event have the same; `client_context` the caller's, as JSON.
         """
-        request_id, began = str(uuid.uuid4()), self._clock.moment()
+        request_id, began = request_id or str(uuid.uuid4()), self._clock.moment()
         own_arn = unqualified(function)
         with self.faults.injected(own_arn, ROOTS.get()) as injected:
             at_once = 0 if injected.is_throttled else self._take(function, own_arn)
@@ -73,7 +83,13 @@ class Invoker:
                 try:
                     with self._clock.running():
                         outcome = self._run(
-                            function, payload, request_id, attempt, arn or function.function_arn, injected
+                            function,
+                            payload,
+                            request_id,
+                            attempt,
+                            arn or function.function_arn,
+                            injected,
+                            client_context,
                         )
                 finally:
                     with self._lock:
@@ -105,7 +121,14 @@ class Invoker:
             return self._busy[arn]
 
     def _run(
-        self, function: LambdaFunction, payload: str, request_id: str, attempt: int, arn: str, injected: Injected
+        self,
+        function: LambdaFunction,
+        payload: str,
+        request_id: str,
+        attempt: int,
+        arn: str,
+        injected: Injected,
+        client_context: str,
     ) -> Outcome:
         began = self._clock.moment()
         if not (function.run_time or "python").startswith("python"):
@@ -137,7 +160,7 @@ class Invoker:
             outcome = Outcome.of_error(broken, request_id)
         else:
             trace = self._story.header_for(ROOTS.get()) + injected.orders
-            outcome = self._call(environment, payload, request_id, trace, arn, injected)
+            outcome = self._call(environment, payload, request_id, trace, arn, injected, client_context)
         outcome.init_s = init_s
         is_ended = not broken and outcome.status != "timeout"
         outcome.logs = notes + environment.take_logs(request_id, is_ended=is_ended) + outcome.logs
@@ -147,12 +170,19 @@ class Invoker:
         return outcome
 
     def _call(
-        self, environment: Environment, payload: str, request_id: str, trace: str, arn: str, injected: Injected
+        self,
+        environment: Environment,
+        payload: str,
+        request_id: str,
+        trace: str,
+        arn: str,
+        injected: Injected,
+        client_context: str,
     ) -> Outcome:
         began_s = self._clock.now_s()
         try:
             with injected.late(self._clock, environment.spec.timeout_s):
-                reply = environment.call(request_id, payload, trace, arn)
+                reply = environment.call(request_id, payload, trace, arn, client_context)
         except TimeoutError:
             text = f"Task timed out after {environment.spec.timeout_s:.2f} seconds"
             outcome = Outcome.of_error(

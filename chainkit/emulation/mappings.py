@@ -34,6 +34,11 @@ CONCURRENT_BATCHES = 5
 """[aws-semantics 2, "starts at 5 concurrent"]"""
 
 
+MOST_WITHOUT_WINDOW = 10
+"""[API_CreateEventSourceMapping.html, 2026: "When you set BatchSize to a value greater than 10, you must set
+MaximumBatchingWindowInSeconds to at least 1"]"""
+
+
 class MappingExistsError(LambdaClientError):
     """AWS's refusal of a second mapping of the same source and function."""
 
@@ -187,6 +192,7 @@ def install(host: Host) -> None:
 
     def create(backend: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
         _refuse_window(spec)
+        _refuse_large_batch(spec)
         _refuse_second(backend, spec)
         mapping: EventSourceMapping = original_create(backend, spec)
         _disarm(mapping)
@@ -228,6 +234,15 @@ def _mappings(source_arn: str | None) -> list[EventSourceMapping]:
 def _refuse_window(spec: dict[str, Any]) -> None:
     if spec.get("TumblingWindowInSeconds"):
         raise InvalidParameterValueException("chainkit emulates no tumbling windows; leave TumblingWindowInSeconds out")
+
+
+def _refuse_large_batch(spec: dict[str, Any]) -> None:
+    """Refuse more than ten messages at once without a window, as AWS does for a queue."""
+    is_large = ":sqs:" in spec.get("EventSourceArn", "") and int(spec.get("BatchSize") or 0) > MOST_WITHOUT_WINDOW
+    if is_large and not spec.get("MaximumBatchingWindowInSeconds"):
+        raise InvalidParameterValueException(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        )
 
 
 def _refuse_second(backend: LambdaBackend, spec: dict[str, Any]) -> None:

@@ -84,6 +84,7 @@ def repair(host: Host) -> None:
     ):
         _repair_child(host.clock, f"{_MAP}iteration.{module}._eval_job")
     _repair_files()
+    _repair_reader()
 
 
 def allowed(items: int, count: int, percentage: float) -> float:
@@ -196,6 +197,19 @@ def _repair_files() -> None:
         staticmethod(put_object),
     )
     patch(f"{_MAP}item_reader.eval.resource_eval_s3:ResourceEvalS3._handle_list_objects_v2", staticmethod(list_objects))
+
+
+def _repair_reader() -> None:
+    """Let a Map whose items cannot be read fail by AWS's name for that."""
+    from botocore.exceptions import ClientError
+
+    def read(reader: Any, env: Any) -> None:
+        try:
+            original(reader, env)
+        except ClientError as error:
+            raise failure(env, "States.ItemReaderFailed", error.response["Error"]["Message"]) from error
+
+    original = patch(f"{_MAP}item_reader.item_reader_decl:ItemReader._eval_body", read)
 
 
 def _client(resource_runtime_part: Any, state_credentials: Any) -> Any:

@@ -181,6 +181,9 @@ stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.
 stepfunctions.parser.asl.component.state.exec.state_map.iteration.iterator.distributed_iterator_worker:DistributedIteratorWorker._eval_job
     (self env job) | upstream | a failed child leaves null in the output |
     test_maps.py::test_the_old_name_of_an_item_processor_counts_failures_too
+stepfunctions.parser.asl.component.state.exec.state_map.item_reader.item_reader_decl:ItemReader._eval_body
+    (self env) | upstream | a file that is not there is States.Runtime, which nothing catches |
+    test_maps.py::test_items_that_cannot_be_read_fail_the_map_by_name
 stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval.resource_eval_s3:ResourceEvalS3._handle_put_object
     (env resource_runtime_part state_credentials) | upstream | result files are listed empty and not written |
     test_maps.py::test_results_are_written_to_files
@@ -302,6 +305,9 @@ sqs.responses:SQSResponse.cancel_message_move_task
 sqs.responses:SQSResponse.list_message_move_tasks
     absent | upstream | message move tasks are missing |
     test_message_moves.py::test_one_task_runs_for_a_source_and_can_be_cancelled
+sns.utils:FilterPolicyMatcher._field_match
+    (field rules dict_body attributes_based_check) | upstream | a number compared with text makes Publish fail |
+    test_notifications.py::test_a_rule_that_does_not_fit_a_value_lets_the_others_decide
 sns.models:Topic.publish
     (self message subject message_attributes group_id deduplication_id message_structure) | upstream | a FIFO topic
     does not deduplicate, and makes no id from the content |
@@ -323,6 +329,15 @@ events.models:EventsBackend.put_rule
 events.models:Rule.send_to_targets
     (self original_event transform_input) | upstream | a function or state machine as target fails PutEvents; a
     disabled rule sends | test_events.py::test_a_disabled_rule_sends_nothing
+events.models:EventsBackend.list_tags_for_resource
+    (self arn) | upstream | rules of one name on two buses share their tags |
+    test_events.py::test_rules_of_one_name_on_two_buses_have_tags_of_their_own
+events.models:EventsBackend.tag_resource
+    (self arn tags) | upstream | rules of one name on two buses share their tags |
+    test_events.py::test_rules_of_one_name_on_two_buses_have_tags_of_their_own
+events.models:EventsBackend.untag_resource
+    (self arn tag_keys) | upstream | rules of one name on two buses share their tags |
+    test_events.py::test_rules_of_one_name_on_two_buses_have_tags_of_their_own
 events.models:Replay.replay_events
     (self archive) | ours | what is replayed goes through our targets, and by both clocks |
     test_archives.py::test_a_replay_runs_the_function_and_belongs_to_the_request_that_started_it

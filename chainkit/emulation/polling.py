@@ -7,6 +7,7 @@ that AWS starts with; a batch is received when its window ends, not when it begi
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -255,7 +256,7 @@ def record_of(message: Message, queue: Queue) -> dict[str, Any]:
                 "dataType": value["DataType"],
                 "stringListValues": [],
                 "binaryListValues": [],
-                **{key[0].lower() + key[1:]: value[key] for key in ("StringValue", "BinaryValue") if key in value},
+                **{key[0].lower() + key[1:]: _plain(value[key]) for key in ("StringValue", "BinaryValue") if key in value},
             }
             for name, value in message.message_attributes.items()
         },
@@ -264,6 +265,10 @@ def record_of(message: Message, queue: Queue) -> dict[str, Any]:
         "eventSourceARN": queue.queue_arn,
         "awsRegion": queue.region,
     }
+
+
+def _plain(value: str | bytes) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _queue(arn: str) -> Queue | None:

@@ -44,6 +44,8 @@ def install(host: Host) -> None:
         if configuration is None:
             return
         name = str(event_name.value)
+        if name == "s3:ObjectCreated:Put" and key.multipart is not None:
+            return  # the end of a multipart upload, which moto tells of twice
         sequencer = f"{next(_SEQUENCE):016X}"
         to_text: dict[str, Callable[[str, str], object]] = {
             "cloud_function": host.delivery.to_function,

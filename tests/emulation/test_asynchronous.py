@@ -84,7 +84,7 @@ def test_a_destination_may_be_a_function_or_a_bus(aws, root):
     pattern = json.dumps({"source": ["lambda"]})
     client.put_rule(Name="ends", EventBusName="ends", EventPattern=pattern)
     client.put_targets(Rule="ends", EventBusName="ends", Targets=[{"Id": "1", "Arn": reporter}])
-    good, _ = aws.function("def handler(event, context):\n    return 1")
+    good, good_arn = aws.function("def handler(event, context):\n    return 1")
     bad, _ = aws.function(FAIL)
     configure(aws, good, DestinationConfig={"OnSuccess": {"Destination": bus}})
     configure(aws, bad, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": reporter}})
@@ -95,6 +95,7 @@ def test_a_destination_may_be_a_function_or_a_bus(aws, root):
 
     assert seen[0]["detail-type"] == "Lambda Function Invocation Result - Success"
     assert seen[0]["detail"]["responsePayload"] == 1
+    assert seen[0]["resources"] == [f"{good_arn}:$LATEST", bus]
     assert seen[1]["requestContext"]["condition"] == "RetriesExhausted"
 
 
@@ -107,7 +108,8 @@ def test_the_event_itself_goes_to_the_dead_letter_queue(aws, root):
 
     assert standing["DeadLetterConfig"] == {"TargetArn": queue}
     assert json.loads(message["Body"]) == {"n": 1}
-    assert "ValueError" in message["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "always"
+    assert message["MessageAttributes"]["ErrorCode"] == {"DataType": "Number", "StringValue": "200"}
 
 
 def test_a_second_event_invoke_config_replaces_the_first(aws):
@@ -174,3 +176,16 @@ def test_a_retry_that_would_come_too_late_ends_the_event(aws, root):
 
     assert aws.bodies(url)[0]["requestContext"]["condition"] == "EventAgeExceeded"
     assert len(events_of(aws, root, "invocation")) == 1
+
+
+def test_all_attempts_at_an_event_have_the_id_that_its_sender_got(aws, root):
+    url, queue = aws.queue()
+    code = "def handler(event, context):\n    report(context.aws_request_id)\n    raise ValueError('no')"
+    name, _, reports = aws.reporting(code, DeadLetterConfig={"TargetArn": queue})
+    configure(aws, name, MaximumRetryAttempts=1)
+    request_id = send(aws, name, root)["ResponseMetadata"]["RequestId"]
+    (dead,) = aws.messages(url)
+
+    assert aws.bodies(reports, 2) == [request_id, request_id]
+    assert dead["MessageAttributes"]["RequestID"]["StringValue"] == request_id
+    assert dead["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"

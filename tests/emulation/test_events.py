@@ -172,3 +172,22 @@ def test_a_log_group_gets_the_message_that_a_transformer_makes(aws, bus, root):
     put(aws, bus, root, {"id": 7})
 
     assert aws.client("logs").filter_log_events(logGroupName=group)["events"][0]["message"] == "order 7"
+
+
+def test_rules_of_one_name_on_two_buses_have_tags_of_their_own(aws, bus):
+    client, other = aws.client("events"), f"b-{uuid.uuid4().hex[:8]}"
+    client.create_event_bus(Name=other)
+    arns = {
+        name: client.put_rule(
+            Name="same", EventBusName=name, EventPattern='{"source": ["s"]}', Tags=[{"Key": "bus", "Value": name}]
+        )["RuleArn"]
+        for name in (bus, other)
+    }
+    client.tag_resource(ResourceARN=arns[other], Tags=[{"Key": "more", "Value": "1"}])
+    client.untag_resource(ResourceARN=arns[bus], TagKeys=["bus"])
+
+    assert client.list_tags_for_resource(ResourceARN=arns[bus])["Tags"] == []
+    found = client.list_tags_for_resource(ResourceARN=arns[other])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in found} == {"bus": other, "more": "1"}
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.list_tags_for_resource(ResourceARN=arns[other] + "-gone")

@@ -86,4 +86,4 @@ def test_a_dead_letter_queue_gets_the_event_after_the_attempts(aws, root, when):
     assert settled
     assert aws.whats(root).count("invocation") == 3
     assert json.loads(message["Body"]) == {"n": 1}
-    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "ValueError: no"
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"

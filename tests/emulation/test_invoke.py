@@ -129,6 +129,7 @@ def test_reserved_concurrency_throttles(aws):
 
     assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
 def test_calls_at_once_run_in_several_environments(aws):
@@ -439,3 +440,13 @@ def test_a_run_that_outlives_its_function_brings_no_log_group_back(aws):
 
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
     assert groups == []
+
+
+def test_the_callers_context_reaches_the_handler(aws):
+    name, _ = aws.function("def handler(event, context):\n    c = context.client_context\n    return c and c.custom")
+    told = base64.b64encode(json.dumps({"custom": {"tenant": "a"}}).encode()).decode()
+
+    assert invoke(aws, name, ClientContext=told)[1] == {"tenant": "a"}
+    assert invoke(aws, name)[1] is None
+    with pytest.raises(ClientError, match="valid Base64-encoded JSON"):
+        invoke(aws, name, ClientContext="bm8=")

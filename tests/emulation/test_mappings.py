@@ -37,3 +37,12 @@ def test_a_tumbling_window_is_refused_aloud(aws, function):
 
     with pytest.raises(ClientError, match="no tumbling windows"):
         aws.map_queue(queue, function[1], TumblingWindowInSeconds=30)
+
+
+def test_more_than_ten_messages_at_once_need_a_window(aws, function):
+    _, queue = aws.queue()
+
+    with pytest.raises(ClientError, match="must be greater than 0") as raised:
+        aws.map_queue(queue, function[1], BatchSize=11)
+    assert raised.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    assert aws.map_queue(queue, function[1], BatchSize=11, MaximumBatchingWindowInSeconds=1)

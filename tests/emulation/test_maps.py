@@ -166,3 +166,13 @@ def test_results_are_written_to_files(aws, root, bucket):
     files = read(json.loads(done["output"])["ResultWriterDetails"]["Key"])["ResultFiles"]
     assert sorted(json.loads(row["Output"]) for row in read(files["SUCCEEDED"][0]["Key"])) == [10, 30, 40]
     assert [row["Error"] for row in read(files["FAILED"][0]["Key"])] == ["ValueError"]
+
+
+def test_items_that_cannot_be_read_fail_the_map_by_name(aws, root, bucket):
+    reader = from_s3(aws, bucket, []) | {"Parameters": {"Bucket": bucket, "Key": "gone.json"}}
+    catch = [{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "Caught"}]
+    states = each(None, ItemReader=reader, Catch=catch) | {"Caught": {"Type": "Pass", "End": True}}
+    done = aws.execute(aws.machine(states), root)
+
+    assert done["status"] == "SUCCEEDED"
+    assert json.loads(done["output"])["Error"] == "States.ItemReaderFailed"

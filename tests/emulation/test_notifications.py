@@ -136,3 +136,23 @@ def test_a_target_that_is_gone_does_not_stop_the_others(aws, topic, root):
 
     assert len(aws.bodies(url)) == 1
     assert "dropped" in aws.whats(root)
+
+
+def test_a_rule_that_does_not_fit_a_value_lets_the_others_decide(aws, topic, root):
+    url, queue = aws.queue()
+    policy = {"usd": [{"numeric": [">", 100]}, {"prefix": "many"}], "vip": [True, {"exists": False}]}
+    subscribe(aws, topic, "sqs", queue, FilterPolicy=json.dumps(policy), FilterPolicyScope="MessageBody")
+    for body in ({"usd": "150"}, {"usd": 150}, {"usd": "many"}, {"usd": None}, [1], "text"):
+        publish(aws, topic, root, json.dumps(body))
+    passed = [json.loads(each["Message"]) for each in aws.bodies(url, 6, wait_s=1)]
+
+    assert passed == [{"usd": 150}, {"usd": "many"}]
+
+
+def test_an_attribute_of_bytes_arrives_raw(aws, topic, root):
+    url, queue = aws.queue()
+    subscribe(aws, topic, "sqs", queue, RawMessageDelivery="true")
+    publish(aws, topic, root, MessageAttributes={"raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}})
+    (message,) = aws.messages(url)
+
+    assert message["MessageAttributes"]["raw"]["BinaryValue"] == b"\x00\xff"

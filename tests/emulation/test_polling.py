@@ -308,3 +308,13 @@ def test_a_mapping_is_listed_by_the_name_of_its_function(aws):
         listed = client.list_event_source_mappings(FunctionName=known_as)["EventSourceMappings"]
         assert [each["UUID"] for each in listed] == [mapping]
     assert client.list_event_source_mappings(FunctionName="other")["EventSourceMappings"] == []
+
+
+def test_an_attribute_of_bytes_arrives_as_base64(aws, root):
+    url, queue = aws.queue()
+    _, function, reports = aws.reporting("def handler(event, context):\n    report(event['Records'][0])")
+    aws.map_queue(queue, function)
+    send(aws, url, root, "hello", MessageAttributes={"raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}})
+    (record,) = aws.bodies(reports)
+
+    assert record["messageAttributes"]["raw"]["binaryValue"] == "AP8="

@@ -103,3 +103,16 @@ def test_a_target_that_is_gone_does_not_fail_the_upload(aws, bucket, root):
     put(aws, root, bucket, "a")
 
     assert [e["status"] for e in aws.emulator.story(root) if e["what"] == "notification"] == ["error"]
+
+
+def test_the_end_of_an_upload_in_parts_is_told_once(aws, bucket, root):
+    url, queue = aws.queue()
+    notify(aws, bucket, QueueConfigurations=[{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}])
+    client = aws.traced("s3", root)
+    upload = client.create_multipart_upload(Bucket=bucket, Key="big")["UploadId"]
+    tag = client.upload_part(Bucket=bucket, Key="big", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    client.complete_multipart_upload(Bucket=bucket, Key="big", UploadId=upload, MultipartUpload=parts)
+    told = [record["eventName"] for body in aws.bodies(url, 3, wait_s=1) for record in body["Records"]]
+
+    assert told == ["ObjectCreated:CompleteMultipartUpload"]
