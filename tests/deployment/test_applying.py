@@ -130,6 +130,27 @@ def test_whatever_call_a_killed_replacement_ends_in_nothing_is_forgotten(target,
         assert alive.witness.resources() == {}, after
 
 
+@pytest.mark.parametrize("without", ["news>mail", "shop>mail"])
+def test_one_of_two_that_call_a_function_goes_and_the_other_may_still(target, stand, without):
+    stand(events())
+    changed = events()
+    changed.remove(without)
+
+    deploy(plan(changed, target))
+
+    assert plan(changed, target).is_empty
+
+
+def test_a_changed_queue_still_lets_in_whoever_sends_to_it(target, stand):
+    stand(events())
+    changed = events()
+    changed.set("undelivered", retention_s=600)
+
+    deploy(plan(changed, target))
+
+    assert plan(changed, target).is_empty
+
+
 def _plan_of_change(target, old, new):
     stack = deploy(plan(old, target))
     changes = plan(new, target).changes
