@@ -8,8 +8,8 @@ from typing import Any, Literal
 from chainkit.chain import Chain
 from chainkit.errors import TemplateError
 from chainkit.records import Pool, Resource
-from chainkit.service import Surroundings, logical_id
-from chainkit.templates import references, variables
+from chainkit.service import Surroundings, logical_id, references
+from chainkit.templates import variables
 from chainkit.wiring import Link
 
 Kind = Literal["permission", "policy", "resource", "setting", "variable"]

@@ -6,8 +6,9 @@ it says with the records of records.py, through the methods of `Service`; engine
 
 import dataclasses
 import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -192,6 +193,26 @@ def logical_id(*words: str) -> str:
     """
     parts = "-".join(words).replace("_", "-").split("-")
     return "".join(part[:1].upper() + part[1:] for part in parts)
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield the logical ids that a property refers to by Ref, Fn::GetAtt or Fn::Sub.
+
+    >>> list(references([{"Ref": "Jobs"}, {"Fn::Sub": "${AWS::Region}/${Api}"}, {"Fn::GetAtt": ["Pay", "Arn"]}]))
+    ['Jobs', 'Api', 'Pay']
+    """
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+            found = [name]
+        case {"Fn::Sub": str(text)}:
+            found = re.findall(r"\$\{(?!!)([^}.]+)", text)
+        case Mapping():
+            found = [name for inner in value.values() for name in references(inner)]
+        case list() | tuple():
+            found = [name for inner in value for name in references(inner)]
+        case _:
+            found = []
+    yield from (name for name in found if not name.startswith("AWS::"))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field, dataclasses.field))

@@ -8,10 +8,9 @@ parameter CodeBucket names, called by the hash of its content.
 """
 
 import hashlib
-import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import networkx as nx
 from chainkit.chain import Chain, as_chain
 from chainkit.errors import TemplateError
 from chainkit.records import Api, Call, Grant, Properties, Resource
-from chainkit.service import Service, Surroundings, as_text, given, logical_id, tag_list
+from chainkit.service import Service, Surroundings, as_text, given, logical_id, references, tag_list
 from chainkit.wiring import Caller, Link
 
 
@@ -113,26 +112,6 @@ def outputs(chain: Chain) -> dict[str, Any]:
         for name, handle in handles.items()
         if handle.suffix
     }
-
-
-def references(value: Any) -> Iterator[str]:
-    """Yield the logical ids that a property refers to by Ref, Fn::GetAtt or Fn::Sub.
-
-    >>> list(references([{"Ref": "Jobs"}, {"Fn::Sub": "${AWS::Region}/${Api}"}, {"Fn::GetAtt": ["Pay", "Arn"]}]))
-    ['Jobs', 'Api', 'Pay']
-    """
-    match value:
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
-            found = [name]
-        case {"Fn::Sub": str(text)}:
-            found = re.findall(r"\$\{(?!!)([^}.]+)", text)
-        case Mapping():
-            found = [name for inner in value.values() for name in references(inner)]
-        case list() | tuple():
-            found = [name for inner in value for name in references(inner)]
-        case _:
-            found = []
-    yield from (name for name in found if not name.startswith("AWS::"))
 
 
 # --- what the links ask of the services ---

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 import chainkit as ck
 from chainkit.bringing import Brought, brings
 from chainkit.chain import Chain
-from chainkit.service import logical_id, registry
-from chainkit.templates import references
+from chainkit.service import logical_id, references, registry
 from chainkit.wiring import fitting
 from tests.examples import EXAMPLES
 from tests.strategies import chains, links_of

@@ -9,7 +9,8 @@ from cfnlint.api import ManualArgs, lint
 
 import chainkit as ck
 from chainkit.rewiring import Variant
-from chainkit.templates import outputs, references, resources, template
+from chainkit.service import references
+from chainkit.templates import outputs, resources, template
 from tests.examples import EXAMPLES, calls, orders
 
 

@@ -61,7 +61,7 @@ class DirectApplier:
         stands = self.standing(name)
         require_fit(plan, stands)
         coming = {
-            change.resource.id: _half(change.resource)
+            change.resource.id: replace(_half(change.resource), before=stands.get(change.resource.id))
             for change in plan.changes
             if change.action in ("create", "replace")
         }
@@ -116,21 +116,30 @@ class DirectApplier:
 
     def _recovered(self, chain: str, stands: dict[str, Standing]) -> dict[str, Standing]:
         """Return what stands, where some of it may be half made or not made: found by what it was to be called."""
-        lookup = lookup_in(self._target, chain, stands)
         for id_, standing in [*stands.items()]:
             if standing.is_whole:
                 continue
-            try:
-                properties = resolved(standing.resource.properties, lookup)
-            except KeyError:  # what it refers to was never made, so neither was it
-                del stands[id_]
-                continue
-            found = direct.read(self._target, standing.resource, properties, standing.ref or None)
-            if found is None or not self._is_own(standing.resource, found, chain):
+            there = self._found(chain, standing.before, stands) if standing.before is not None else None
+            there = there or self._found(chain, standing, stands)
+            if there is None:
                 del stands[id_]
             else:
-                stands[id_] = replace(standing, ref=found.ref, attributes=found.attributes, properties=properties)
+                stands[id_] = there
         return stands
+
+    def _found(self, chain: str, standing: Standing, stands: dict[str, Standing]) -> Standing | None:
+        """Return what may be half made or half taken away as it is there, None if it is not there."""
+        properties = standing.properties
+        if not properties:
+            try:
+                properties = resolved(standing.resource.properties, lookup_in(self._target, chain, stands))
+            except KeyError:  # what it refers to was never made, so neither was it
+                return None
+        found = direct.read(self._target, standing.resource, properties, standing.ref or None)
+        if found is None or not self._is_own(standing.resource, found, chain):
+            return None
+        there = replace(standing, ref=found.ref, attributes=found.attributes, properties=properties)
+        return replace(there, is_whole=False, before=None)
 
     def _is_own(self, resource: Resource, found: direct.Found, chain: str) -> bool:
         """Tell whether something was made for a chain: by its tag, where it can have one."""

@@ -89,7 +89,8 @@ def _place(region: str) -> dict[str, Any]:
 
 
 def _entry(id_: str, standing: Standing) -> dict[str, Any]:
-    return {
+    before = {"before": _entry(id_, standing.before)} if standing.before is not None else {}
+    return before | {
         "id": id_,
         "type": standing.resource.type,
         "design": _hashed(standing.resource.properties),
@@ -109,7 +110,8 @@ def _standing(entry: Mapping[str, Any]) -> Standing:
     whole = Standing(
         resource=resource, ref=entry["ref"], attributes=entry["attributes"], properties=entry["properties"]
     )
-    return replace(whole, dropped=tuple(entry["dropped"]), is_whole=entry["is_whole"])
+    before = _standing(entry["before"]) if "before" in entry else None
+    return replace(whole, dropped=tuple(entry["dropped"]), is_whole=entry["is_whole"], before=before)
 
 
 def _hashed(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from chainkit.deployment.monthly import by_resource, require_affordable
 from chainkit.deployment.targets import Standing, Target
 from chainkit.errors import ConfigError, DeployError
 from chainkit.records import Resource
-from chainkit.templates import references, resources
+from chainkit.service import references
+from chainkit.templates import resources
 from chainkit.units import usd
 
 if TYPE_CHECKING:

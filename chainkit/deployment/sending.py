@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chainkit.chain import Chain
 from chainkit.deployment.targets import ROOT, Standing, Target, gone
 from chainkit.errors import ConfigError, DeployError
-from chainkit.templates import references
+from chainkit.service import references
 
 
 def entry(chain: Chain, at: str | None) -> tuple[str, str]:

@@ -44,6 +44,8 @@ class Standing:
     """Properties that the target is known to forget, and did."""
     is_whole: bool = True
     """False if a refusal left it half made."""
+    before: "Standing | None" = None
+    """What it was to take the place of, when nobody knows how far that went."""
 
 
 class Applier(Protocol):

@@ -14,6 +14,8 @@ clock.py              virtual time: runs with the wall while something runs, jum
 faulting.py           injected faults, and where in the chain each request stands
 story.py              what happened to each request; whether anything of it is in flight
 environments.py       execution environments: one subprocess each, pooled
+output.py             what a worker prints
+descendants.py        ends what handlers have left running
 bootstrap.py          runs in that subprocess, standard library only
 patches.py            the table of all parts of moto that are replaced, and why
 patching.py           the guarded way to replace one

@@ -33,6 +33,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainkit.emulation.descendants import end_all
+from chainkit.emulation.output import Output
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -112,12 +115,6 @@ class OutOfMemoryError(WorkerGoneError):
     """The worker held more memory than its function has, and was killed."""
 
 
-class Line(str):
-    """A line that a worker printed, and when it came, by the emulator's clock."""
-
-    at_s: float
-
-
 class Environment:
     """One worker process and the socket to it."""
 
@@ -129,15 +126,14 @@ class Environment:
         self.stream = time.strftime("%Y/%m/%d/", time.gmtime()) + f"[{spec.version}]{secrets.token_hex(16)}"
         self.used_s = 0.0
         self._scratch = scratch
-        self._lines: list[str] = []
-        self._ended: dict[str, threading.Event] = {}
         self._began_s = time.monotonic()
         token = secrets.token_hex(16)
         with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
             port = listener.getsockname()[1]
             self._process = self._spawn(variables, code, layers, f"{port}:{token}")
             self.pid = self._process.pid
-            threading.Thread(target=self._pump, name="logs", daemon=True).start()
+            assert self._process.stdout is not None
+            self.output = Output(self._process.stdout, clock)
             self._socket = self._accept(listener, token)
 
     def _spawn(
@@ -189,7 +185,7 @@ class Environment:
                         return connection
                 connection.close()
         self.end()
-        raise WorkerGoneError(f"worker of {self.spec.name} ended before it began: {' '.join(self._lines)}")
+        raise WorkerGoneError(f"worker of {self.spec.name} ended before it began: {' '.join(self.output.rest())}")
 
     def initialise(self) -> tuple[float, dict[str, Any] | None]:
         """Wait until the handler is imported; return (seconds since the start, error or None)."""
@@ -203,7 +199,7 @@ class Environment:
         Raises TimeoutError after the function's timeout, WorkerGoneError if the process ended, and of these
         OutOfMemoryError if it held too much.
         """
-        self._ended[request_id] = threading.Event()
+        self.output.expect(request_id)
         self._socket.settimeout(self.spec.timeout_s)
         message = {"id": request_id, "event": event, "trace": trace, "arn": arn, "timeout_s": self.spec.timeout_s}
         message["client_context"] = client_context
@@ -225,14 +221,6 @@ class Environment:
         self._kill()
         return OutOfMemoryError(f"it held {math.ceil(held_mb)} MB, and its function has {self.spec.memory_mb} MB")
 
-    def take_logs(self, request_id: str, *, is_ended: bool) -> list[str]:
-        """Return the lines printed since the last call, once all of `request_id` have come."""
-        if is_ended and request_id in self._ended:
-            self._ended[request_id].wait(1.0)
-        self._ended.pop(request_id, None)
-        lines, self._lines = self._lines, []
-        return lines
-
     def exit_code(self) -> int | None:
         """Return the exit status of a process that has ended by itself."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -241,11 +229,16 @@ class Environment:
 
     def end(self) -> None:
         """Kill the process and all it started, and remove its scratch directory."""
+        end_all(self._scratch)
+        self.bury()
+
+    def bury(self) -> None:
+        """Wait for the end of the process and its group, and remove its scratch directory."""
         with contextlib.suppress(AttributeError, OSError):
             self._socket.close()
         self._kill()
         self._process.wait()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_folder(self._scratch)
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -253,20 +246,6 @@ class Environment:
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
-
-    def _pump(self) -> None:
-        """Collect what the worker prints; a zero byte marks the end of an invocation."""
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
-            for raw in output:
-                text, _, ended = raw.partition(b"\0")
-                if line := Line(text.decode("utf-8", "replace").rstrip("\r\n")):
-                    line.at_s = self._clock.now_s()
-                    self._lines.append(line)
-                if ended and (event := self._ended.get(ended.decode("ascii", "replace").strip())):
-                    event.set()
-        for event in list(self._ended.values()):  # the process has gone: nothing more will come
-            event.set()
 
 
 class Pool:
@@ -364,8 +343,9 @@ class Pool:
         with self._lock:
             self._is_closed = True
             environments, self._all, self._idle = self._all, set(), {}
+        end_all(self._root)
         for environment in environments:
-            environment.end()
+            environment.bury()
         remove_files(self._root)
 
     def _create(self, spec: Spec) -> Environment:
@@ -394,11 +374,19 @@ class Pool:
 
 
 def remove_files(root: Path) -> None:
-    """Remove a pool's directory, read-only code included; it may have gone already."""
-    for directory in root.glob("code-*"):
-        directory.chmod(0o755)
-        for path in directory.rglob("*"):
-            path.chmod(0o755)
+    """End what still works in a pool's directory, and remove that; it may have gone already."""
+    end_all(root)
+    remove_folder(root)
+
+
+def remove_folder(root: Path) -> None:
+    """Remove a folder with all in it, what its owner may not write included."""
+    for path, folders, files in os.walk(root):
+        for name in (*folders, *(files if os.name == "nt" else ())):
+            inner = Path(path, name)
+            if not inner.is_symlink():  # it may lead out of the folder
+                with contextlib.suppress(OSError):
+                    inner.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
 
 

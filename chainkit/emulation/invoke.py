@@ -163,7 +163,7 @@ class Invoker:
             outcome = self._call(environment, payload, request_id, trace, arn, injected, client_context)
         outcome.init_s = init_s
         is_ended = not broken and outcome.status != "timeout"
-        outcome.logs = notes + environment.take_logs(request_id, is_ended=is_ended) + outcome.logs
+        outcome.logs = notes + environment.output.take(request_id, is_ended=is_ended) + outcome.logs
         self._write_logs(function, environment, outcome)
         is_usable = not broken and outcome.status != "timeout" and outcome.error_type != "Runtime.ExitError"
         (self._pool.release if is_usable else self._pool.discard)(environment)

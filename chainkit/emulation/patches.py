@@ -285,6 +285,9 @@ sqs.models:SQSBackend.purge_queue
 sqs.models:SQSBackend.change_message_visibility
     (self queue_name receipt_handle visibility_timeout) | ours | queues are not safe between threads |
     test_process.py::test_two_hundred_asynchronous_messages_are_all_accounted_for
+sqs.models:Queue._set_attributes
+    (self attributes now) | upstream | who sets an attribute takes the queue's policy away |
+    test_queues.py::test_a_queue_keeps_its_policy_when_other_attributes_are_set
 sqs.models:Queue._setup_dlq
     (self policy) | upstream | RedriveAllowPolicy is forgotten |
     test_queues.py::test_a_dead_letter_queue_keeps_who_may_use_it_and_refuses_others

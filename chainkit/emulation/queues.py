@@ -207,6 +207,7 @@ def remove(queue: Queue, message: Message) -> None:
 def install(host: Host) -> None:
     """Let moto's SQS use our queues."""
     _install_send(host)
+    _install_policy()
     _install_redrive_allow_policy()
     _install_source_of_dead_letters()
 
@@ -262,6 +263,16 @@ def _install_redrive_allow_policy() -> None:
     original = patch("sqs.models:Queue._setup_dlq", set_up)
     patch("sqs.models:Queue.redrive_allow_policy", None)
     patch("sqs.models:Queue.BASE_ATTRIBUTES", [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"])
+
+
+def _install_policy() -> None:
+    """Keep a queue's policy when other attributes are set, as AWS does (API_SetQueueAttributes, 2026)."""
+
+    def set_attributes(queue: Queue, attributes: dict[str, Any], now: float | None = None) -> None:
+        kept = {"Policy": getattr(queue, "policy", None)}
+        original(queue, {**kept, **attributes}, now)
+
+    original = patch("sqs.models:Queue._set_attributes", set_attributes)
 
 
 def _install_source_of_dead_letters() -> None:

@@ -33,7 +33,7 @@ from chainkit.law import Law
 from chainkit.parts import PartsSetting
 from chainkit.readiness import ProvisionedScalingSetting, WarmerSetting
 from chainkit.records import Call, Grant, Meter, Pool, Port, Properties, Provisioned, Resource
-from chainkit.service import Service, Surroundings, logical_id, service
+from chainkit.service import Service, Surroundings, logical_id, references, service
 from chainkit.units import GB_MB
 from chainkit.vendoring import Platform
 
@@ -383,10 +383,14 @@ class LambdaFunction(Service):
         )
 
     def admission(self, principals: tuple[tuple[str, Any], ...]) -> tuple[Resource, ...]:
-        """Return one permission per AWS service that invokes this function by itself."""
+        """Return one permission per AWS service that invokes this function by itself.
+
+        Each is called after who is let in, and not counted: an id whose content moves on to another id would be made
+        before it is taken away, as one and the same statement.
+        """
         return tuple(
             Resource(
-                id=logical_id(self.name, "permission", str(k + 1)),
+                id=logical_id(self.name, "permission", *references(source)),
                 properties={
                     "FunctionName": {"Ref": self.id},
                     "Action": "lambda:InvokeFunction",
@@ -395,7 +399,7 @@ class LambdaFunction(Service):
                 },
                 api=PERMISSION,
             )
-            for k, (principal, source) in enumerate(principals)
+            for principal, source in principals
         )
 
     def integration(self, is_sync: bool) -> Properties:

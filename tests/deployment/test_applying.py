@@ -153,6 +153,63 @@ def test_whatever_call_a_killed_deploy_ends_in_the_next_one_repairs_it(life, end
             assert life.target.witness.resources() == {}
 
 
+def renamed(name):
+    """Return a chain whose queue has one logical id whether it is called jobs-1 or jobs1."""
+    chain = ck.Chain("renamed")
+    chain.add(ck.SqsQueue(name))
+    chain.add(ck.LambdaFunction("pay", duration=0.01, timeout_s=5))
+    chain.connect(name, "pay")
+    return chain
+
+
+@pytest.mark.parametrize("is_answered", [False, True], ids=["not sent", "answer lost"])
+def test_whatever_call_a_killed_replacement_ends_in_nothing_is_forgotten(target, dying, monkeypatch, is_answered):
+    old, new = renamed("jobs-1"), renamed("jobs1")
+    changes = {change.resource.id: change.action for change in _plan_of_change(target, old, new)}
+    assert changes["Jobs1"] == changes["Jobs1PayMapping"] == "replace"
+    for after in range(6):
+        deploy(plan(old, target))
+        dying(after, is_answered=is_answered)
+        with contextlib.suppress(Killed):
+            deploy(plan(new, target))
+        alive = revived(target, monkeypatch)
+        if after % 2:
+            deploy(plan(new, alive))
+            assert plan(new, alive).is_empty, after
+
+        ck.stack("renamed", alive).destroy()
+
+        assert alive.witness.resources() == {}, after
+
+
+@pytest.mark.parametrize("without", ["news>mail", "shop>mail"])
+def test_one_of_two_that_call_a_function_goes_and_the_other_may_still(target, stand, without):
+    stand(events())
+    changed = events()
+    changed.remove(without)
+
+    deploy(plan(changed, target))
+
+    assert plan(changed, target).is_empty
+
+
+def test_a_changed_queue_still_lets_in_whoever_sends_to_it(target, stand):
+    stand(events())
+    changed = events()
+    changed.set("undelivered", retention_s=600)
+
+    deploy(plan(changed, target))
+
+    assert plan(changed, target).is_empty
+
+
+def _plan_of_change(target, old, new):
+    stack = deploy(plan(old, target))
+    changes = plan(new, target).changes
+    stack.destroy()
+    return changes
+
+
 def test_another_process_sees_what_stands(target, stand):
     stand(orders())
 

@@ -55,7 +55,7 @@ def test_a_new_environment_answers_and_its_lines_are_kept(pool):
     assert init_s > 0
     assert reply["payload"] == '{"a": 1}'
     assert reply["memory_mb"] > 1
-    assert environment.take_logs("r1", is_ended=True) == ["seen {'a': 1}"]
+    assert environment.output.take("r1", is_ended=True) == ["seen {'a': 1}"]
 
 
 def test_the_environment_used_last_is_reused_first(pool):
@@ -217,3 +217,31 @@ def test_nothing_of_the_parent_is_open_in_a_worker(pool):
     assert len(set(open_files[1:3])) == 1
     assert open_files[1].startswith("pipe:")
     assert [name.partition(":")[0] for name in open_files[3:]] == ["socket"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the environment of a process")
+def test_what_a_handler_left_running_in_a_session_of_its_own_ends_with_its_environment(pool):
+    sleeps = "subprocess.Popen(['sleep', '600'], start_new_session=True).pid"
+    environment, _ = pool.acquire(spec(f"import subprocess\ndef handler(event, context):\n    return {sleeps}"))
+    environment.initialise()
+    pid = int(run(environment)["payload"])
+    assert Path(f"/proc/{pid}").exists()
+
+    pool.discard(environment)
+
+    assert wait_until_gone([pid]) == []
+
+
+def test_folders_that_their_owner_may_not_write_are_removed_and_links_are_not_followed(tmp_path):
+    (tmp_path / "kept").touch(mode=0o600)
+    root = tmp_path / "root"
+    (root / "locked" / "inner").mkdir(parents=True)
+    (root / "locked" / "inner" / "file").touch()
+    (root / "link").symlink_to(tmp_path / "kept")
+    (root / "locked" / "inner").chmod(0)
+    (root / "locked").chmod(0o500)
+
+    environments.remove_files(root)
+
+    assert not root.exists()
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600

@@ -65,6 +65,21 @@ def test_a_client_outside_sees_a_message_again_by_the_wall(aws):
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
+def test_a_queue_keeps_its_policy_when_other_attributes_are_set(aws):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url, _ = aws.queue(Policy=policy)
+    client = aws.client("sqs")
+
+    client.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "1"})
+    kept = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    taken = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert (kept["Policy"], kept["DelaySeconds"]) == (policy, "1")
+    assert "Policy" not in taken
+
+
 def test_a_dead_letter_queue_keeps_who_may_use_it_and_refuses_others(aws):
     _, friend = aws.queue()
     _, stranger = aws.queue()

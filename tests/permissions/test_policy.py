@@ -6,7 +6,7 @@ import pytest
 
 import chainkit as ck
 from chainkit.permissions.policy import Deployed
-from chainkit.templates import references
+from chainkit.service import references
 from tests.examples import EXAMPLES, events, orders
 
 # Service Authorization Reference, resource types (2026), with names of "events", "orders" in place of the variables.

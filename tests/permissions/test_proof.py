@@ -183,7 +183,7 @@ def test_its_documents_are_the_ones_that_are_deployed():
     statements = {d.name: list(d.statements) for r in deployed.roles.values() for d in (r.trust, r.allows)}
 
     assert {name: found.documents[name]["Statement"] for name in statements} == statements
-    assert set(found.documents) == {*statements, "ValidatePermission1"}
+    assert set(found.documents) == {*statements, "ValidatePermissionApi"}
 
 
 def test_markup_in_a_name_stays_text():

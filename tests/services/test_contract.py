@@ -24,8 +24,8 @@ from chainkit import data
 from chainkit.billing.prices import price_book
 from chainkit.declared import IDENTITY, Setting, settings
 from chainkit.records import Behaviour, Call, Resource
-from chainkit.service import Service, from_plain, registry
-from chainkit.templates import references, resources, template
+from chainkit.service import Service, from_plain, references, registry
+from chainkit.templates import resources, template
 from chainkit.wiring import WORDS, fitting
 from tests.strategies import services
 
