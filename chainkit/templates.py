@@ -187,6 +187,7 @@ def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:
 def _surroundings(chain: Chain, service: Service, needs: _Needs, *, is_vendored: bool) -> Surroundings:
     """Return what a service may know of the chain around it."""
     callers = [link for _, link in chain.outgoing(service.name) if isinstance(link, Caller)]
+    _require_deployable(chain, service)
     reports = any(getattr(link, "report_batch_item_failures", False) for _, link in chain.incoming(service.name))
     root = Path(chain.path).parent if chain.path is not None else None
     return Surroundings(
@@ -197,6 +198,16 @@ def _surroundings(chain: Chain, service: Service, needs: _Needs, *, is_vendored:
         package=service.package(root, _calls(chain, callers), reports=reports, is_vendored=is_vendored),
         attached=needs.attached[service.name],
     )
+
+
+def _require_deployable(chain: Chain, service: Service) -> None:
+    """Refuse a circuit breaker that nobody would have: one is the caller's own code, and a store for its state."""
+    for key, link in chain.outgoing(service.name):
+        if getattr(link, "breaker", None) is not None and getattr(service, "code", None) is None:
+            raise TemplateError(
+                f"link {key!r}: breaker is simulated, and not deployed: a stand-in has none",
+                fix=f"give {service.name!r} code that has one, or take it out of the copy that is deployed",
+            )
 
 
 def _calls(chain: Chain, links: Iterable[Caller]) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ def test_links_lead_to_files_that_are_there(path):
 
 @every_lesson
 def test_the_name_is_a_number_and_words(path):
-    assert re.fullmatch(r"\d\d_[a-z]+(_[a-z]+)+\.ipynb", path.name)
+    assert re.fullmatch(r"\d\d(_[a-z]+)+\.ipynb", path.name)
 
 
 @every_lesson

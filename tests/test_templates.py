@@ -215,3 +215,15 @@ def test_functions_that_call_each_other_are_refused():
 
     with pytest.raises(ck.TemplateError, match="circle"):
         template(chain)
+
+
+def test_a_breaker_that_a_stand_in_would_not_have_is_refused_and_that_of_own_code_is_not(tmp_path):
+    chain = pair(("a", "b", {"link": "sync", "breaker": ck.CircuitBreaker()}))
+
+    with pytest.raises(ck.TemplateError, match=r"'a>b': breaker is simulated(.|\n)*give 'a' code that has one"):
+        template(chain)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "handler.py").write_text("def handle(event, context):\n    return event\n")
+    chain.set("a", code="code")
+    chain.save(tmp_path / "pair.chain.yaml")
+    assert "A" in template(chain)["Resources"]

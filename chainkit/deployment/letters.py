@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 """The error of a letter of which neither letter nor target tells one."""
 
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?:: |$)")
+_INJECTED = re.compile(r"injected: ([A-Za-z_][\w.]*)")
 _ROOT = re.compile(r"Root=([^;\s]+)")
 
 
@@ -211,7 +212,11 @@ def error_in(reason: str) -> tuple[str, str]:
 
     >>> error_in("ValueError: no sku"), error_in("Task timed out after 3.00 seconds")
     (('ValueError', 'no sku'), ('Task timed out', 'Task timed out after 3.00 seconds'))
+    >>> error_in("injected: Down")
+    ('Down', 'injected')
     """
+    if found := _INJECTED.match(reason):
+        return found[1], "injected" + reason[found.end() :]
     found = _ERROR.match(reason)
     if found:
         return found[1], reason[found.end() :]

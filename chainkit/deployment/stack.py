@@ -462,8 +462,11 @@ class Stack:
 
     def __repr__(self) -> str:
         """Return the stack in a word: stable, so that notebooks can be compared."""
-        stands = self.target.applier.known(self.chain.name)
-        return f"Stack({self.chain.name!r} on {self.target.name}, {len(stands)} resources)"
+        try:
+            stands = f"{len(self.target.applier.known(self.chain.name))} resources"
+        except DeployError:  # the target is gone, and the stack is still the last line of somebody's cell
+            stands = "which does not answer"
+        return f"Stack({self.chain.name!r} on {self.target.name}, {stands})"
 
     def _stands(self) -> Mapping[str, Standing]:
         stands = self.target.applier.known(self.chain.name)

@@ -100,6 +100,8 @@ def test_the_request_is_read_from_the_trace_header():
         ("botocore.ClientError: no", ("botocore.ClientError", "no")),
         ("KeyError", ("KeyError", "")),
         ("Task timed out after 3.00 seconds", ("Task timed out", "Task timed out after 3.00 seconds")),
+        ("injected: Down", ("Down", "injected")),
+        ("injected: Down for 1 of 3 messages", ("Down", "injected for 1 of 3 messages")),
         ("", ("unknown", "")),
     ],
 )

@@ -385,3 +385,10 @@ def test_a_load_test_is_compared_with_the_run_and_taken_into_the_design(stand):
     law = stack.calibrate().service("order").duration
     assert law.ppf(np.array([0.0]))[0] >= 0.05
     assert law.mean_s <= float((warm["end_s"] - warm["start_s"]).max())
+
+
+def test_a_stack_whose_target_is_gone_says_so_and_shows_no_traceback():
+    with ck.local() as gone:
+        left = ck.stack("elsewhere", gone)
+
+    assert repr(left) == "Stack('elsewhere' on local, which does not answer)"
