@@ -71,7 +71,9 @@ class Context:
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.invoked_function_arn = request["arn"]
         self.aws_request_id = request["id"]
-        self.client_context = ClientContext(json.loads(request["client_context"])) if request["client_context"] else None
+        self.client_context = (
+            ClientContext(json.loads(request["client_context"])) if request["client_context"] else None
+        )
         self._deadline_s = time.monotonic() + request["timeout_s"]
 
     def get_remaining_time_in_millis(self) -> int:

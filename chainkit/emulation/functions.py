@@ -49,7 +49,10 @@ def install(host: Host) -> None:
         name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
         invoked = resolve(response.backend, name, response.querystring.get("Qualifier", [None])[0])
         kind = response.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-        is_tail, context = response.headers.get("X-Amz-Log-Type") == "Tail", response.headers.get("X-Amz-Client-Context")
+        is_tail, context = (
+            response.headers.get("X-Amz-Log-Type") == "Tail",
+            response.headers.get("X-Amz-Client-Context"),
+        )
         return _respond(host, invoked, _text(response.body), kind, is_tail, context or "")
 
     def invoke_function(
@@ -134,10 +137,10 @@ def _respond(
         client_context = base64.b64decode(context, validate=True).decode()
         json.loads(client_context or "{}")
     except ValueError:
-        return _refuse(400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
-    outcome = host.invoker.invoke(
-        invoked.function, payload or "{}", arn=invoked.arn, client_context=client_context
-    )
+        return _refuse(
+            400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
+        )
+    outcome = host.invoker.invoke(invoked.function, payload or "{}", arn=invoked.arn, client_context=client_context)
     if outcome.status == "throttled":
         reason = "ReservedFunctionConcurrentInvocationLimitExceeded"  # the only limit that is here
         return _refuse(429, "TooManyRequestsException", "Rate Exceeded.", Reason=reason)

@@ -37,7 +37,7 @@ def install(host: Host) -> None:
 
 
 def _install_filters() -> None:
-    """Let each rule of a field decide for itself: in moto, one that does not fit the value ends Publish or the others."""
+    """Let each rule of a field decide for itself: in moto, one that does not fit ends Publish, or the others."""
 
     def one(field: str, rule: Any, content: Any, by_attributes: bool) -> bool:
         try:

@@ -256,7 +256,11 @@ def record_of(message: Message, queue: Queue) -> dict[str, Any]:
                 "dataType": value["DataType"],
                 "stringListValues": [],
                 "binaryListValues": [],
-                **{key[0].lower() + key[1:]: _plain(value[key]) for key in ("StringValue", "BinaryValue") if key in value},
+                **{
+                    key[0].lower() + key[1:]: _plain(value[key])
+                    for key in ("StringValue", "BinaryValue")
+                    if key in value
+                },
             }
             for name, value in message.message_attributes.items()
         },

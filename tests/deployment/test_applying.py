@@ -162,24 +162,20 @@ def renamed(name):
     return chain
 
 
-@pytest.mark.parametrize("is_answered", [False, True], ids=["not sent", "answer lost"])
-def test_whatever_call_a_killed_replacement_ends_in_nothing_is_forgotten(target, dying, monkeypatch, is_answered):
+def test_whatever_call_a_killed_replacement_ends_in_nothing_is_forgotten(life):
     old, new = renamed("jobs-1"), renamed("jobs1")
-    changes = {change.resource.id: change.action for change in _plan_of_change(target, old, new)}
-    assert changes["Jobs1"] == changes["Jobs1PayMapping"] == "replace"
-    for after in range(6):
-        deploy(plan(old, target))
-        dying(after, is_answered=is_answered)
-        with contextlib.suppress(Killed):
-            deploy(plan(new, target))
-        alive = revived(target, monkeypatch)
-        if after % 2:
-            deploy(plan(new, alive))
-            assert plan(new, alive).is_empty, after
+    for calls in range(6):
+        deploy(plan(old, life.target))
+        changes = {change.resource.id: change.action for change in plan(new, life.target).changes}
+        assert changes["Jobs1"] == changes["Jobs1PayMapping"] == "replace"
+        life.ends_after(calls, new)
+        if calls % 2:
+            deploy(plan(new, life.target))
+            assert plan(new, life.target).is_empty, calls
 
-        ck.stack("renamed", alive).destroy()
+        ck.stack("renamed", life.target).destroy()
 
-        assert alive.witness.resources() == {}, after
+        assert life.target.witness.resources() == {}, calls
 
 
 @pytest.mark.parametrize("without", ["news>mail", "shop>mail"])
