@@ -199,13 +199,6 @@ def test_a_changed_queue_still_lets_in_whoever_sends_to_it(target, stand):
     assert plan(changed, target).is_empty
 
 
-def _plan_of_change(target, old, new):
-    stack = deploy(plan(old, target))
-    changes = plan(new, target).changes
-    stack.destroy()
-    return changes
-
-
 def test_another_process_sees_what_stands(target, stand):
     stand(orders())
 
