@@ -7,6 +7,7 @@ as it is installed, which runs no handler without Docker. Each round is a fresh 
 import argparse
 import json
 import os
+import platform
 import socket
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +242,9 @@ def write(rounds: int, found: Sequence[str]) -> Path:
     day = datetime.now(UTC).date().isoformat()
     head = f"# The last measurement of the local targets\n\n{day}, by `python bench/local_target.py --write`."
     path = HERE / "LOCAL.md"
-    path.write_text("\n\n".join([f"{head} {tables.setting(rounds, 1)}", *found]) + "\n", encoding="utf-8")
+    where = f"{tables.processor()}, {os.cpu_count()} processors; Python {platform.python_version()}"
+    what = f"moto {version('moto')}, ministack {ministack.VERSION}; {rounds} rounds, medians"
+    path.write_text("\n\n".join([f"{head}\n{where}, {what}.", *found]) + "\n", encoding="utf-8")
     return path
 
 
