@@ -312,8 +312,8 @@ sqs.responses:SQSResponse.list_message_move_tasks
     absent | upstream | message move tasks are missing |
     test_message_moves.py::test_one_task_runs_for_a_source_and_can_be_cancelled
 sns.utils:FilterPolicyMatcher._field_match
-    (field rules dict_body attributes_based_check) | upstream | a rule that does not fit a value decides for the others, or fails Publish |
-    test_notifications.py::test_a_rule_that_does_not_fit_a_value_lets_the_others_decide
+    (field rules dict_body attributes_based_check) | upstream | a rule that does not fit a value decides for the
+    others, or fails Publish | test_notifications.py::test_a_rule_that_does_not_fit_a_value_lets_the_others_decide
 sns.responses:SNSResponse.publish
 sns.responses:SNSResponse.publish_batch
     (self) | upstream | what a FIFO topic accepts has no sequence number |
