@@ -480,17 +480,19 @@ class Trace:
         return otel.spans(self, began_at)
 
     def __str__(self) -> str:
-        """Return the story as text, one line per span, in order of start."""
+        """Return the story as text, one line per span, in order of start; the middle of a very long one is left out."""
         from chainkit.units import seconds
 
         head = f"{self.request}: {self.outcome}"
         if self.response_s == self.response_s:
             head += f", answered after {seconds(self.response_s)}"
-        lines = [f"{head}, complete after {seconds(self.completion_s)}"]
+        lines, most = [f"{head}, complete after {seconds(self.completion_s)}"], 80
         for span in sorted(self.spans, key=lambda s: (s.start_s, s.end_s)):
             again = f" (attempt {span.attempt})" if span.attempt > 1 else ""
             status = "" if span.status == "ok" else f" {span.status.upper()}"
             reason = f": {span.reason}" if span.reason else ""
             took = seconds(span.end_s - span.start_s)
             lines.append(f"  {span.start_s:10.3f} s  {took:>8}  {span.node}: {span.what}{again}{status}{reason}")
+        if (more := len(lines) - most) > 0:
+            lines[most // 2 : -most // 2] = [f"  ... {more:,} more, all of them in .spans ..."]
         return "\n".join(lines)

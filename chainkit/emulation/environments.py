@@ -142,7 +142,7 @@ class Environment:
         spec, scratch = self.spec, str(self._scratch)
         own = {
             "_CHAINKIT_WORKER": address,
-            "_CHAINKIT_PATHS": os.pathsep.join(map(str, _import_paths(layers))),
+            "_CHAINKIT_PATHS": os.pathsep.join(map(str, _import_paths(layers, spec.runtime))),
             "_HANDLER": spec.handler,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
             "AWS_LAMBDA_FUNCTION_NAME": spec.name,
@@ -390,11 +390,15 @@ def remove_folder(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
-def _import_paths(layers: list[Path]) -> list[Path]:
-    """Return where Python looks in layers: a later one lies above those before it, as their files do in /opt."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+def _import_paths(layers: list[Path], runtime: str) -> list[Path]:
+    """Return where Python looks in layers: a later one lies above those before it, as their files do in /opt.
+
+    Beside what is built for this host's Python, what is built for the one that the function asks for.
+    """
+    host = f"python{sys.version_info.major}.{sys.version_info.minor}"
     laid = layers[::-1]
-    return [layer / "python/lib" / version / "site-packages" for layer in laid] + [layer / "python" for layer in laid]
+    built = [layer / "python/lib" / it / "site-packages" for it in dict.fromkeys((host, runtime)) for layer in laid]
+    return built + [layer / "python" for layer in laid]
 
 
 def refused_variables(variables: Iterable[str]) -> list[str]:

@@ -55,6 +55,10 @@ def install(host: Host) -> None:
         )
         return _respond(host, invoked, _text(response.body), kind, is_tail, context or "")
 
+    def invoke_old(response: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        name = unquote(response.path.rstrip("/").rsplit("/", 2)[-2])
+        return _respond(host, resolve(response.backend, name), _text(response.body), "Event", tail=False)
+
     def invoke_function(
         function: LambdaFunction, body: str, request_headers: Any, response_headers: dict[str, str]
     ) -> bytes:
@@ -66,6 +70,7 @@ def install(host: Host) -> None:
         return payload.encode()
 
     patch("awslambda.responses:LambdaResponse.invoke", invoke_api)
+    patch("awslambda.responses:LambdaResponse.invoke_async", invoke_old)
     patch("awslambda.models:LambdaFunction.invoke", invoke_function)
     patch("core.responses:gen_amzn_requestid_long", _keep_request_id)
     _install_deletion(host)

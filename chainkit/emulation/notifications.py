@@ -12,8 +12,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from moto.core.responses import ActionResult
 from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.sns.models import Subscription, Topic
+from moto.sns.responses import SNSResponse
 
 from chainkit.emulation.delivery import TargetGoneError
 from chainkit.emulation.patching import patch
@@ -34,6 +36,7 @@ def install(host: Host) -> None:
     _install_subscription(host)
     patch("sns.models:Subscription.get_post_data", post_data)
     _install_filters()
+    _install_sequence()
 
 
 def _install_filters() -> None:
@@ -49,6 +52,30 @@ def _install_filters() -> None:
         return any(one(field, rule, dict_body, attributes_based_check) for rule in rules)
 
     original = patch("sns.utils:FilterPolicyMatcher._field_match", staticmethod(field_match))
+
+
+def _install_sequence() -> None:
+    """Give what a FIFO topic accepts its sequence number."""
+
+    def number(topic: Topic | None) -> dict[str, str]:
+        if topic is None or not topic.fifo_topic:
+            return {}
+        topic.__dict__["accepted"] = topic.__dict__.get("accepted", 0) + 1
+        return {"SequenceNumber": f"{10**19 + topic.__dict__['accepted']}"}
+
+    def publish(response: SNSResponse) -> ActionResult:
+        answer: Any = original(response).result
+        arn = response._get_param("TopicArn") or response._get_param("TargetArn")
+        return ActionResult(answer | number(response.backend.topics.get(arn)))
+
+    def publish_batch(response: SNSResponse) -> ActionResult:
+        answer: Any = original_batch(response).result
+        topic = response.backend.topics.get(response._get_param("TopicArn"))
+        accepted = [entry | number(topic) for entry in answer["Successful"]]
+        return ActionResult(answer | {"Successful": accepted})
+
+    original = patch("sns.responses:SNSResponse.publish", publish)
+    original_batch = patch("sns.responses:SNSResponse.publish_batch", publish_batch)
 
 
 def _install_topic(host: Host) -> None:

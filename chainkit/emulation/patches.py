@@ -215,6 +215,9 @@ backends:list_of_moto_modules
     test_server.py::test_a_request_goes_from_the_api_through_a_queue_and_its_story_says_so
 awslambda.responses:LambdaResponse.invoke
     (self) | ours | real handlers answer, in their environments | test_invoke.py::test_an_environment_is_reused
+awslambda.responses:LambdaResponse.invoke_async
+    (self) | upstream | the old call for events waits for the answer |
+    test_functions.py::test_the_old_call_for_events_does_not_wait
 awslambda.models:LambdaFunction.invoke
     (self body request_headers response_headers) | ours | real handlers answer what services send to a function |
     test_log_subscriptions.py::test_what_a_function_prints_reaches_another
@@ -309,8 +312,12 @@ sqs.responses:SQSResponse.list_message_move_tasks
     absent | upstream | message move tasks are missing |
     test_message_moves.py::test_one_task_runs_for_a_source_and_can_be_cancelled
 sns.utils:FilterPolicyMatcher._field_match
-    (field rules dict_body attributes_based_check) | upstream | a number compared with text makes Publish fail |
-    test_notifications.py::test_a_rule_that_does_not_fit_a_value_lets_the_others_decide
+    (field rules dict_body attributes_based_check) | upstream | a rule that does not fit a value decides for the
+    others, or fails Publish | test_notifications.py::test_a_rule_that_does_not_fit_a_value_lets_the_others_decide
+sns.responses:SNSResponse.publish
+sns.responses:SNSResponse.publish_batch
+    (self) | upstream | what a FIFO topic accepts has no sequence number |
+    test_notifications.py::test_what_a_fifo_topic_accepts_has_a_number_that_grows
 sns.models:Topic.publish
     (self message subject message_attributes group_id deduplication_id message_structure) | upstream | a FIFO topic
     does not deduplicate, and makes no id from the content |

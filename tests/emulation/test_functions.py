@@ -87,3 +87,12 @@ def test_a_dead_letter_queue_gets_the_event_after_the_attempts(aws, root, when):
     assert aws.whats(root).count("invocation") == 3
     assert json.loads(message["Body"]) == {"n": 1}
     assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"
+
+
+def test_the_old_call_for_events_does_not_wait(aws, root):
+    name, _, reports = aws.reporting("def handler(event, context):\n    report(event)\n    raise ValueError('no')")
+    answer = aws.traced("lambda", root).invoke_async(FunctionName=name, InvokeArgs=b'{"n": 1}')
+
+    assert answer["Status"] == 202
+    assert aws.emulator.settle(root)
+    assert aws.bodies(reports, 3) == [{"n": 1}] * 3

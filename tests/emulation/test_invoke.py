@@ -247,6 +247,15 @@ def test_a_layer_is_importable(aws):
     assert invoke(aws, name)[1] == 42
 
 
+def test_a_layer_built_for_the_runtime_that_is_asked_for_is_importable(aws):
+    files = {"python/lib/python3.14/site-packages/built.py": "ANSWER = 14"}
+    layer = aws.client("lambda").publish_layer_version(LayerName="built", Content={"ZipFile": zipped(files)})
+    code = "import built\ndef handler(event, context):\n    return built.ANSWER"
+    name, _ = aws.function(code, Layers=[layer["LayerVersionArn"]], Runtime="python3.14")
+
+    assert invoke(aws, name)[1] == 14
+
+
 def test_the_log_tail_is_the_last_four_kilobytes(aws):
     name, _ = aws.function("def handler(event, context):\n    [print(f'line {n:05}') for n in range(2000)]")
     response, _ = invoke(aws, name, LogType="Tail")

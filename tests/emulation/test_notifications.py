@@ -156,3 +156,17 @@ def test_an_attribute_of_bytes_arrives_raw(aws, topic, root):
     (message,) = aws.messages(url)
 
     assert message["MessageAttributes"]["raw"]["BinaryValue"] == b"\x00\xff"
+
+
+def test_what_a_fifo_topic_accepts_has_a_number_that_grows(aws, topic):
+    client = aws.client("sns")
+    options = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    fifo = client.create_topic(Name=f"t-{uuid.uuid4().hex[:8]}.fifo", Attributes=options)["TopicArn"]
+    first = client.publish(TopicArn=fifo, Message="a", MessageGroupId="g")["SequenceNumber"]
+    entries = [{"Id": name, "Message": name, "MessageGroupId": "g"} for name in "bc"]
+    batch = client.publish_batch(TopicArn=fifo, PublishBatchRequestEntries=entries)["Successful"]
+    numbers = [first, *[entry["SequenceNumber"] for entry in batch]]
+
+    assert numbers == sorted(set(numbers))
+    assert {len(number) for number in numbers} == {20}
+    assert "SequenceNumber" not in client.publish(TopicArn=topic, Message="a")

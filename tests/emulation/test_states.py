@@ -192,6 +192,9 @@ def test_an_express_machine_answers_synchronously(aws, root):
     assert answer["status"] == "SUCCEEDED"
     assert json.loads(answer["output"])["Payload"] == {"a": 1}
     assert aws.whats(root)[0] == "execution"
+    billed_ms = answer["billingDetails"]["billedDurationInMilliseconds"]
+    assert billed_ms >= 60_000
+    assert billed_ms % 100 == 0
 
 
 def test_an_express_machine_tells_of_its_failure(aws):

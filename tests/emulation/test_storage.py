@@ -113,6 +113,6 @@ def test_the_end_of_an_upload_in_parts_is_told_once(aws, bucket, root):
     tag = client.upload_part(Bucket=bucket, Key="big", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
     parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
     client.complete_multipart_upload(Bucket=bucket, Key="big", UploadId=upload, MultipartUpload=parts)
-    told = [record["eventName"] for body in aws.bodies(url, 3, wait_s=1) for record in body["Records"]]
+    told = [record["eventName"] for body in aws.bodies(url, 3, wait_s=1) for record in body.get("Records", ())]
 
     assert told == ["ObjectCreated:CompleteMultipartUpload"]
