@@ -102,13 +102,32 @@ def test_account_ids_are_warned_of_only_when_asked_and_not_those_of_documentatio
     assert (warned.shown, warned.is_warning) == ("9876********", True)
 
 
-def test_a_file_that_is_named_is_read_whatever_it_is_called_and_hidden_folders_are_not(tmp_path):
+def test_every_text_is_read_whatever_it_is_called_and_hidden_folders_are_not_but_for_copies_of_notebooks(tmp_path):
     (tmp_path / "notes.weird").write_text(KEY_ID)
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "a.py").write_text(KEY_ID)
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0" + KEY_ID.encode())
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for folder in (".git", ".ipynb_checkpoints"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text(KEY_ID)
 
-    assert found(tmp_path) == []
+    assert sorted(path for path, *_ in found(tmp_path)) == ["a.py", "notes.weird"]
     assert len(found(tmp_path / "notes.weird")) == 1
+    assert len(found(tmp_path / "picture.png")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"secret_access_key: >-\n  {SECRET}\n",
+        f'{{"SecretAccessKey":\n  "{SECRET}"}}',
+        f"User,Access key ID,Secret access key\nme,,{SECRET}\n",
+    ],
+    ids=["yaml", "json", "the console's csv"],
+)
+def test_a_secret_that_is_named_on_the_line_before_is_found_where_it_stands(tmp_path, text):
+    (tmp_path / "keys.csv").write_text(text)
+
+    assert [(line, what) for _, line, what in found(tmp_path)] == [(2, "AWS secret access key")]
 
 
 def test_a_path_that_is_not_there_is_an_error(tmp_path):

@@ -66,6 +66,7 @@ ROUTES: tuple[Any, ...] = (
     pipes, notifications, events, archives, schedules, storage, log_subscriptions, states,
 )  # fmt: skip
 """Every module that repairs a part of moto; each has `install(host)`."""
+_OTHER_SITES = frozenset({"cross-site", "same-site"})  # a site has all ports of a host
 _USUAL: Any = ("s3", "iam", "logs", "sqs", "awslambda", "sns", "events", "apigateway")
 """By the names with which their calls are signed: API Gateway has one for both its kinds of API."""
 
@@ -132,7 +133,9 @@ class Application:
         if function_urls.id_in_host(host):
             return True  # reaches that URL only
         is_named = host in (f"127.0.0.1:{port}", f"localhost:{port}")
-        return is_named and (path.startswith((http_api.PREFIX, function_urls.PREFIX)) or "HTTP_ORIGIN" not in environ)
+        # A page's image or script sends no origin; browsers say of every request which site it is for.
+        is_of_page = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") in _OTHER_SITES
+        return is_named and (path.startswith((http_api.PREFIX, function_urls.PREFIX)) or not is_of_page)
 
     def _answer_of(self, path: str, environ: dict[str, Any]) -> Callable[..., http_api.Response] | None:
         """Return what answers a request to an HTTP API or to a function URL, all but (query, headers, body) given."""

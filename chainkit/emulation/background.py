@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from urllib.error import HTTPError
 
 from chainkit.emulation.control import Control
 from chainkit.emulation.environments import remove_files
-from chainkit.emulation.folders import emulators_folder
+from chainkit.emulation.folders import emulators_folder, new_root
 from chainkit.emulation.process import end_child, greeting_of, spawn, start_error, tell_token
 from chainkit.errors import ConfigError, DeployError, nearest
 
@@ -122,7 +121,7 @@ def up(
             fix=f"use it, give another name, or end it: chainkit local down {name}",
         )
     record = emulators_folder() / f"{name}.json"
-    root = Path(tempfile.mkdtemp(prefix="chainkit-"))
+    root = new_root()
     settings: dict[str, Any] = {"region": region, "clock": clock, "root": str(root), "stays": stays}
     settings |= {"name": name, "id": secrets.token_hex(8), "record": str(record), "port": port}
     with (root / "emulator.log").open("w+b") as errors:

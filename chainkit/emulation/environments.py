@@ -366,10 +366,17 @@ class Pool:
         """Return the read-only directory that holds the content of a zip archive."""
         directory = self._root / f"code-{hashlib.sha256(archive).hexdigest()[:24]}"
         if not directory.exists():
-            with zipfile.ZipFile(io.BytesIO(archive)) as content:
-                content.extractall(directory)
-            for path in [*directory.rglob("*"), directory]:
-                path.chmod(0o555 if path.is_dir() else 0o444)
+            begun = Path(tempfile.mkdtemp(prefix="code-", dir=self._root))
+            try:
+                with zipfile.ZipFile(io.BytesIO(archive)) as content:
+                    content.extractall(begun)
+                for path in begun.rglob("*"):
+                    path.chmod(0o555 if path.is_dir() else 0o444)
+                begun.rename(directory)  # whole or not at all: the disk may be full
+            except BaseException:
+                remove_folder(begun)
+                raise
+            directory.chmod(0o555)
         return directory
 
 

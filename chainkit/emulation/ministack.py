@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 import venv
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
-from chainkit.emulation.folders import installs_folder
+from chainkit.emulation.folders import installs_folder, new_root
 from chainkit.errors import ConfigError, DeployError, MissingError, nearest
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Ministack:
             raise MissingError(
                 f"emulator: ministack {VERSION} is not installed in {folder()}", fix="chainkit local install ministack"
             )
-        root = Path(tempfile.mkdtemp(prefix="chainkit-"))
+        root = new_root()
         port = _free_port()
         process = _spawn(root, port, self.region)
         self._end = weakref.finalize(self, _stop, process, root)  # also if nobody calls stop

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from chainkit.emulation.control import Control
 from chainkit.emulation.environments import KEPT_VARIABLES, remove_files
+from chainkit.emulation.folders import new_root
 from chainkit.errors import DeployError, MissingError
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class Emulator(Control):
         """Start the child and wait until it answers; some two seconds."""
         if self._process is not None:
             return self
+        root = new_root()
         with tempfile.TemporaryFile() as errors:
-            root = tempfile.mkdtemp(prefix="chainkit-")
-            self._process = spawn({"region": self.region, "clock": self.clock, "root": root}, errors)
+            self._process = spawn({"region": self.region, "clock": self.clock, "root": str(root)}, errors)
             self.token = tell_token(self._process)
-            self._end = weakref.finalize(self, end_child, self._process, Path(root))  # also if nobody calls stop
+            self._end = weakref.finalize(self, end_child, self._process, root)  # also if nobody calls stop
             greeting = greeting_of(self._process)
             if "endpoint_url" not in greeting:
                 self.stop()

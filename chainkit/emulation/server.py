@@ -93,8 +93,15 @@ def _recorded(settings: dict[str, Any], host: Host) -> Path | None:
     except FileExistsError:
         host.pool.close()
         raise DeployError(f"local: {settings['name']!r} is up already", fix="chainkit local status") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(record))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(record))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise DeployError(
+            f"local: {path} cannot be written: {error.strerror}",
+            fix="make room, or name another folder in CHAINKIT_STATE",
+        ) from error
     return path
 
 

@@ -245,3 +245,17 @@ def test_folders_that_their_owner_may_not_write_are_removed_and_links_are_not_fo
 
     assert not root.exists()
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
+
+
+def test_code_that_could_not_be_unpacked_is_unpacked_anew(pool, monkeypatch):
+    def full(archive, folder):
+        (Path(folder) / "index.py").touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("zipfile.ZipFile.extractall", full)
+        with pytest.raises(OSError, match="No space left"):
+            pool.acquire(spec())
+    environment, _ = pool.acquire(spec())
+
+    assert environment.initialise()[1] is None

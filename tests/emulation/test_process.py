@@ -173,7 +173,11 @@ def test_on_the_wall_clock_waits_last():
         assert time.monotonic() - began_s >= 0.9
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://example.com"}, {"Host": "example.com"}, {"Sec-Fetch-Site": "cross-site"}],
+    ids=["script", "rebound name", "image"],
+)
 def test_a_web_page_can_neither_call_services_nor_the_control(aws, headers):
     for path in ("/", "/_chainkit/workers"):
         request = urllib.request.Request(aws.emulator.endpoint_url + path, headers=headers)
