@@ -126,7 +126,7 @@ def test_it_ends_by_a_signal_or_by_who_knows_its_secret(chainkit, tmp_path, how)
     if how == "SIGTERM":
         os.kill(held["pid"], signal.SIGTERM)
     else:
-        background.standby("local").control.end(held["token"])
+        background.standby("local").control.end()
 
     assert wait_until_gone([held["pid"]]) == []
     assert [*(tmp_path / "state").iterdir(), *(tmp_path / "tmp").glob("chainkit-*")] == []
