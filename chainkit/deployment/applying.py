@@ -91,7 +91,7 @@ class DirectApplier:
             self._known.pop(chain, None)
             journal.save(target, chain, stands)
         # What ran while its neighbours went may have written something again: a log group.
-        return [text for standing in gone for text in self._left(standing)]
+        return [text for standing in gone for text in self._left(chain, standing)]
 
     def drift(self, chain: str) -> list[Drift]:
         """Return what somebody else has changed since it was deployed, resource by resource, or taken away."""
@@ -163,14 +163,20 @@ class DirectApplier:
         design = replace(standing.resource, properties={**standing.resource.properties, **there})
         return replace(standing, resource=design, properties={**standing.properties, **there})
 
-    def _left(self, standing: Standing) -> Iterable[str]:
-        """Yield what is there again after its end, and cannot be taken away."""
-        if direct.read(self._target, standing.resource, standing.properties, standing.ref) is None:
-            return
-        try:
-            direct.delete(self._target, standing.resource, standing.properties, standing.ref)
-        except DeployError as error:
-            yield f"{standing.resource.id} ({standing.resource.type}): {error.problem}"
+    def _left(self, chain: str, standing: Standing) -> Iterable[str]:
+        """Yield what is there again after its end, or a second time, and cannot be taken away.
+
+        Where a name is no key, as with APIs, two deploys at once may each have made one.
+        """
+        resource, properties = standing.resource, standing.properties
+        for ref in (standing.ref, *([None] if resource.api.find else [])):
+            found = direct.read(self._target, resource, properties, ref)
+            if found is None or (ref is None and not self._is_own(resource, found, chain)):
+                continue
+            try:
+                direct.delete(self._target, resource, properties, found.ref)
+            except DeployError as error:
+                yield f"{resource.id} ({resource.type}): {error.problem}"
 
     # --- one change ---
 

@@ -199,6 +199,20 @@ def test_a_changed_queue_still_lets_in_whoever_sends_to_it(target, stand):
     assert plan(changed, target).is_empty
 
 
+def test_an_api_that_another_deploy_at_the_same_time_made_a_second_time_goes_too(target):
+    apis = target.client("apigatewayv2")
+    stack = deploy(plan(orders(), target))
+    (made,) = apis.get_apis()["Items"]
+    for tags in (made["Tags"], {}):
+        apis.create_api(Name=made["Name"], ProtocolType="HTTP", Tags=tags)
+
+    stack.destroy()
+
+    (of_somebody,) = apis.get_apis()["Items"]
+    assert of_somebody.get("Tags", {}) == {}
+    apis.delete_api(ApiId=of_somebody["ApiId"])
+
+
 def test_another_process_sees_what_stands(target, stand):
     stand(orders())
 
