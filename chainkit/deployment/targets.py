@@ -169,6 +169,10 @@ class Target:
         """Return a text with the account's id as it may be shown: of an account of one's own, the last digits."""
         return text.replace(self.account_id, masked(self.account_id)) if self.is_aws else text
 
+    def __repr__(self) -> str:
+        """Return the target as a notebook may show and keep it: without the account's id."""
+        return f"Target({self})"
+
     def __str__(self) -> str:
         """Return the target in a few words."""
         return self.masked(f"{self.name} ({self.region}, account {self.account_id})")

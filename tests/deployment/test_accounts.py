@@ -47,6 +47,7 @@ def test_the_account_is_compared_and_nothing_else_is_asked(answers, session):
     assert list(session.stubbers) == ["sts"]
     session.stubbers["sts"].assert_no_pending_responses()
     assert str(target) == "aws (eu-west-1, account ********4321)"
+    assert repr(target) == f"Target({target})"
     assert target.is_aws
     assert target.ceiling_usd == 20
     assert timedelta(hours=7) < target.expires - datetime.now(UTC) <= timedelta(hours=8)
