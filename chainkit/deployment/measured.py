@@ -18,6 +18,7 @@ from chainkit.records import Pool, Span, Trace
 from chainkit.simulation.intervals import FRACTIONS
 from chainkit.simulation.loads import Load
 from chainkit.simulation.tables import OUTCOMES
+from chainkit.units import seconds
 from chainkit.wiring import Invocation
 
 if TYPE_CHECKING:
@@ -231,8 +232,8 @@ class Measured:
         lines = [f"{self.requests} requests to {self.chain.name!r} on {self.target}: {told}"]
         if self.late_s > max(0.05, 1 / self.load.rate_per_s):
             lines.append(
-                f"sent at {self.rate_per_s:.3g} a second, {self.load.rate_per_s:.3g} were asked for: this machine "
-                "does not keep up"
+                f"a tenth was sent {seconds(self.late_s)} late or more, at {self.rate_per_s:.3g} a second in all: this "
+                "machine does not keep up"
             )
         return "\n".join(lines)
 

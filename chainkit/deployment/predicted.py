@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ SAMPLE = 1_000
 """Predicted requests that are looked at one by one."""
 BUSY_S = 0.01
 """What a local target itself takes for an invocation, at most: a difference below this says nothing about a design."""
+_REPORTED = "a run that reports failed messages succeeds itself; the prediction counts the messages"
 VERDICTS = ("agrees", "differs", "cannot say")
 
 
@@ -152,11 +153,18 @@ def _outcomes(predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same:
 
 def _counts(run: "Run", predicted: Sequence[Trace], measured: Sequence[Trace], *, is_same: bool) -> list[Line]:
     ours, theirs = ([counted(trace) for trace in traces] for traces in (predicted, measured))
-    return [
+    lines = [
         _count(node, what, [each[node, what] for each in ours], [each[node, what] for each in theirs], is_same)
         for node in run.chain.services
         for what in COUNTED
         if any(each[node, what] for each in (*ours, *theirs))
+    ]
+    reporting = {link.target for link in run.chain.links.values() if getattr(link, "report_batch_item_failures", False)}
+    return [
+        replace(line, verdict="cannot say", note=_REPORTED)
+        if line.node in reporting and line.figure == "errors"
+        else line
+        for line in lines
     ]
 
 

@@ -108,3 +108,16 @@ def test_dead_letters_are_compared_where_they_lie():
     lost = {line.node: line.measured for line in agreement.lines if line.figure == "dead_letters"}
     assert lost.keys() == {"dead", "gone"}
     assert min(lost.values()) > 0.1
+
+
+def test_failed_messages_of_a_batch_are_no_failed_runs():
+    chain = ck.Chain("reports")
+    chain.add(ck.SqsQueue("jobs", visibility_timeout_s=60))
+    chain.add(ck.LambdaFunction("pay", duration=0.01, timeout_s=10, error_rate=0.2))
+    chain.connect("jobs", "pay", batch_size=5, report_batch_item_failures=True)
+    measured, run = simulated(chain, 200)
+
+    found = {(line.node, line.figure): line for line in beside_run(measured, run).lines}
+
+    assert found["pay", "errors"].verdict == "cannot say"
+    assert "succeeds itself" in found["pay", "errors"].note
