@@ -40,6 +40,7 @@ from chainkit.emulation.callbacks import Activities
 from chainkit.emulation.clients import Clients
 from chainkit.emulation.clock import Clock
 from chainkit.emulation.consumers import Consumers
+from chainkit.emulation.control import LONGEST_S
 from chainkit.emulation.delivery import Delivery
 from chainkit.emulation.environments import Pool
 from chainkit.emulation.host import Host
@@ -166,7 +167,7 @@ class Application:
             result = self._host.story.settle(query["root"], float(query["timeout_s"]))
         elif name == "story":
             result = self._host.story.events(query["root"])
-        elif name == "advance":
+        elif name == "advance" and 0 <= float(query.get("span_s", "nan")) < LONGEST_S:
             self._host.clock.sleep(float(query["span_s"]))  # no request: this thread does not hold the clock
             result = self._host.clock.now_s()
         elif name == "workers":

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from chainkit.emulation import story
-from chainkit.errors import DeployError
+from chainkit.errors import ConfigError, DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TOKEN_HEADER = "X-Chainkit-Token"
 """Carries the secret of one emulator. A web page cannot send such a header to another origin without asking first."""
+
+
+LONGEST_S = 10 * 366 * 86_400.0
+"""Of the clock, at once."""
 
 
 class Control:
@@ -67,7 +71,14 @@ class Control:
         """Let `span_s` seconds of the emulator's clock pass, limits included; on the virtual clock, without waiting.
 
         Timeouts of tasks that wait for somebody outside let no time be skipped by themselves: he may still come.
+
+        Raises
+        ------
+        ConfigError
+            If it is no time, or more than ten years.
         """
+        if not 0 <= span_s < LONGEST_S:
+            raise ConfigError(f"advance: span_s={span_s!r} is outside 0..{LONGEST_S:,.0f}", fix="give seconds")
         self._ask("advance", span_s + 60.0, span_s=str(span_s))
 
     def workers(self) -> list[int]:
