@@ -82,16 +82,22 @@ def _up(*, name: str, clock: Any, region: str, port: int, foreground: bool) -> i
 
 def _welcome(made: Standby, *, foreground: bool) -> str:
     """Return what somebody who has just started an emulator wants to know."""
-    word = "set" if os.name == "nt" else "export"
     rows = {
         "in Python": f'with ck.local("{made.name}") as target:',
-        "other tools": f"{word} AWS_ENDPOINT_URL={made.endpoint_url}",
-        "": f"{word} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION={made.region}",
+        "other tools": _exported(AWS_ENDPOINT_URL=made.endpoint_url, AWS_DEFAULT_REGION=made.region),
+        "": _exported(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing"),
+        " ": _exported(AWS_DISABLE_HOST_PREFIX_INJECTION="true"),  # or StartSyncExecution goes to sync-127.0.0.1
         "check it": f"chainkit probe {made.endpoint_url}",
         "end it": "Ctrl-C" if foreground else f"chainkit local down {made.name}",
     }
     lines = [f"  {what:<12} {how}" for what, how in rows.items()]
     return "\n".join([f"{made.name} is up: {made.endpoint_url} ({made.region}, {made.clock} clock)", *lines])
+
+
+def _exported(**variables: str) -> str:
+    """Return the line for a shell of this system that sets environment variables."""
+    told = [f"{name}={value}" for name, value in variables.items()]
+    return "&& ".join(f"set {each}" for each in told) if os.name == "nt" else f"export {' '.join(told)}"
 
 
 # --- status ---
