@@ -33,7 +33,10 @@ class Difference:
         >>> print(Difference("Timeout", 3, 10))
         Timeout: 3 -> 10
         """
-        return f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}"
+        before = self.before
+        if isinstance(self.after, bytes) and isinstance(before, str):  # what stands has code's hash
+            return f"{self.field}: code {base64.b64decode(before).hex()[:8]} -> {_shown(self.after)}"
+        return f"{self.field}: {_shown(before)} -> {_shown(self.after)}"
 
 
 def designed(before: Any, after: Any, field: str = "") -> list[Difference]:

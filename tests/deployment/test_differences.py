@@ -65,3 +65,12 @@ def test_a_long_value_is_shown_short():
     (difference,) = designed({"P": "a" * 100}, {"P": b"zip"})
 
     assert str(difference) == f'P: "{"a" * 56}... -> code {hashlib.sha256(b"zip").hexdigest()[:8]}'
+
+
+def test_code_is_shown_by_the_same_hash_whether_it_stands_or_is_to_come():
+    old, new = b"old", b"new"
+    stands = base64.b64encode(hashlib.sha256(old).digest()).decode()
+    (found,) = designed({"Zip": stands}, {"Zip": new})
+
+    shown = [hashlib.sha256(each).hexdigest()[:8] for each in (old, new)]
+    assert str(found) == f"Zip: code {shown[0]} -> code {shown[1]}"
