@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 
+_SHA256 = r"[A-Za-z0-9+/]{43}="
+
+
 @dataclass(frozen=True)
 class Difference:
     """One field that differs."""
@@ -34,7 +37,7 @@ class Difference:
         Timeout: 3 -> 10
         """
         before = self.before
-        if isinstance(self.after, bytes) and isinstance(before, str):  # what stands has code's hash
+        if isinstance(self.after, bytes) and re.fullmatch(_SHA256, str(before)):  # what stands has code's hash
             return f"{self.field}: code {base64.b64decode(before).hex()[:8]} -> {_shown(self.after)}"
         return f"{self.field}: {_shown(before)} -> {_shown(self.after)}"
 
