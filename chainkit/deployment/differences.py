@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 _SHA256 = r"[A-Za-z0-9+/]{43}="
 
 
