@@ -28,7 +28,15 @@ def both():
         witness = LogWitness(retry_waits_s=(60.0, 120.0))
         session = keyless_session()
         seen = Target(
-            "seen", told.region, told.account_id, told.endpoint_url, session, witness, MOTO_DROPS, told.api_url, 1
+            "seen",
+            told.region,
+            told.account_id,
+            told.endpoint_url,
+            session,
+            witness,
+            MOTO_DROPS,
+            told.api_url,
+            at_once=1,
         )
         witness.watch(seen)
         seen.applier = DirectApplier(seen)
