@@ -22,7 +22,6 @@ SAMPLE = 1_000
 BUSY_S = 0.01
 """What a local target itself takes for an invocation, at most: a difference below this says nothing about a design."""
 _REPORTED = "a run that reports failed messages succeeds itself; the prediction counts the messages"
-VERDICTS = ("agrees", "differs", "cannot say")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -253,8 +253,6 @@ _NEGATED = {
     "ArnNotLike": "ArnLike",
     "DateNotEquals": "DateEquals",
 }
-OPERATORS = frozenset({*_OPERATORS, *_NEGATED, "Null"})
-"""The operators that are evaluated; all but Null also with IfExists."""
 
 
 def _conditions(request: Request, statement: Mapping[str, Any]) -> bool:

@@ -23,7 +23,6 @@ LARGEST_BYTES = 64_000
 LONGEST_NAME = 200
 _REFUSED = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 _FLAGS = {"throttled": ("error", "throttle"), "error": ("fault",), "timeout": ("fault",)}
-_OUTCOME_FLAGS = {"throttled": "throttled", "failed": "error"}
 
 Document = dict[str, Any]
 
