@@ -118,7 +118,7 @@ FAULTS = {
         "lambda.PutFunctionConcurrency", having(ReservedConcurrentExecutions=2), "error: None"
     ),
     "alias_invoke_version_pin": Fault("lambda.Invoke", without("Qualifier"), "('2', '2')"),
-    "lambda_metrics": coded('raise OrderRefusedError("no stock")', "return None", "Errors"),
+    "lambda_metrics": coded('raise OrderRefusedError("no stock")', "return None", "errors: 0"),
     "function_url": coded('"statusCode": 201', '"statusCode": 200', "status: 200"),
     "invoke_async": Fault("lambda.Invoke", having(InvocationType="RequestResponse"), "StatusCode: 200"),
     "async_retry_dest_onfailure": Fault(
