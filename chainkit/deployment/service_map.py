@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from chainkit.deployment.measured import Measured, counted
-from chainkit.pictures import Card, Picture, Wire, as_svg, picture
+from chainkit.pictures import Card, Picture, Wire, picture
 from chainkit.tracing.nesting import Nesting, edges
 from chainkit.units import seconds
 
@@ -34,14 +34,6 @@ def service_map(measured: Measured) -> Picture:
     )
     wires = tuple(_wire(wire, went) for wire in drawn.wires)
     return replace(drawn, cards=cards, wires=wires)
-
-
-def map_svg(measured: Measured) -> str:
-    """Return the service map as SVG, with its figures as text for those who do not see it."""
-    drawn = service_map(measured)
-    told = [f"{card.name}: {card.label}, {card.note}" for card in drawn.cards]
-    told += [f"{wire.source} > {wire.target}: {wire.text}" for wire in drawn.wires]
-    return as_svg(drawn, f"{measured.chain.name}, measured on {measured.target}", "\n".join(told))
 
 
 def _calls(measured: Measured) -> tuple[Counter[str], Counter[str]]:

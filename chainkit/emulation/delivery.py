@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moto.sqs.models import Message
 
     from chainkit.emulation.asynchronous import AsyncQueue
+    from chainkit.emulation.host import Host
 
 
 class TargetBusyError(RuntimeError):
@@ -36,6 +37,17 @@ class TargetBusyError(RuntimeError):
 
 class TargetGoneError(LookupError):
     """The target of a delivery does not exist, or refuses what it gets."""
+
+
+def keep(host: Host, what: str, target: str, record: Any, *, attempt: int, reason: str) -> bool:
+    """Hand what was given up to its target and tell it; return whether the target has it now."""
+    try:
+        host.delivery.to(target, record)
+    except TargetGoneError as error:
+        host.story.tell(what, target, status="error", reason=str(error))
+        return False
+    host.story.tell(what, target, attempt=attempt, reason=reason)
+    return True
 
 
 class Delivery:

@@ -20,7 +20,7 @@ from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_back
 from moto.core.utils import iso_8601_datetime_with_milliseconds
 
 from chainkit.emulation.consumers import Batch, Consumer, Handled
-from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.delivery import keep
 from chainkit.emulation.patching import patch
 
 if TYPE_CHECKING:
@@ -174,13 +174,7 @@ def _give_up(
         "timestamp": iso_8601_datetime_with_milliseconds(),
         kind: info,
     }
-    try:
-        host.delivery.to(target, record)
-    except TargetGoneError as error:
-        host.story.tell("destination", target, status="error", reason=str(error))
-        return False
-    host.story.tell("destination", target, attempt=tries, reason=condition)
-    return True
+    return keep(host, "destination", target, record, attempt=tries, reason=condition)
 
 
 # --- moto ---

@@ -24,7 +24,7 @@ from moto.stepfunctions.responses import get_backend as machines_backend
 
 from chainkit.emulation import states
 from chainkit.emulation.consumers import Batch, Consumer, Handled
-from chainkit.emulation.delivery import TargetGoneError
+from chainkit.emulation.delivery import TargetGoneError, keep
 from chainkit.emulation.events import fill_in, value_at
 from chainkit.emulation.filters import content_of
 from chainkit.emulation.mappings import failed_items
@@ -219,13 +219,7 @@ def _give_up(
         "errorMessage": handled.reason,
         "DDBStreamBatchInfo" if ":dynamodb:" in pipe.source else "KinesisBatchInfo": info,
     }
-    try:
-        host.delivery.to(target, record)
-    except TargetGoneError as error:
-        host.story.tell("dead letter", target, status="error", reason=str(error))
-        return False
-    host.story.tell("dead letter", target, attempt=tries, reason=condition)
-    return True
+    return keep(host, "dead letter", target, record, attempt=tries, reason=condition)
 
 
 def _starts_at(settings: dict[str, Any]) -> str | float:

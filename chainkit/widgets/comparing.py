@@ -21,7 +21,7 @@ from chainkit.units import seconds
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Gesture, refused
 from chainkit.widgets.columns import Design, columns, text
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.reckoning import Reckoning, reckon
 from chainkit.widgets.state import Topic
 from chainkit.widgets.tradeoff import svg
@@ -155,9 +155,7 @@ class ComparePanel(Panel):
                 if not self.state.undo():
                     raise ConfigError("there is nothing to undo", fix="take a design first")
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def choose(self, kinds: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.chart import Axis, svg
 from chainkit.widgets.cost_words import LEAST, MOST, Pair, pairs, picture, said, stops
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.reckoning import entry
 from chainkit.widgets.state import Topic
 
@@ -126,9 +126,7 @@ class CostPanel(Panel):
             case {"kind": "bill", "of": of}:
                 self.show_bill_of(of)
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def set_volume(self, requests_per_month: Any) -> None:

@@ -14,7 +14,7 @@ from chainkit.simulation.loads import Load
 from chainkit.units import seconds
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Canvas
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.state import Topic
 from chainkit.widgets.story import told as told_story
 from chainkit.widgets.worksite import Work, Worksite, site_of
@@ -104,9 +104,7 @@ class DeadLettersPanel(Panel):
             case {"kind": "trace", "request": str(request)}:
                 self.show_request(request)
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def look(self) -> None:

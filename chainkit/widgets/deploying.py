@@ -21,7 +21,7 @@ from chainkit.simulation.run import simulate
 from chainkit.widgets import assets, places
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.deploy_words import beside_words, measured_words, plan_words, stack_words
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.state import Topic
 from chainkit.widgets.story import told as told_story
 from chainkit.widgets.worksite import Work, Worksite, site_of
@@ -125,9 +125,7 @@ class DeployPanel(Panel):
             case {"kind": "destroy"}:
                 self.destroy()
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def look(self) -> None:

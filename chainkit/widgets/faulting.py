@@ -15,7 +15,7 @@ from chainkit.units import seconds
 from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Canvas, refused
 from chainkit.widgets.columns import ROWS, cells, known_rows
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.state import State, Topic
 
 CALM, BROKEN = "as designed", "with the faults"
@@ -107,9 +107,7 @@ class FaultsPanel(Panel):
             case {"kind": "switch", "is_on": bool(is_on)}:
                 self.switch(is_on=is_on)
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def set(self, name: str, /, **fault: Any) -> None:

@@ -1,10 +1,12 @@
 """What all panels of the designer share: a state to look at, one look, and a static twin."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets
 
 from chainkit.chain import Chain, as_chain
+from chainkit.errors import ConfigError
 from chainkit.pictures import svg
 from chainkit.simulation.loads import Load, Poisson
 from chainkit.widgets import assets
@@ -72,6 +74,11 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc] # ipywidgets has no types
         """Return the widget, and its static twin for where there is no kernel."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         return bundle | {"text/plain": f"{self!r}\n{self.twin()}", "image/svg+xml": self.picture()}
+
+
+def unknown(gesture: Mapping[str, Any]) -> ConfigError:
+    """Return the error for a gesture that a panel does not know."""
+    return ConfigError(f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again")
 
 
 def look() -> ipywidgets.HTML:

@@ -15,7 +15,7 @@ from chainkit.widgets import assets
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.chart import Axis, Line, Mark, chart, svg
 from chainkit.widgets.knobs import split
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.state import Topic
 
 MOST_REQUESTS = 20_000
@@ -143,9 +143,7 @@ class SizingPanel(Panel):
                 self.state.rest()
                 self.refresh()
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def take_size(self, memory_mb: Any) -> bool:

@@ -17,7 +17,7 @@ from chainkit.widgets import assets, knobs, tradeoff
 from chainkit.widgets.canvas import Answer, Canvas
 from chainkit.widgets.columns import ROWS, cells, known_rows
 from chainkit.widgets.knobs import Knob
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.reckoning import BLINK_S, FEWEST, FIXED_S, entry
 from chainkit.widgets.state import Topic
 
@@ -143,9 +143,7 @@ class SlidersPanel(Panel):
             case {"kind": "undo"}:
                 self.undo()
             case _:
-                raise ConfigError(
-                    f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again"
-                )
+                raise unknown(gesture)
         return {}
 
     def move(self, key: str, value: Any) -> bool:

@@ -16,7 +16,7 @@ from chainkit.widgets import traffic_kinds as kinds
 from chainkit.widgets.canvas import Answer, refused
 from chainkit.widgets.curve import LoadCurve
 from chainkit.widgets.markup import hint, refusal, report
-from chainkit.widgets.panel import Panel
+from chainkit.widgets.panel import Panel, unknown
 from chainkit.widgets.state import MOST_REQUESTS, Topic
 from chainkit.widgets.turns import in_turn
 
@@ -284,7 +284,7 @@ class TrafficPanel(Panel):
             case {"kind": "rest"}:
                 self.state.rest()
                 return {}
-        raise ConfigError(f"gesture {gesture.get('kind')!r} is unknown", fix="reload the page, and run the cell again")
+        raise unknown(gesture)
 
     def _show_whole(self) -> None:
         """Offer to run the whole curve, where the last run saw only its beginning."""

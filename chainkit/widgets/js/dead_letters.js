@@ -4,7 +4,7 @@ import { Asking } from "./asking.js";
 import { h, hear, sized } from "./dom.js";
 import { speaker } from "./view.js";
 import { waterfall } from "./waterfall.js";
-import { listed, region, Working } from "./working.js";
+import { button, listed, region, Working } from "./working.js";
 
 class Board {
   constructor(model, el, cleanups) {
@@ -210,10 +210,6 @@ class Board {
 
 const folded = (title, text, isOpen = false) =>
   text ? [h("details", { open: isOpen ? "" : null }, h("summary", {}, title), h("pre", { class: "ck-dl-pre" }, text))] : [];
-
-function button(words, act, title = "", look = "") {
-  return h("button", { type: "button", class: `ck-button ${look}`, title: title || null, onclick: act }, words);
-}
 
 function render({ model, el }) {
   const cleanups = [];

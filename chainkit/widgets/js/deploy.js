@@ -2,7 +2,7 @@
 
 import { Asking } from "./asking.js";
 import { h, hear, sized } from "./dom.js";
-import { listed, region, Working } from "./working.js";
+import { button, listed, region, Working } from "./working.js";
 import { speaker } from "./view.js";
 import { waterfall } from "./waterfall.js";
 
@@ -274,10 +274,6 @@ function change({ sign, action, id, type, differences, usd }, hasCost, hasChange
 
 const pairs = (rows) =>
   h("dl", { class: "ck-dp-outputs" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-
-function button(words, act, title = "", look = "") {
-  return h("button", { type: "button", class: `ck-button ${look}`, title: title || null, onclick: act }, words);
-}
 
 function render({ model, el }) {
   const cleanups = [];

@@ -58,3 +58,7 @@ export function listed(heads, rows) {
     ),
   );
 }
+
+export function button(words, act, title = "", look = "") {
+  return h("button", { type: "button", class: `ck-button ${look}`, title: title || null, onclick: act }, words);
+}
