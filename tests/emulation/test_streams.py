@@ -191,6 +191,25 @@ def test_a_failing_batch_blocks_its_shard_and_goes_to_the_destination_when_its_r
     assert letter["responseContext"]["functionError"] == "Unhandled"
 
 
+def test_what_is_given_up_and_has_no_destination_any_more_is_dropped(aws, root):
+    name, stream = create_stream(aws)
+    gone_url, gone = aws.queue()
+    _, function, _ = aws.reporting(POISON)
+    aws.client("sqs").delete_queue(QueueUrl=gone_url)
+    feed(aws, root, name, "bad")
+    aws.map_queue(
+        stream,
+        function,
+        StartingPosition="TRIM_HORIZON",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": gone}},
+    )
+    aws.emulator.settle(root)
+
+    assert [event["status"] for event in events_of(aws, root, "destination")] == ["error"]
+    assert len(events_of(aws, root, "dropped")) == 1
+
+
 def test_bisecting_isolates_the_poison_and_uses_up_no_retry(aws, root):
     name, stream = create_stream(aws)
     dead_url, dead = aws.queue()
